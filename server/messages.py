@@ -1,0 +1,161 @@
+"""Every message of the ``control`` data channel; mirrored by ``client_web/messages.js``.
+
+One message is one JSON object in one text message, named by its ``type``. The browser opens the
+channel (label ``control``, ordered, reliable). An invalid message is answered by ``Error`` and
+changes nothing: the session goes on.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+CHANNEL_LABEL = "control"
+MAX_MESSAGE_BYTES = 4096
+
+UnitInterval = Annotated[float, Field(ge=0.0, le=1.0)]
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Expression:
+    """Browser: show this expression, ``strength`` in 0..1."""
+
+    name: Literal["neutral", "happy", "sad", "angry", "surprised"]
+    strength: UnitInterval
+    type: Literal["expression"] = "expression"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class HeadMotion:
+    """Browser: how lively the head moves, ``speed`` in 0..1 (0 = nearly still)."""
+
+    speed: UnitInterval
+    type: Literal["head_motion"] = "head_motion"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Pause:
+    """Browser: hear silence instead of the microphone; the avatar rests but goes on living."""
+
+    paused: bool
+    type: Literal["pause"] = "pause"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SelectPortrait:
+    """Browser: go on with another portrait of ``GET /v1/portraits``."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    type: Literal["portrait"] = "portrait"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Keyframe:
+    """Browser: its decoder is stuck, the next picture must be a key frame."""
+
+    type: Literal["keyframe"] = "keyframe"
+
+
+ClientMessage = Annotated[
+    Expression | HeadMotion | Pause | SelectPortrait | Keyframe, Field(discriminator="type")
+]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Ready:
+    """Server: the channel is open; ``session`` is the id found in the server's logs."""
+
+    session: str
+    type: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Stats:
+    """Server, once a second. Counters are totals of the session.
+
+    ``fps`` new pictures sent per second over the last second; ``av_skew_ms`` picture time minus
+    sound time at sending, positive = picture late; ``compute_ms`` of the last hop (motion, picture
+    and encoding of ``hop_frames`` pictures); ``num_steps`` denoising steps now in use.
+    """
+
+    fps: float
+    late_frames: int
+    repeated_frames: int
+    dropped_frames: int
+    playout_delay_ms: float
+    av_skew_ms: float
+    num_steps: int
+    compute_ms: float
+    type: Literal["stats"] = "stats"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class PortraitSelected:
+    """Server: the pictures that follow show this portrait."""
+
+    id: str
+    type: Literal["portrait"] = "portrait"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Error:
+    """Server: something was refused; after a ``fatal`` error the call ends.
+
+    ``code`` is for programs ("invalid_message", "unknown_portrait", "inference_failed"),
+    ``message`` for people.
+    """
+
+    code: str
+    message: str
+    fatal: bool
+    type: Literal["error"] = "error"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Ended:
+    """Server: the last message of a call, and why it ended."""
+
+    reason: str
+    type: Literal["ended"] = "ended"
+
+
+ServerMessage = Ready | Stats | PortraitSelected | Error | Ended
+
+_CLIENT_MESSAGE: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+_SERVER_MESSAGE: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
+
+
+class MessageError(ValueError):
+    """A data-channel message that is not one of ``ClientMessage``; says what was found."""
+
+
+def parse(data: str | bytes) -> ClientMessage:
+    """The message in ``data``, as the data channel delivered it.
+
+    Raises MessageError: binary, longer than MAX_MESSAGE_BYTES, not JSON, unknown ``type``, a
+    missing or unknown field, a value out of range.
+    """
+    if isinstance(data, bytes):
+        raise MessageError(
+            f"found a binary message of {len(data)} bytes, expected a text message with JSON"
+        )
+    size_bytes = len(data.encode())
+    if size_bytes > MAX_MESSAGE_BYTES:
+        raise MessageError(
+            f"found a message of {size_bytes} bytes, expected at most {MAX_MESSAGE_BYTES}"
+        )
+    try:
+        return _CLIENT_MESSAGE.validate_json(data)
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'message'}: {item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise MessageError(f"not a valid message: {found}") from error
+
+
+def serialize(message: ServerMessage) -> str:
+    """JSON text of ``message``, for the data channel."""
+    return _SERVER_MESSAGE.dump_json(message).decode()
