@@ -1,0 +1,1 @@
+"""The model: identity, features, motion, frames. Knows torch and nothing of networks."""

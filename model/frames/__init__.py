@@ -1,0 +1,1 @@
+"""Motion to frames: the rig, the warp and the painted mouth."""

@@ -1,0 +1,1 @@
+"""Training programs; nothing here is imported by the product at run time."""
