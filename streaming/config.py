@@ -1,0 +1,73 @@
+"""The configuration of a stream, and the shortest delay that its numbers allow."""
+
+import math
+from dataclasses import dataclass, field
+
+from model.rates import FRAME_MS
+from streaming.clock import ClockConfig
+from streaming.governor import GovernorConfig
+from streaming.rates import ms_to_samples, samples_to_ms
+from streaming.resample import HEARING_REACH_SAMPLES
+from streaming.window import WindowPlan
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """One session's numbers. Raises ValueError when they cannot work together."""
+
+    hop_frames: int = 2
+    """New frames per step of the model."""
+    lookahead_frames: int = 2
+    """Future audio that a frame needs, in frames."""
+    max_steps: int = 4
+    """Denoising steps at full quality."""
+    playout_delay_ms: float = 220
+    """From a sample's arrival to its playout, for voice and picture alike."""
+    compute_budget_ms: float = 36
+    """What a hop may take, from its last sample to its last frame, before quality gives way."""
+    jitter_ms: float = 20
+    """Lateness of packets that does not make a frame late."""
+    packet_ms: int = 20
+    """Length of the microphone's packets."""
+    concealment_ms: float = 60
+    """The model hears silence where nothing has arrived this long after its time."""
+    max_behind_ms: float = 200
+    """What is this far past its time is skipped, so that a stall is not followed by a burst."""
+    clock: ClockConfig = field(default_factory=ClockConfig)
+    governor: GovernorConfig = field(default_factory=GovernorConfig)
+
+    def __post_init__(self) -> None:
+        WindowPlan(self.hop_frames, self.lookahead_frames)
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps is {self.max_steps}, expected 1 or more")
+        for name in ("compute_budget_ms", "packet_ms", "concealment_ms", "max_behind_ms"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name):g}, expected more than 0")
+        if self.jitter_ms < 0:
+            raise ValueError(f"jitter_ms is {self.jitter_ms:g}, expected 0 or more")
+        if self.playout_delay_ms < self.min_playout_delay_ms:
+            raise ValueError(
+                f"playout_delay_ms is {self.playout_delay_ms:g}, expected "
+                f"{self.min_playout_delay_ms:g} or more with hops of {self.hop_frames} and a "
+                f"lookahead of {self.lookahead_frames} frames: raise it, or lower "
+                f"compute_budget_ms ({self.compute_budget_ms:g}) or jitter_ms ({self.jitter_ms:g})"
+            )
+
+    @property
+    def min_playout_delay_ms(self) -> float:
+        """The shortest delay at which every frame can be on time.
+
+        The first frame of a hop starts `lookahead_frames` before the hop's sound, which has
+        arrived when the hop's last sample has, and 1.5 ms more for the filter. A hop that ends
+        inside a packet waits for the packet's end. Then it is computed.
+        """
+        window_ms = (self.hop_frames + self.lookahead_frames) * FRAME_MS
+        filter_ms = samples_to_ms(HEARING_REACH_SAMPLES)
+        packet_wait_ms = self.packet_ms - math.gcd(self.packet_ms, self.hop_frames * FRAME_MS)
+        return window_ms + filter_ms + packet_wait_ms + self.compute_budget_ms + self.jitter_ms
+
+    @property
+    def history_samples(self) -> int:
+        """How much sound is kept: what playout and model still need, and what may come early."""
+        behind_ms = self.playout_delay_ms + self.max_behind_ms + self.hop_frames * FRAME_MS
+        return ms_to_samples(behind_ms + 2 * self.clock.resync_ms + self.packet_ms)

@@ -1,0 +1,108 @@
+"""The session's sound: written where its pts says, silence wherever nothing arrived."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.rates import VOICE_RATE, ms_to_samples
+from streaming.resample import VoiceResampler
+
+SNAP_SAMPLES = ms_to_samples(1)
+"""A packet this close to the end of the last one follows it: its pts was rounded on the way."""
+
+
+def to_mono(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return the mean of the channels of `pcm` (samples, channels), (samples,).
+
+    Raises ValueError for another shape or type.
+    """
+    if pcm.dtype != np.int16 or pcm.ndim != 2 or pcm.shape[1] < 1:
+        raise ValueError(
+            f"audio is {pcm.dtype} {pcm.shape}, expected int16 (samples, channels): convert it"
+        )
+    if pcm.shape[1] == 1:
+        return pcm[:, 0]
+    mixed: NDArray[np.int16] = np.rint(pcm.mean(axis=1, dtype=np.float64)).astype(np.int16)
+    return mixed
+
+
+class Microphone:
+    """The last second or so of 48 kHz mono sound, addressed by position.
+
+    Both readers, the voice and the model, read the same samples from here. Loss, gaps and
+    reordering need no cases of their own: a sample is silence until something is written on it.
+    Bounded: what lies more than `capacity_samples` behind the newest sample is forgotten.
+    """
+
+    def __init__(self, capacity_samples: int) -> None:
+        self.late_samples = 0
+        self._start = 0
+        self._pcm = np.zeros(capacity_samples, np.int16)
+        self._heard = np.zeros(capacity_samples, np.bool_)
+        self._resampler: VoiceResampler | None = None
+        self._run_end = 0
+        self._resampled_end = 0
+
+    def push(
+        self, pcm: NDArray[np.int16], sample_rate: int, position: int, played_until: int
+    ) -> None:
+        """Write mono `pcm` (samples,) from `position`.
+
+        What lies before `played_until` has been played as silence already: it is dropped and
+        counted in `late_samples`. Raises ValueError for a sample rate out of range.
+        """
+        if sample_rate == VOICE_RATE:
+            self._write(pcm, position, played_until)
+            return
+        follows = abs(position - self._run_end) <= SNAP_SAMPLES
+        if self._resampler is None or self._resampler.sample_rate != sample_rate or not follows:
+            self._end_run(played_until)
+            self._resampler = VoiceResampler(sample_rate)
+            self._run_end = self._resampled_end = position
+        self._write_resampled(self._resampler.resample(pcm), played_until)
+        self._run_end += round(len(pcm) * VOICE_RATE / sample_rate)
+
+    def read(self, position: int, samples: int) -> NDArray[np.int16]:
+        """Return the sound from `position` on, (samples,), silence where nothing was heard."""
+        pcm = np.zeros(samples, np.int16)
+        inside, slots = self._slots(position, samples)
+        pcm[inside] = self._pcm[slots]
+        return pcm
+
+    def heard(self, position: int, samples: int) -> NDArray[np.bool_]:
+        """Return which samples from `position` on have arrived, (samples,)."""
+        heard = np.zeros(samples, np.bool_)
+        inside, slots = self._slots(position, samples)
+        heard[inside] = self._heard[slots]
+        return heard
+
+    def forget(self, before: int) -> None:
+        """Make room: nothing before the position `before` is read or written any more."""
+        if before > self._start:
+            _, slots = self._slots(self._start, before - self._start)
+            self._pcm[slots] = 0
+            self._heard[slots] = False
+            self._start = before
+
+    def _end_run(self, played_until: int) -> None:
+        if self._resampler is not None:
+            self._write_resampled(self._resampler.drain(), played_until)
+            self._resampler = None
+
+    def _write_resampled(self, pcm: NDArray[np.int16], played_until: int) -> None:
+        self._write(pcm, self._resampled_end, played_until)
+        self._resampled_end += len(pcm)
+
+    def _write(self, pcm: NDArray[np.int16], position: int, played_until: int) -> None:
+        end = position + len(pcm)
+        self.forget(end - len(self._pcm))
+        first = min(max(position, played_until, self._start), end)
+        self.late_samples += first - position
+        _, slots = self._slots(first, end - first)
+        self._pcm[slots] = pcm[first - position :]
+        self._heard[slots] = True
+
+    def _slots(self, position: int, samples: int) -> tuple[slice, NDArray[np.int64]]:
+        """Return which of the samples from `position` are kept, and the slots that keep them."""
+        first = min(max(position, self._start), position + samples)
+        end = max(first, min(position + samples, self._start + len(self._pcm)))
+        return slice(first - position, end - position), np.arange(first, end) % len(self._pcm)

@@ -1,0 +1,198 @@
+"""A stream: one session's I/O-free state, from microphone packets to what must leave now."""
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.clock import SessionClock
+from streaming.config import StreamConfig
+from streaming.governor import Governor
+from streaming.microphone import Microphone, to_mono
+from streaming.playout import Due, Playout
+from streaming.rates import VOICE_RATE, samples_to_ms
+from streaming.resample import HEARING_REACH_SAMPLES, hear, lead_in
+from streaming.stats import StreamStats
+from streaming.window import Hop, WindowPlan
+
+T = TypeVar("T")
+
+
+class Stream(Generic[T]):
+    """Sound in, hops out; finished frames in, voice and frames out when they are due.
+
+    `now` is monotonic local time in seconds, given by the caller to every method and never going
+    back. T is whatever the caller makes of a frame: pixels, or an encoded packet.
+
+    The session's time begins at `now`, whether or not sound arrives: in its absence the model
+    hears silence, so the avatar lives on.
+    """
+
+    def __init__(self, config: StreamConfig, *, now: float) -> None:
+        self.config = config
+        self._plan = WindowPlan(config.hop_frames, config.lookahead_frames)
+        self._clock = SessionClock(config.clock, now)
+        self._microphone = Microphone(config.history_samples)
+        self._governor = Governor(config.governor, config.max_steps, config.compute_budget_ms)
+        self._playout = Playout[T](
+            self._clock, self._microphone, config.playout_delay_ms, config.max_behind_ms
+        )
+        self._next_hop = 0
+        self._in_flight: Hop | None = None
+        self._too_late = False
+        self._paused = False
+        self._last_push = now
+        self._hops = 0
+        self._skipped_hops = 0
+        self._concealed_samples = 0
+        self._compute_s = 0.0
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing goes in or out."""
+        return self._paused
+
+    def push_audio(self, pcm: NDArray[np.int16], pts: int, sample_rate: int, now: float) -> None:
+        """Take in one packet's sound: `pcm` (samples, channels), `pts` in 1/48000 s.
+
+        Any length, rate from 8 to 192 kHz, and number of channels; in any order. Raises ValueError
+        for other types, shapes or rates.
+        """
+        mono = to_mono(pcm)
+        voice_samples = round(len(mono) * VOICE_RATE / sample_rate)
+        position = self._clock.place(pts, voice_samples, now, lead_in(sample_rate))
+        if position is not None and not self._paused:
+            self._microphone.push(mono, sample_rate, position, self._playout.next_voice)
+            self._last_push = now
+
+    def due_hop(self, now: float) -> Hop | None:
+        """Return the next hop if its sound is complete, else None.
+
+        One at a time, since the model's state is sequential: None until the last one is finished.
+        """
+        if self._paused or self._in_flight is not None:
+            return None
+        self._skip_stale_hops(now)
+        if self._hop_due() > now:
+            return None
+        self._in_flight = hop = self._take_hop(now)
+        self._next_hop += 1
+        self._forget()
+        return hop
+
+    def finish_hop(self, hop: Hop, frames: Sequence[T], now: float) -> None:
+        """Hand back a hop's frames, one for each of `hop.render_frames`.
+
+        Raises ValueError for another hop than the last one taken, or another number of frames.
+        """
+        if self._in_flight is not hop:
+            expected = "none" if self._in_flight is None else f"hop {self._in_flight.index}"
+            raise ValueError(f"hop {hop.index} is finished, expected {expected}: take it first")
+        if len(frames) != len(hop.render_frames):
+            raise ValueError(
+                f"hop {hop.index} has {len(frames)} frames, expected {len(hop.render_frames)}: "
+                "draw each of its render_frames"
+            )
+        self._in_flight = None
+        self._compute_s = now - hop.taken
+        self._governor.observe(self._compute_s, too_late=self._too_late)
+        for index, frame in zip(hop.render_frames, frames, strict=True):
+            self._playout.put(index, frame, now)
+
+    def pop_due(self, now: float) -> Due[T]:
+        """Return the voice and the frames that must leave now."""
+        if self._paused:
+            return Due()
+        due = self._playout.pop(now)
+        self._forget()
+        return due
+
+    def next_due(self) -> float | None:
+        """Return the `now` at which `pop_due` or `due_hop` next has something; None while paused.
+
+        Until then, only `push_audio`, `finish_hop` or `resume` can change that.
+        """
+        if self._paused:
+            return None
+        if self._in_flight is not None:
+            return self._playout.next_due()
+        return min(self._hop_due(), self._playout.next_due())
+
+    def pause(self) -> None:
+        """Stop: sound is ignored, no hops, nothing leaves. The picture stands still."""
+        self._paused = True
+
+    def resume(self, now: float) -> None:
+        """Go on at the live edge. Frames still waiting from before come out as superseded."""
+        if self._paused:
+            self._paused = False
+            live = self._plan.hop_from(self._clock.position_at(now))
+            self._next_hop = max(self._next_hop, live)
+            self._playout.jump(self._plan.frames(self._next_hop)[0])
+            self._forget()
+
+    @property
+    def stats(self) -> StreamStats:
+        """What was counted so far."""
+        quality = self._governor.quality
+        return StreamStats(
+            on_time_frames=self._playout.on_time_frames,
+            late_frames=self._playout.late_frames,
+            repeated_frames=self._playout.repeated_frames,
+            dropped_frames=self._playout.dropped_frames,
+            hops=self._hops,
+            skipped_hops=self._skipped_hops,
+            concealed_ms=samples_to_ms(self._concealed_samples),
+            late_audio_ms=samples_to_ms(self._clock.late_samples + self._microphone.late_samples),
+            early_audio_ms=samples_to_ms(self._clock.early_samples),
+            skipped_voice_ms=samples_to_ms(self._playout.skipped_voice_samples),
+            av_skew_ms=self._playout.av_skew_ms,
+            playout_delay_ms=self.config.playout_delay_ms,
+            clock_drift_ppm=self._clock.drift_ppm,
+            clock_steps=self._clock.steps,
+            resyncs=self._clock.resyncs,
+            num_steps=quality.num_steps,
+            draw_every=quality.draw_every,
+            quality_changes=self._governor.changes,
+            compute_ms=self._compute_s * 1000,
+        )
+
+    def _hop_due(self) -> float:
+        """Return the `now` from which the next hop can be taken."""
+        start = self._plan.start(self._next_hop) + HEARING_REACH_SAMPLES
+        end = start + self._plan.hop_samples
+        concealed_at = self._clock.time_of(end) + self.config.concealment_ms / 1000
+        if self._microphone.heard(start, end - start).all():
+            return min(self._last_push, concealed_at)
+        return concealed_at
+
+    def _take_hop(self, now: float) -> Hop:
+        index = self._next_hop
+        start, samples = self._plan.start(index), self._plan.hop_samples
+        heard = self._microphone.heard(start + HEARING_REACH_SAMPLES, samples)
+        self._concealed_samples += samples - int(heard.sum())
+        self._hops += 1
+        reach = HEARING_REACH_SAMPLES
+        voice = self._microphone.read(start - reach, samples + 2 * reach)
+        quality = self._governor.quality
+        wanted = [k for k in self._plan.frames(index) if k >= 0 and k % quality.draw_every == 0]
+        drawn = tuple(k for k in wanted if self._playout.frame_due(k + 1) > now)
+        self._too_late = len(drawn) < len(wanted)
+        first = drawn[0] if drawn else self._plan.frames(index)[0]
+        return Hop(
+            index, hear(voice), drawn, quality.num_steps, now, self._playout.frame_due(first)
+        )
+
+    def _skip_stale_hops(self, now: float) -> None:
+        """Leave out hops so old that drawing them would only delay the current one."""
+        end_of_last_slot = self._playout.frame_due(self._plan.frames(self._next_hop)[-1] + 1)
+        if (now - end_of_last_slot) * 1000 > self.config.max_behind_ms:
+            current = self._plan.hop_of_frame(self._playout.slot_at(now))
+            self._skipped_hops += current - self._next_hop
+            self._next_hop = current
+
+    def _forget(self) -> None:
+        """Free the sound that neither voice nor model will read again."""
+        next_heard = self._plan.start(self._next_hop) - HEARING_REACH_SAMPLES
+        self._microphone.forget(min(self._playout.next_voice, next_heard))
