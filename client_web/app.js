@@ -1,0 +1,304 @@
+/** Puts the page's parts together; each part's own behaviour is in its own module. */
+
+import { Call, CallState } from "./call.js";
+import { CallError } from "./call_error.js";
+import { Controls } from "./controls.js";
+import { FiguresPanel } from "./figures_panel.js";
+import { Microphone } from "./microphone.js";
+import { Notice } from "./notice.js";
+import { PortraitPicker } from "./portrait_picker.js";
+import { Signalling } from "./signalling.js";
+import { Stage } from "./stage.js";
+import { StatsMonitor } from "./stats.js";
+import { describe } from "./words.js";
+
+/** @typedef {{ id: string, title: string }} ChosenPortrait */
+
+class App {
+  #base = document.baseURI;
+  /** @type {ChosenPortrait | null} */
+  #portrait = null;
+  #opening = false;
+
+  #form = find("settings", HTMLFormElement);
+  #start = find("start", HTMLButtonElement);
+  #mute = find("mute", HTMLButtonElement);
+  #sound = find("sound", HTMLButtonElement);
+  #devices = find("microphone", HTMLSelectElement);
+  #level = find("level", HTMLMeterElement);
+
+  #notice = new Notice(document);
+  #microphone = new Microphone(() => this.#onMicrophoneEnded());
+  #call = new Call(new Signalling(this.#base), {
+    onState: (state, reason, retryIn_ms) => this.#onCallState(state, reason, retryIn_ms),
+    onStream: (stream) => this.#stage.showStream(stream),
+    onMessage: (message) => this.#onMessage(message),
+  });
+  #stage = new Stage(
+    {
+      frame: find("frame", HTMLElement),
+      still: find("still", HTMLImageElement),
+      video: find("live", HTMLVideoElement),
+    },
+    () => this.#onPlaybackBlocked(),
+  );
+  #controls = new Controls(
+    {
+      faces: find("faces", HTMLElement),
+      strength: find("strength", HTMLInputElement),
+      headSpeed: find("head-speed", HTMLInputElement),
+    },
+    () => this.#sendControls(),
+  );
+  #figures = new FiguresPanel({
+    fps: find("fps", HTMLOutputElement),
+    latency: find("latency", HTMLOutputElement),
+    skew: find("skew", HTMLOutputElement),
+  });
+  #stats = new StatsMonitor(() => this.#call.getStats(), {
+    onFigures: (figures) => this.#figures.show(figures),
+    onKeyframeNeeded: () => this.#call.send({ type: "keyframe" }),
+  });
+  #picker = new PortraitPicker(
+    {
+      gallery: find("gallery", HTMLElement),
+      credit: find("credit", HTMLElement),
+      drop: find("drop", HTMLElement),
+    },
+    this.#base,
+    {
+      onSelect: (portrait) => this.#onPortrait(portrait),
+      onError: (error) => this.#notice.show(describe(error)),
+    },
+  );
+
+  async run() {
+    this.#start.addEventListener("click", () => this.#toggleCall());
+    this.#mute.addEventListener("click", () => this.#toggleMute());
+    this.#sound.addEventListener("click", () => this.#toggleSound());
+    this.#devices.addEventListener("change", () => this.#reopenMicrophone());
+    for (const name of ["echoCancellation", "noiseSuppression", "autoGainControl"]) {
+      this.#checkbox(name).addEventListener("change", () => this.#reopenMicrophone());
+    }
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    const expand = find("expand", HTMLButtonElement);
+    expand.hidden = !this.#stage.canExpand;
+    expand.addEventListener("click", () => this.#stage.toggleExpanded());
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
+    window.addEventListener("online", () => this.#call.retryNow());
+    window.addEventListener("pagehide", () => this.#call.stop());
+
+    this.#sayStatus();
+    requestAnimationFrame(() => this.#drawLevel());
+    await Promise.all([this.#listDevices(), this.#picker.load()]);
+  }
+
+  // Call ----------------------------------------------------------------------------------------
+
+  async #toggleCall() {
+    if (this.#call.state !== CallState.IDLE) {
+      this.#call.stop();
+      return;
+    }
+    if (this.#opening || !this.#portrait) return;
+    this.#notice.hide();
+    this.#opening = true;
+    this.#sayStatus();
+    try {
+      const track = await this.#openMicrophone();
+      this.#call.start(track, this.#portrait.id);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#notice.show(describe(error));
+    } finally {
+      this.#opening = false;
+      this.#sayStatus();
+    }
+  }
+
+  /**
+   * @param {string} state
+   * @param {CallError | null} reason
+   * @param {number} retryIn_ms
+   */
+  #onCallState(state, reason, retryIn_ms) {
+    document.body.dataset.call = state;
+    const live = state === CallState.LIVE;
+    if (live) {
+      this.#notice.hide();
+      this.#stats.start();
+      this.#sendControls();
+      this.#sendMuted();
+    } else {
+      this.#stats.stop();
+      this.#figures.clear();
+      this.#stage.hideStream();
+    }
+    if (state === CallState.WAITING && reason) {
+      const action = { label: "Try now", run: () => this.#call.retryNow() };
+      this.#notice.show(describe(reason), action, retryIn_ms);
+    }
+    if (state === CallState.IDLE) {
+      this.#microphone.close();
+      if (reason) this.#notice.show(describe(reason));
+      else this.#notice.hide();
+      if (reason?.kind === "portrait-gone") this.#picker.load();
+    }
+    this.#start.textContent = state === CallState.IDLE ? "Start" : "Stop";
+    this.#sayStatus();
+  }
+
+  /** @param {import("./messages.js").ServerMessage} message */
+  #onMessage(message) {
+    if (message.type === "stats") this.#stats.onServerStats(message);
+    else if (message.type === "error" && !message.fatal) {
+      this.#notice.show({ title: "The server says", text: message.message });
+    }
+  }
+
+  #sendControls() {
+    for (const message of this.#controls.messages()) this.#call.send(message);
+  }
+
+  #sendMuted() {
+    this.#call.send({ type: "pause", paused: this.#microphone.muted });
+  }
+
+  /** @param {import("./portrait_picker.js").Portrait} portrait */
+  async #onPortrait(portrait) {
+    this.#portrait = portrait;
+    this.#start.disabled = false;
+    this.#notice.hide();
+    if (this.#call.state !== CallState.IDLE) this.#call.setPortrait(portrait.id);
+    this.#sayStatus();
+    await this.#stage.showStill(portrait.image_url, portrait.title);
+  }
+
+  #onPlaybackBlocked() {
+    this.#notice.show(
+      { title: "The browser holds the sound back", text: "It wants a press before it plays." },
+      {
+        label: "Play",
+        run: () => {
+          this.#notice.hide();
+          this.#stage.play();
+        },
+      },
+    );
+  }
+
+  // Microphone ----------------------------------------------------------------------------------
+
+  async #openMicrophone() {
+    const track = await this.#microphone.open(this.#devices.value, {
+      echoCancellation: this.#checkbox("echoCancellation").checked,
+      noiseSuppression: this.#checkbox("noiseSuppression").checked,
+      autoGainControl: this.#checkbox("autoGainControl").checked,
+    });
+    await this.#listDevices();
+    return track;
+  }
+
+  async #reopenMicrophone() {
+    if (this.#call.state === CallState.IDLE) return;
+    try {
+      await this.#call.replaceTrack(await this.#openMicrophone());
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#notice.show(describe(error));
+    }
+  }
+
+  #onMicrophoneEnded() {
+    this.#call.stop();
+    this.#notice.show(describe(new CallError("microphone-failed")));
+    this.#listDevices();
+  }
+
+  async #listDevices() {
+    const devices = await Microphone.list();
+    const chosen = this.#devices.value;
+    const options = devices
+      .filter(({ deviceId }) => deviceId !== "default" && deviceId !== "communications")
+      .map(({ deviceId, label }, index) => new Option(label || `Microphone ${index + 1}`, deviceId));
+    this.#devices.replaceChildren(new Option("Default microphone", ""), ...options);
+    const stillThere = options.some(({ value }) => value === chosen);
+    this.#devices.value = stillThere ? chosen : "";
+  }
+
+  #drawLevel() {
+    const level = this.#microphone.level();
+    this.#level.value = level;
+    this.#stage.setVoiceLevel(level);
+    requestAnimationFrame(() => this.#drawLevel());
+  }
+
+  // Buttons -------------------------------------------------------------------------------------
+
+  #toggleMute() {
+    this.#microphone.muted = !this.#microphone.muted;
+    press(this.#mute, this.#microphone.muted);
+    this.#sendMuted();
+    this.#sayStatus();
+  }
+
+  #toggleSound() {
+    const audible = this.#sound.getAttribute("aria-pressed") !== "true";
+    press(this.#sound, audible);
+    this.#stage.setAudible(audible);
+  }
+
+  #sayStatus() {
+    const text = this.#statusText();
+    const status = find("status", HTMLElement);
+    // The same words again would be read aloud again.
+    if (status.textContent !== text) status.textContent = text;
+    const badge = find("badge", HTMLElement);
+    badge.textContent = this.#microphone.muted ? "Muted" : "Live";
+  }
+
+  /** @returns {string} */
+  #statusText() {
+    if (this.#opening) return "Waiting for your microphone…";
+    switch (this.#call.state) {
+      case CallState.CONNECTING:
+        return "Waking the portrait…";
+      case CallState.WAITING:
+        return "Waiting to try again…";
+      case CallState.LIVE:
+        if (this.#microphone.muted) return "Muted. The portrait hears silence.";
+        return "Speak, and the portrait speaks with you.";
+      default:
+        return this.#portrait ? "Press Start, and speak." : "Choose a portrait.";
+    }
+  }
+
+  /** @param {string} name */
+  #checkbox(name) {
+    const input = this.#form.elements.namedItem(name);
+    if (!(input instanceof HTMLInputElement)) throw new Error(`no checkbox named ${name}`);
+    return input;
+  }
+}
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new (...args: any[]) => T} type
+ * @returns {T}
+ */
+function find(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
+  return element;
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {boolean} pressed
+ */
+function press(button, pressed) {
+  button.setAttribute("aria-pressed", String(pressed));
+}
+
+await new App().run();

@@ -1,0 +1,136 @@
+/** The user's microphone: choosing, opening, muting, and how loud it is. */
+
+import { CallError } from "./call_error.js";
+
+/**
+ * @typedef {object} Processing what the browser does to the sound before it is sent
+ * @property {boolean} echoCancellation needed with loudspeakers: the portrait's voice would
+ *   come back into the microphone
+ * @property {boolean} noiseSuppression
+ * @property {boolean} autoGainControl
+ */
+
+/** @type {Record<string, import("./call_error.js").ErrorKind>} names of getUserMedia's errors */
+const KINDS = {
+  NotAllowedError: "microphone-refused",
+  SecurityError: "microphone-refused",
+  NotFoundError: "microphone-missing",
+  OverconstrainedError: "microphone-missing",
+  NotReadableError: "microphone-busy",
+  AbortError: "microphone-busy",
+};
+
+/** Full scale of the level display: quieter than this is shown as nothing. */
+const LEVEL_FLOOR_DB = -55;
+
+/**
+ * @param {unknown} error from getUserMedia
+ * @returns {CallError}
+ */
+export function microphoneError(error) {
+  if (error instanceof CallError) return error;
+  const name = error instanceof DOMException ? error.name : "";
+  return new CallError(KINDS[name] ?? "microphone-failed", String(error));
+}
+
+export class Microphone {
+  /** @type {MediaStream | null} */
+  #stream = null;
+  /** @type {AudioContext | null} */
+  #context = null;
+  /** @type {AnalyserNode | null} */
+  #analyser = null;
+  /** @type {MediaStreamAudioSourceNode | null} */
+  #source = null;
+  #samples = new Float32Array(1024);
+  #muted = false;
+
+  /** @param {() => void} onEnded the device was unplugged or taken away */
+  constructor(onEnded) {
+    this.onEnded = onEnded;
+  }
+
+  /** @returns {MediaStreamTrack | null} */
+  get track() {
+    return this.#stream?.getAudioTracks()[0] ?? null;
+  }
+
+  /** @returns {boolean} */
+  get muted() {
+    return this.#muted;
+  }
+
+  /** @param {boolean} muted the stream goes on, with silence */
+  set muted(muted) {
+    this.#muted = muted;
+    if (this.track) this.track.enabled = !muted;
+  }
+
+  /**
+   * Opens a microphone, and closes the one that was open.
+   *
+   * @param {string} deviceId "" = the browser's default
+   * @param {Processing} processing
+   * @returns {Promise<MediaStreamTrack>}
+   * @throws {CallError} refused, missing, busy, or this page may not ask
+   */
+  async open(deviceId, processing) {
+    if (!window.isSecureContext || !navigator.mediaDevices) {
+      throw new CallError("insecure-context");
+    }
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({
+        audio: {
+          ...processing,
+          channelCount: { ideal: 1 },
+          ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
+        },
+      });
+    } catch (error) {
+      throw microphoneError(error);
+    }
+    this.close();
+    this.#stream = stream;
+    const [track] = stream.getAudioTracks();
+    track.enabled = !this.#muted;
+    track.addEventListener("ended", () => this.onEnded());
+    this.#meter(stream);
+    return track;
+  }
+
+  /** @returns {number} loudness now, 0 (silence) .. 1 (full scale) */
+  level() {
+    if (!this.#analyser || this.#muted) return 0;
+    this.#analyser.getFloatTimeDomainData(this.#samples);
+    const power = this.#samples.reduce((sum, x) => sum + x * x, 0) / this.#samples.length;
+    const level_db = 10 * Math.log10(power + 1e-12);
+    return Math.min(1, Math.max(0, 1 - level_db / LEVEL_FLOOR_DB));
+  }
+
+  close() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#source?.disconnect();
+    this.#stream = null;
+    this.#source = null;
+    this.#analyser = null;
+    // A context that is kept would hold the audio device, and on phones its indicator, open.
+    this.#context?.close();
+    this.#context = null;
+  }
+
+  /** @returns {Promise<MediaDeviceInfo[]>} names are empty until a microphone was allowed */
+  static async list() {
+    if (!navigator.mediaDevices) return [];
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    return devices.filter((device) => device.kind === "audioinput" && device.deviceId);
+  }
+
+  /** @param {MediaStream} stream */
+  #meter(stream) {
+    this.#context = new AudioContext();
+    this.#source = this.#context.createMediaStreamSource(stream);
+    this.#analyser = new AnalyserNode(this.#context, { fftSize: this.#samples.length });
+    this.#source.connect(this.#analyser);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The HTTP side of a call, by WHIP's resource rules (RFC 9725): POST an offer, PATCH the
+ * candidates as they are found, DELETE to hang up.
+ */
+
+import { CallError } from "./call_error.js";
+import { problemDetail } from "./problem.js";
+
+/** A server that is full and names no time is asked again after this many seconds. */
+const DEFAULT_RETRY_AFTER_S = 5;
+
+/**
+ * ICE servers from a `Link` header (RFC 9725 section 4.6), such as
+ * `<turn:a.example>; rel="ice-server"; username="u"; credential="c"; credential-type="password"`.
+ *
+ * @param {string | null} header
+ * @returns {RTCIceServer[]}
+ */
+export function parseIceServers(header) {
+  /** @type {RTCIceServer[]} */
+  const servers = [];
+  for (const [, url, rest] of (header ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+="[^"]*")*)/g)) {
+    const entries = [...rest.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, k, v]) => [k, v]);
+    const parameters = Object.fromEntries(entries);
+    if (parameters.rel !== "ice-server") continue;
+    const { username, credential } = parameters;
+    servers.push(username ? { urls: url, username, credential } : { urls: url });
+  }
+  return servers;
+}
+
+/**
+ * The body of a trickle PATCH (RFC 8840 section 9): the credentials and the first media section
+ * that carry the candidates; all media are bundled on it.
+ *
+ * @param {string} sdp the local description
+ * @param {readonly string[]} candidates `candidate:...` lines
+ * @param {boolean} complete no more candidates will come
+ */
+export function sdpFragment(sdp, candidates, complete) {
+  /** @param {RegExp} pattern */
+  const line = (pattern) => {
+    const found = sdp.match(pattern);
+    if (!found) throw new CallError("offer-refused", `local SDP has no line like ${pattern}`);
+    return found[0].trim();
+  };
+  const lines = [
+    line(/^a=ice-ufrag:.*$/m),
+    line(/^a=ice-pwd:.*$/m),
+    line(/^m=.*$/m),
+    line(/^a=mid:.*$/m),
+    ...candidates.map((candidate) => `a=${candidate}`),
+  ];
+  if (complete) lines.push("a=end-of-candidates");
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+/** @param {Response} response */
+async function refusal(response) {
+  const detail = await problemDetail(response);
+  if (response.status === 503) {
+    const after_s = Number(response.headers.get("Retry-After") ?? DEFAULT_RETRY_AFTER_S);
+    return new CallError("server-full", detail, {
+      retry: true,
+      retryAfter_s: Number.isFinite(after_s) ? after_s : DEFAULT_RETRY_AFTER_S,
+    });
+  }
+  if (response.status === 404) return new CallError("portrait-gone", detail);
+  if (response.status >= 500) return new CallError("server-failed", detail, { retry: true });
+  return new CallError("offer-refused", detail);
+}
+
+/** One call's resource on the server. PATCHes are sent one at a time; candidates that are found
+ * meanwhile share the next one. */
+export class CallResource {
+  /** @type {string[]} */
+  #candidates = [];
+  #complete = false;
+  #sending = false;
+  #closed = false;
+
+  /**
+   * @param {string} url
+   * @param {string | null} etag
+   * @param {(error: CallError) => void} onError a candidate could not be delivered
+   */
+  constructor(url, etag, onError) {
+    this.url = url;
+    this.etag = etag;
+    this.onError = onError;
+  }
+
+  /**
+   * @param {string} sdp the local description that the candidate belongs to
+   * @param {string | null} candidate null: there are no more
+   */
+  trickle(sdp, candidate) {
+    if (candidate) this.#candidates.push(candidate);
+    else this.#complete = true;
+    if (!this.#sending) this.#flush(sdp);
+  }
+
+  /** @param {string} sdp */
+  async #flush(sdp) {
+    this.#sending = true;
+    let told = false;
+    try {
+      while (!this.#closed && (this.#candidates.length || (this.#complete && !told))) {
+        told = this.#complete;
+        const body = sdpFragment(sdp, this.#candidates.splice(0), told);
+        /** @type {Record<string, string>} */
+        const headers = { "Content-Type": "application/trickle-ice-sdpfrag" };
+        if (this.etag) headers["If-Match"] = this.etag;
+        const response = await fetch(this.url, { method: "PATCH", headers, body });
+        if (!response.ok) throw await refusal(response);
+      }
+    } catch (error) {
+      if (this.#closed) return;
+      if (error instanceof CallError) this.onError(error);
+      else this.onError(new CallError("server-away", String(error), { retry: true }));
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  /** Hangs up; survives the page being closed. A server that is already gone needs no goodbye. */
+  hangUp() {
+    if (this.#closed) return;
+    this.#closed = true;
+    fetch(this.url, { method: "DELETE", keepalive: true }).catch(() => undefined);
+  }
+}
+
+export class Signalling {
+  /** @param {string | URL} base the page's address, below which `v1/calls` lives */
+  constructor(base) {
+    this.callsUrl = new URL("v1/calls", base);
+  }
+
+  /**
+   * @param {string} sdp the offer
+   * @param {string} portraitId
+   * @param {AbortSignal} signal
+   * @param {(error: CallError) => void} onError a problem after the call was accepted
+   * @returns {Promise<{ answer: string, iceServers: RTCIceServer[], resource: CallResource }>}
+   * @throws {CallError} refused, full or away
+   */
+  async call(sdp, portraitId, signal, onError) {
+    const url = new URL(this.callsUrl);
+    url.searchParams.set("portrait", portraitId);
+    let response;
+    try {
+      const headers = { "Content-Type": "application/sdp" };
+      response = await fetch(url, { method: "POST", headers, body: sdp, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new CallError("server-away", String(error), { retry: true });
+    }
+    if (!response.ok) throw await refusal(response);
+    const location = response.headers.get("Location");
+    if (!location) {
+      throw new CallError("server-failed", "the answer has no Location, so it cannot be ended");
+    }
+    const resource = new CallResource(
+      new URL(location, response.url).href,
+      response.headers.get("ETag"),
+      onError,
+    );
+    return {
+      answer: await response.text(),
+      iceServers: parseIceServers(response.headers.get("Link")),
+      resource,
+    };
+  }
+}

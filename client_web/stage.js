@@ -1,0 +1,100 @@
+/**
+ * The portrait: a still picture at once, and the live stream over it as soon as its first frame
+ * is drawn. The still always lies below, so a change either way is a fade and never a jump.
+ */
+
+/** Longer than the fade in style.css, so that the stream is let go only when it is invisible. */
+const FADE_MS = 700;
+
+export class Stage {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #releaseTimer;
+  /** Counts the streams shown, so that a late first frame of an old one changes nothing. */
+  #showing = 0;
+
+  /**
+   * @param {{ frame: HTMLElement, still: HTMLImageElement, video: HTMLVideoElement }} elements
+   * @param {() => void} onPlaybackBlocked the browser wants a click before it plays sound
+   */
+  constructor({ frame, still, video }, onPlaybackBlocked) {
+    this.frame = frame;
+    this.still = still;
+    this.video = video;
+    this.onPlaybackBlocked = onPlaybackBlocked;
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} title
+   */
+  async showStill(url, title) {
+    this.still.alt = title;
+    const next = new Image();
+    next.src = url;
+    await next.decode();
+    this.still.src = url;
+    this.still.hidden = false;
+  }
+
+  /** @param {MediaStream} stream */
+  async showStream(stream) {
+    clearTimeout(this.#releaseTimer);
+    this.#showing += 1;
+    const showing = this.#showing;
+    this.video.srcObject = stream;
+    this.#onFirstFrame(() => {
+      if (showing === this.#showing) this.frame.classList.add("moving");
+    });
+    await this.play();
+  }
+
+  async play() {
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      // AbortError: another stream took this one's place before it began.
+      if (error.name === "NotAllowedError") this.onPlaybackBlocked();
+      else if (error.name !== "AbortError") throw error;
+    }
+  }
+
+  /** Back to the still picture. */
+  hideStream() {
+    this.#showing += 1;
+    this.frame.classList.remove("moving");
+    clearTimeout(this.#releaseTimer);
+    this.#releaseTimer = setTimeout(() => {
+      this.video.srcObject = null;
+    }, FADE_MS);
+  }
+
+  /** @param {boolean} audible */
+  setAudible(audible) {
+    this.video.muted = !audible;
+  }
+
+  /** @param {number} level loudness of the voice, 0..1, shown as a glow */
+  setVoiceLevel(level) {
+    this.frame.style.setProperty("--voice", level.toFixed(3));
+  }
+
+  /** @returns {boolean} whether this browser can fill the screen with an element */
+  get canExpand() {
+    return Boolean(this.frame.requestFullscreen);
+  }
+
+  async toggleExpanded() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await this.frame.requestFullscreen();
+  }
+
+  /** @param {() => void} callback */
+  #onFirstFrame(callback) {
+    if (typeof this.video.requestVideoFrameCallback === "function") {
+      this.video.requestVideoFrameCallback(callback);
+    } else {
+      this.video.addEventListener("loadeddata", callback, { once: true });
+    }
+  }
+}

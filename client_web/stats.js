@@ -1,0 +1,130 @@
+/**
+ * What the browser measures of the stream (W3C webrtc-stats), once a second, and the server's
+ * own figures beside it.
+ */
+
+const PERIOD_MS = 1000;
+/** The microphone's sound is sent in Opus packets of this length. */
+const PACKET_MS = 20;
+
+/**
+ * @typedef {object} StreamFigures
+ * @property {number | null} fps frames shown in the last second
+ * @property {number | null} latency_ms estimate: network there and back, the server's playout
+ *   delay, the browser's jitter buffer. The sound devices' own delay is not in it.
+ * @property {number | null} skew_ms picture minus sound, positive = picture late; null where the
+ *   browser does not tell (only Chromium gives estimatedPlayoutTimestamp)
+ * @property {number | null} repeated_frames by the server, since the call began
+ */
+
+/** @typedef {Record<string, any>} Stat one entry of an RTCStatsReport */
+
+/**
+ * @param {Stat} now
+ * @param {Stat | undefined} before
+ * @param {string} total
+ * @param {string} count
+ * @returns {number} mean of a cumulative counter over the last period, in its own unit
+ */
+function meanSince(now, before, total, count) {
+  const n = (now[count] ?? 0) - (before?.[count] ?? 0);
+  return n > 0 ? ((now[total] ?? 0) - (before?.[total] ?? 0)) / n : 0;
+}
+
+/**
+ * @param {Iterable<Stat>} report
+ * @returns {{ audio?: Stat, video?: Stat, pair?: Stat }}
+ */
+export function pickStats(report) {
+  /** @type {{ audio?: Stat, video?: Stat, pair?: Stat }} */
+  const picked = {};
+  for (const stat of report) {
+    if (stat.type === "inbound-rtp" && stat.kind === "audio") picked.audio = stat;
+    else if (stat.type === "inbound-rtp" && stat.kind === "video") picked.video = stat;
+    else if (stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded") {
+      picked.pair = stat;
+    }
+  }
+  return picked;
+}
+
+/**
+ * @param {ReturnType<typeof pickStats>} now
+ * @param {ReturnType<typeof pickStats>} before one period earlier
+ * @param {import("./messages.js").StatsMessage | null} server
+ * @returns {StreamFigures}
+ */
+export function figures(now, before, server) {
+  const { audio, video, pair } = now;
+  let fps = null;
+  if (video && before.video) {
+    const elapsed_s = (video.timestamp - before.video.timestamp) / 1000;
+    fps = (video.framesDecoded - before.video.framesDecoded) / elapsed_s;
+  }
+  let latency_ms = null;
+  if (audio && server) {
+    const buffer_s = meanSince(audio, before.audio, "jitterBufferDelay", "jitterBufferEmittedCount");
+    const network_s = pair?.currentRoundTripTime ?? 0;
+    latency_ms = 1000 * (buffer_s + network_s) + server.playout_delay_ms + PACKET_MS;
+  }
+  let skew_ms = null;
+  if (audio?.estimatedPlayoutTimestamp && video?.estimatedPlayoutTimestamp) {
+    skew_ms = audio.estimatedPlayoutTimestamp - video.estimatedPlayoutTimestamp;
+  }
+  return { fps, latency_ms, skew_ms, repeated_frames: server?.repeated_frames ?? null };
+}
+
+/**
+ * @param {Stat | undefined} now
+ * @param {Stat | undefined} before
+ * @returns {boolean} the decoder asked for a key frame, or the picture froze
+ */
+export function needsKeyframe(now, before) {
+  if (!now || !before) return false;
+  return now.pliCount > before.pliCount || now.freezeCount > before.freezeCount;
+}
+
+export class StatsMonitor {
+  /** @type {ReturnType<typeof pickStats>} */
+  #before = {};
+  /** @type {import("./messages.js").StatsMessage | null} */
+  #server = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+
+  /**
+   * @param {() => Promise<RTCStatsReport> | null} getStats
+   * @param {{ onFigures: (figures: StreamFigures) => void, onKeyframeNeeded: () => void }}
+   *   callbacks
+   */
+  constructor(getStats, { onFigures, onKeyframeNeeded }) {
+    this.getStats = getStats;
+    this.onFigures = onFigures;
+    this.onKeyframeNeeded = onKeyframeNeeded;
+  }
+
+  start() {
+    this.stop();
+    this.#timer = setInterval(() => this.#measure(), PERIOD_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#before = {};
+    this.#server = null;
+  }
+
+  /** @param {import("./messages.js").StatsMessage} message */
+  onServerStats(message) {
+    this.#server = message;
+  }
+
+  async #measure() {
+    const report = await this.getStats();
+    if (!report) return;
+    const now = pickStats(report.values());
+    if (needsKeyframe(now.video, this.#before.video)) this.onKeyframeNeeded();
+    this.onFigures(figures(now, this.#before, this.#server));
+    this.#before = now;
+  }
+}

@@ -1,0 +1,93 @@
+/** Every sentence the page says about a problem, and what to do about it, in one place. */
+
+import { CallError } from "./call_error.js";
+
+/** @type {Record<import("./call_error.js").ErrorKind, { title: string, help: string }>} */
+const WORDS = {
+  "insecure-context": {
+    title: "This address is not secure",
+    help:
+      "Browsers give the microphone only to https pages and to localhost. " +
+      "Open Likeness over https, or at localhost on the machine that runs it.",
+  },
+  "microphone-refused": {
+    title: "The microphone is blocked",
+    help: "Allow it for this page, with the icon beside the address, then press Start again.",
+  },
+  "microphone-missing": {
+    title: "No microphone found",
+    help: "Plug one in, or switch it on, then press Start again.",
+  },
+  "microphone-busy": {
+    title: "The microphone is in use",
+    help: "Another program holds it. Close that program, then press Start again.",
+  },
+  "microphone-failed": {
+    title: "The microphone stopped",
+    help: "Choose another microphone, or plug this one in again and press Start.",
+  },
+  "server-full": {
+    title: "Every place is taken",
+    help: "The server is full just now.",
+  },
+  "server-away": {
+    title: "The server does not answer",
+    help: "Check the network, and that Likeness is running.",
+  },
+  "server-failed": {
+    title: "The server had a problem",
+    help: "",
+  },
+  "offer-refused": {
+    title: "The server refused the call",
+    help: "This browser and the server found no common way to send sound and picture.",
+  },
+  "portrait-gone": {
+    title: "This portrait is no longer here",
+    help: "The server keeps uploads only for a while. Add it again, or choose another.",
+  },
+  "portrait-refused": {
+    title: "This picture cannot speak",
+    help: "Choose a picture with one face, seen from the front.",
+  },
+  "portraits-unavailable": {
+    title: "The portraits did not load",
+    help: "Check that Likeness is running, then reload the page.",
+  },
+  "connection-lost": {
+    title: "The connection dropped",
+    help: "Your portrait is waiting here.",
+  },
+  "call-ended": {
+    title: "The call has ended",
+    help: "Press Start to begin again.",
+  },
+};
+
+/** @type {readonly import("./call_error.js").ErrorKind[]} these are told better by the detail */
+const DETAIL_REPLACES_HELP = ["portrait-refused", "server-failed", "call-ended"];
+
+/** @param {string} text */
+function asSentence(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return "";
+  const capital = trimmed[0].toUpperCase() + trimmed.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
+
+/**
+ * @param {CallError} error
+ * @returns {{ title: string, text: string }}
+ */
+export function describe(error) {
+  const { title, help } = WORDS[error.kind];
+  const detail = asSentence(error.detail);
+  if (!detail) return { title, text: help };
+  if (DETAIL_REPLACES_HELP.includes(error.kind)) return { title, text: detail };
+  return { title, text: help };
+}
+
+/** @param {number} seconds whole seconds until the next attempt */
+export function describeWait(seconds) {
+  return seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again now.";
+}
