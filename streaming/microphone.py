@@ -35,9 +35,12 @@ class Microphone:
 
     def __init__(self, capacity_samples: int) -> None:
         self.late_samples = 0
+        self._capacity = capacity_samples
         self._start = 0
-        self._pcm = np.zeros(capacity_samples, np.int16)
-        self._heard = np.zeros(capacity_samples, np.bool_)
+        self._base = 0
+        # Twice the capacity, so that the kept part moves to the front only once in a while.
+        self._pcm = np.zeros(2 * capacity_samples, np.int16)
+        self._heard = np.zeros(2 * capacity_samples, np.bool_)
         self._resampler: VoiceResampler | None = None
         self._run_end = 0
         self._resampled_end = 0
@@ -64,29 +67,25 @@ class Microphone:
     def read(self, position: int, samples: int) -> NDArray[np.int16]:
         """Return the sound from `position` on, (samples,), silence where nothing was heard."""
         pcm = np.zeros(samples, np.int16)
-        inside, slots = self._slots(position, samples)
-        pcm[inside] = self._pcm[slots]
+        wanted, kept = self._overlap(position, samples)
+        pcm[wanted] = self._pcm[kept]
         return pcm
 
     def heard(self, position: int, samples: int) -> NDArray[np.bool_]:
         """Return which samples from `position` on have arrived, (samples,)."""
         heard = np.zeros(samples, np.bool_)
-        inside, slots = self._slots(position, samples)
-        heard[inside] = self._heard[slots]
+        wanted, kept = self._overlap(position, samples)
+        heard[wanted] = self._heard[kept]
         return heard
 
     def forget(self, before: int) -> None:
         """Make room: nothing before the position `before` is read or written any more."""
-        if before > self._start:
-            _, slots = self._slots(self._start, before - self._start)
-            self._pcm[slots] = 0
-            self._heard[slots] = False
-            self._start = before
+        self._start = max(self._start, before)
 
     def _end_run(self, played_until: int) -> None:
-        if self._resampler is not None:
+        """Write what is still inside the resampler, unless its time is over."""
+        if self._resampler is not None and self._resampled_end >= played_until:
             self._write_resampled(self._resampler.drain(), played_until)
-            self._resampler = None
 
     def _write_resampled(self, pcm: NDArray[np.int16], played_until: int) -> None:
         self._write(pcm, self._resampled_end, played_until)
@@ -94,15 +93,28 @@ class Microphone:
 
     def _write(self, pcm: NDArray[np.int16], position: int, played_until: int) -> None:
         end = position + len(pcm)
-        self.forget(end - len(self._pcm))
+        self._make_room(end)
         first = min(max(position, played_until, self._start), end)
         self.late_samples += first - position
-        _, slots = self._slots(first, end - first)
-        self._pcm[slots] = pcm[first - position :]
-        self._heard[slots] = True
+        self._pcm[first - self._base : end - self._base] = pcm[first - position :]
+        self._heard[first - self._base : end - self._base] = True
 
-    def _slots(self, position: int, samples: int) -> tuple[slice, NDArray[np.int64]]:
-        """Return which of the samples from `position` are kept, and the slots that keep them."""
+    def _make_room(self, end: int) -> None:
+        """Forget what is too old, and move the rest to the front if `end` does not fit."""
+        self.forget(end - self._capacity)
+        if end - self._base <= len(self._pcm):
+            return
+        for buffer in (self._pcm, self._heard):
+            kept = buffer[self._start - self._base :].copy()
+            buffer[len(kept) :] = 0
+            buffer[: len(kept)] = kept
+        self._base = self._start
+
+    def _overlap(self, position: int, samples: int) -> tuple[slice, slice]:
+        """Return which of the samples from `position` on are kept, and where they are kept."""
         first = min(max(position, self._start), position + samples)
-        end = max(first, min(position + samples, self._start + len(self._pcm)))
-        return slice(first - position, end - position), np.arange(first, end) % len(self._pcm)
+        end = max(first, min(position + samples, self._base + len(self._pcm)))
+        return (
+            slice(first - position, end - position),
+            slice(first - self._base, end - self._base),
+        )

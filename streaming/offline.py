@@ -1,7 +1,6 @@
 """The same stream for a whole recording: live, but with a clock that only turns when asked."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
 from typing import TypeVar
 
 import numpy as np
@@ -27,34 +26,36 @@ def play(
 
     `chunks` are (samples, channels) of any length. `draw` makes the frames of one hop. The result
     ends with the last chunk that has sound and the last frame that starts within the recording,
-    whose first sample is at position `lead_in(sample_rate)`: 1.5 ms at 48 kHz. Raises ValueError as `Stream.push_audio`.
+    whose first sample is at position `lead_in(sample_rate)`: 1.5 ms at 48 kHz. Raises ValueError
+    as `Stream.push_audio` does.
     """
     stream = Stream[T](config, now=0.0)
     packet = sample_rate // 50
-    silence = repeat(np.zeros((packet, 1), np.int16))
-    samples = 0
-    length: int | None = None
-    first = lead_in(sample_rate)
-    for piece in chain(_split(chunks, packet), [None], silence):
-        if piece is None:
-            length = round(samples * VOICE_RATE / sample_rate)
-            continue
-        pts = round(samples * VOICE_RATE / sample_rate)
-        samples += len(piece)
-        now = samples / sample_rate
+    pushed = 0
+
+    def advance(piece: NDArray[np.int16]) -> Due[T]:
+        nonlocal pushed
+        pts = round(pushed * VOICE_RATE / sample_rate)
+        pushed += len(piece)
+        now = pushed / sample_rate
         stream.push_audio(piece, pts, sample_rate, now)
         while hop := stream.due_hop(now):
             stream.finish_hop(hop, draw(hop), now)
-        due = stream.pop_due(now)
-        if length is None:
-            yield due
-            continue
+        return stream.pop_due(now)
+
+    for piece in _split(chunks, packet):
+        yield advance(piece)
+
+    length = round(pushed * VOICE_RATE / sample_rate)
+    end_of_voice = lead_in(sample_rate) + length
+    silence = np.zeros((packet, 1), np.int16)
+    due = Due[T]()
+    while not due.voice or due.voice[-1].pts < end_of_voice:
+        due = advance(silence)
         yield Due(
-            [chunk for chunk in due.voice if chunk.pts < first + length],
+            [chunk for chunk in due.voice if chunk.pts < end_of_voice],
             [frame for frame in due.frames if frame.index * VOICE_SAMPLES_PER_FRAME < length],
         )
-        if due.voice and due.voice[-1].pts >= first + length:
-            return
 
 
 def _split(chunks: Iterable[NDArray[np.int16]], samples: int) -> Iterator[NDArray[np.int16]]:
