@@ -1,0 +1,93 @@
+"""The sliding window over the denoiser: a few frames in, a few frames of motion out, state carried."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.motion.blink import BlinkState, initial_blink_state, next_blinks
+from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.sampler import euler_flow_sampler
+
+
+@dataclass
+class MotionState:
+    """What one session carries from hop to hop; batch first, so that sessions can be stacked.
+
+    motion_frames: (1, N, M) the last clean frames, zeros at the start, as in EMO.
+    audio_features: (1, A, D) the last features, zeros at the start.
+    """
+
+    motion_frames: Tensor
+    audio_features: Tensor
+    generator: torch.Generator
+    blinks: BlinkState
+
+
+class MotionModel:
+    """Audio features to motion, hop by hop, for any number of sessions at once."""
+
+    def __init__(self, denoiser: MotionDenoiser) -> None:
+        self._denoiser = denoiser.eval()
+        self.config = denoiser.config
+
+    @classmethod
+    def load(cls, path: Path) -> "MotionModel":
+        """Read weights and configuration from one safetensors file."""
+        with safe_open(path, framework="pt") as file:
+            config = DenoiserConfig(**json.loads(file.metadata()["config"]))
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        denoiser = MotionDenoiser(config)
+        denoiser.load_state_dict(weights)
+        return cls(denoiser)
+
+    def save(self, path: Path) -> None:
+        """Write weights (half precision) and configuration."""
+        weights = {k: v.half().contiguous() for k, v in self._denoiser.state_dict().items()}
+        save_file(weights, path, metadata={"config": json.dumps(asdict(self.config))})
+
+    def initial_state(self, seed: int) -> MotionState:
+        """Begin a session; the same seed and audio give the same motion."""
+        c = self.config
+        return MotionState(
+            motion_frames=torch.zeros(1, c.num_motion_frames, c.motion_dim),
+            audio_features=torch.zeros(1, c.num_audio_frames, c.feature_dim),
+            generator=torch.Generator().manual_seed(seed),
+            blinks=initial_blink_state(seed),
+        )
+
+    @torch.inference_mode()
+    def step(
+        self, features: Tensor, states: list[MotionState], head_speed: Tensor, num_steps: int
+    ) -> Tensor:
+        """Denoise the next hop of every session and advance their states in place.
+
+        features: (B, H, D) of the new frames. head_speed: (B,) rad/s. Returns motion (B, H, M).
+        """
+        c = self.config
+        audio = torch.cat([torch.cat([s.audio_features for s in states]), features], dim=1)
+        audio = audio[:, -c.num_audio_frames :]
+        motion_frames = torch.cat([s.motion_frames for s in states])
+        noise = torch.cat(
+            [
+                torch.randn(1, c.hop_frames, c.motion_dim, generator=state.generator)
+                for state in states
+            ]
+        )
+        blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
+        memory = self._denoiser.remember(motion_frames, audio)
+
+        def denoise(noisy: Tensor, sigma: float) -> Tensor:
+            levels = noisy.new_full((len(noisy),), sigma)
+            return torch.as_tensor(self._denoiser(noisy, levels, memory, audio, head_speed, blink))
+
+        motion = euler_flow_sampler(denoise, noise, num_steps)
+        frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
+        for i, state in enumerate(states):
+            state.motion_frames = frames[i : i + 1]
+            state.audio_features = audio[i : i + 1]
+        return motion

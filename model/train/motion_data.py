@@ -1,0 +1,187 @@
+"""Windows of motion and audio features to train the motion denoiser on."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.motion.denoiser import SPEED_CENTERS
+from model.motion.space import MotionSpace
+from model.rates import FPS
+
+# Below this score nothing is certain about how far sound and picture of a web clip are apart.
+MIN_SYNC_SCORE = 0.15
+SPEED_WINDOW_FRAMES = 25
+BLINK_CLOSURE = 0.45
+# Half of the windows come from the one speaker who has most of the minutes, half from all others.
+GRID_SHARE = 0.5
+IDLE_SHARE = 0.12
+IDLE_DECAY = 0.55
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One clip ready for training: motion (L, M), features per augmentation (V, L, D)."""
+
+    clip_id: str
+    speaker: str
+    motion: NDArray[np.float32]
+    features: NDArray[np.float32]
+    blink: NDArray[np.float32]
+    head_speed: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), blink (B, ·), speed (B,)."""
+
+    motion: Tensor
+    features: Tensor
+    blink: Tensor
+    head_speed: Tensor
+
+
+def usable_clips(clips_csv: Path, split: str) -> list[dict[str, str]]:
+    """Rows of clips with sound whose synchrony is certain."""
+    with clips_csv.open(newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["split"] == split]
+    return [
+        row
+        for row in rows
+        if row["audio"] == "1"
+        and row["lips_lead_frames"]
+        and (float(row["sync_score"] or 0) >= MIN_SYNC_SCORE or row["lips_lead_frames"] == "0")
+    ]
+
+
+def head_speed(motion: NDArray[np.float32], space: MotionSpace) -> NDArray[np.float32]:
+    """Angular speed of the head in rad/s, averaged over a second around each frame, (L,)."""
+    head = motion[:, space.head] * space.scale.numpy()[4:]
+    speed = np.linalg.norm(np.diff(head[:, :3], axis=0, prepend=head[:1, :3]), axis=1) * FPS
+    kernel = np.ones(SPEED_WINDOW_FRAMES) / SPEED_WINDOW_FRAMES
+    padded = np.pad(speed, SPEED_WINDOW_FRAMES // 2, mode="reflect")
+    return np.convolve(padded, kernel, mode="valid").astype(np.float32)
+
+
+def load_recordings(
+    rows: list[dict[str, str]], motion_dir: Path, features_dir: Path, space: MotionSpace
+) -> list[Recording]:
+    """Read what was tracked and encoded of these clips; sound is moved onto the lips."""
+    recordings = []
+    for row in rows:
+        path = motion_dir / f"{row['id']}.npz"
+        if not path.exists():
+            continue
+        tracked = np.load(path)
+        features = np.load(features_dir / f"{row['id']}.npy")
+        lead = int(row["lips_lead_frames"])
+        # Lips that come `lead` frames before their sound belong to features that come later.
+        motion, features = _shift(tracked["motion"], features, lead)
+        if len(motion) < FPS or not tracked["valid"].all():
+            continue
+        motion = np.clip(motion, -5, 5)
+        lids = motion[:, space.lids] * space.scale.numpy()[:2]
+        recordings.append(
+            Recording(
+                clip_id=row["id"],
+                speaker=row["speaker"],
+                motion=motion,
+                features=features,
+                blink=_widen(lids.mean(axis=1) > BLINK_CLOSURE),
+                head_speed=head_speed(motion, space),
+            )
+        )
+    return recordings
+
+
+def _shift(
+    motion: NDArray[np.float32], features: NDArray[np.float32], lead: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    length = min(len(motion), features.shape[1])
+    motion, features = motion[:length], features[:, :length]
+    if lead > 0:
+        return motion[:-lead], features[:, lead:]
+    if lead < 0:
+        return motion[-lead:], features[:, :lead]
+    return motion, features
+
+
+def _widen(flags: NDArray[np.bool_]) -> NDArray[np.float32]:
+    wide = flags.copy()
+    wide[1:] |= flags[:-1]
+    wide[:-1] |= flags[1:]
+    return wide.astype(np.float32)
+
+
+class WindowSampler:
+    """Draws random windows; some are idle: a voice that is not there, lips that come to rest."""
+
+    def __init__(
+        self,
+        recordings: list[Recording],
+        idle_features: NDArray[np.float32],
+        space: MotionSpace,
+        num_motion_frames: int,
+        seed: int,
+    ) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._recordings = recordings
+        self._idle = idle_features
+        self._mouth = space.mouth
+        self._past = num_motion_frames
+        frames = np.array([len(r.motion) for r in recordings], float)
+        grid = np.array([r.speaker == "grid-s1" for r in recordings])
+        weights = np.where(grid, frames / frames[grid].sum(), 0) * GRID_SHARE
+        weights += np.where(~grid, frames / frames[~grid].sum(), 0) * (1 - GRID_SHARE)
+        self._weights = weights / weights.sum()
+
+    def draw(self, batch_size: int, new_frames: int) -> Batch:
+        """Draw windows of `num_motion_frames` + `new_frames` frames."""
+        length = self._past + new_frames
+        rows = [
+            self._window(self._recordings[i], length)
+            for i in self._rng.choice(len(self._recordings), batch_size, p=self._weights)
+        ]
+        motion, features, blink, speed = (np.stack(column) for column in zip(*rows, strict=True))
+        return Batch(
+            torch.from_numpy(motion),
+            torch.from_numpy(features),
+            torch.from_numpy(blink),
+            torch.from_numpy(speed),
+        )
+
+    def _window(
+        self, recording: Recording, length: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], np.float32]:
+        # Windows may reach before the clip: there the past is zero, as at a session's start.
+        last = len(recording.motion)
+        end = int(self._rng.integers(length - self._past + 1, last + 1))
+        start = end - length
+        version = int(self._rng.integers(recording.features.shape[0]))
+        motion = recording.motion[max(start, 0) : end].copy()
+        features = recording.features[version, max(start, 0) : end]
+        blink = recording.blink[max(start, 0) : end]
+        speed = recording.head_speed[max(start, 0) : end].mean() * self._rng.uniform(0.8, 1.25)
+        if start < 0:
+            motion = np.pad(motion, ((-start, 0), (0, 0)))
+            features = np.pad(features, ((-start, 0), (0, 0)))
+            blink = np.pad(blink, (-start, 0))
+        if self._rng.random() < IDLE_SHARE:
+            features = self._idle_features(length)
+            self._rest(motion)
+        return motion, features, blink, np.float32(min(speed, 2 * SPEED_CENTERS[-1]))
+
+    def _idle_features(self, length: int) -> NDArray[np.float32]:
+        start = int(self._rng.integers(len(self._idle) - length))
+        return self._idle[start : start + length]
+
+    def _rest(self, motion: NDArray[np.float32]) -> None:
+        mouth = motion[:, self._mouth]
+        if self._rng.random() < 0.5:
+            mouth[: self._past] *= 0.1
+        steps = np.arange(1, len(motion) - self._past + 1)[:, None]
+        mouth[self._past :] = mouth[self._past - 1] * IDLE_DECAY**steps
