@@ -1,0 +1,1 @@
+"""Microphone sound to audio features: log-mel and the causal encoder."""

@@ -1,0 +1,51 @@
+import numpy as np
+import torch
+
+from model.features.mel import HOP_SAMPLES, TAIL_SAMPLES, LogMel
+from model.rates import SAMPLE_RATE
+
+
+def tone(hz: float, samples: int) -> torch.Tensor:
+    times_s = torch.arange(samples) / SAMPLE_RATE
+    return (0.1 * torch.sin(2 * np.pi * hz * times_s))[None]
+
+
+def test_streamed_in_hops_equals_all_at_once() -> None:
+    mel = LogMel()
+    sound = torch.randn(2, 20 * HOP_SAMPLES, generator=torch.Generator().manual_seed(0))
+    whole, whole_tail = mel(sound, torch.zeros(2, TAIL_SAMPLES))
+    tail = torch.zeros(2, TAIL_SAMPLES)
+    pieces = []
+    for start in range(0, sound.shape[1], HOP_SAMPLES):
+        frames, tail = mel(sound[:, start : start + HOP_SAMPLES], tail)
+        pieces.append(frames)
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole)
+    torch.testing.assert_close(tail, whole_tail)
+
+
+def test_uses_nothing_of_the_future() -> None:
+    mel = LogMel()
+    sound = tone(300, 10 * HOP_SAMPLES)
+    changed = sound.clone()
+    changed[:, 5 * HOP_SAMPLES :] = 0.5
+    before, _ = mel(sound, torch.zeros(1, TAIL_SAMPLES))
+    after, _ = mel(changed, torch.zeros(1, TAIL_SAMPLES))
+    torch.testing.assert_close(before[:, :5], after[:, :5])
+    assert not torch.allclose(before[:, 5:], after[:, 5:])
+
+
+def test_a_higher_tone_is_in_a_higher_band() -> None:
+    mel = LogMel()
+    bands = []
+    for hz in (200, 1000, 5000):
+        frames, _ = mel(tone(hz, 10 * HOP_SAMPLES), torch.zeros(1, TAIL_SAMPLES))
+        bands.append(int(frames[0, -1].argmax()))
+    assert bands == sorted(set(bands))
+
+
+def test_silence_and_full_scale_stay_in_the_range_of_the_network() -> None:
+    mel = LogMel()
+    silence, _ = mel(torch.zeros(1, 4 * HOP_SAMPLES), torch.zeros(1, TAIL_SAMPLES))
+    loud, _ = mel(10 * tone(440, 4 * HOP_SAMPLES), torch.zeros(1, TAIL_SAMPLES))
+    assert -2.5 < float(silence.min()) <= float(silence.max()) < -1.5
+    assert 1.5 < float(loud.max()) < 3.5
