@@ -1,0 +1,185 @@
+"""How many sessions does this machine hold without repeating more than 1 % of the frames?
+
+`python -m benchmarks.sessions_held [--seconds S] [--limit N]`. Live and paced: every session has
+its own microphone, stream and encoders, and all share the server's inference thread. Only the
+network is left out. Sessions are added until one of them repeats too many frames.
+"""
+
+import argparse
+import asyncio
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from aiortc import MediaStreamTrack
+from av import AudioFrame
+from numpy.typing import NDArray
+
+from benchmarks import material
+from benchmarks.record import Figure, measure_baseline, report
+from model.avatar import Avatar, Identity
+from model.rates import FPS
+from server.config import VideoConfig, VoiceConfig
+from server.encoders import PictureEncoder, VoiceEncoder
+from server.inference import InferenceThread
+from server.media import Outlets, SessionMedia
+from server.metrics import Metrics
+from server.sdp import VideoCodec
+from server.tracks import PacketTrack, picture_track, voice_track
+from streaming.config import StreamConfig
+from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
+from streaming.stats import StreamStats
+
+WARM_UP_S = 3.0
+MAX_REPEATED = 0.01
+
+
+class Microphone(MediaStreamTrack):
+    """Plays speech over and over in real time, from `start_s` of the loop's clock."""
+
+    kind = "audio"
+
+    def __init__(self, sound: NDArray[np.int16], start_s: float) -> None:
+        super().__init__()
+        self._packets = sound.reshape(-1, 1, VOICE_CHUNK_SAMPLES)
+        self._start_s = start_s
+        self._next = 0
+
+    async def recv(self) -> AudioFrame:
+        """Return the next 20 ms once they have passed."""
+        self._next += 1
+        due_s = self._start_s + self._next * VOICE_CHUNK_SAMPLES / VOICE_RATE
+        await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        packet = self._packets[(self._next - 1) % len(self._packets)]
+        frame = AudioFrame.from_ndarray(packet, format="s16", layout="mono")
+        frame.sample_rate = VOICE_RATE
+        frame.pts = (self._next - 1) * VOICE_CHUNK_SAMPLES
+        frame.time_base = Fraction(1, VOICE_RATE)
+        return frame
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one session did in the measured time."""
+
+    slots: int
+    repeated: int
+    late: int
+    num_steps: int
+    draw_every: int
+    compute_ms: float
+
+
+async def drain(track: PacketTrack) -> None:
+    """Take what leaves, as a sender does."""
+    while True:
+        await track.recv()
+
+
+async def hold(
+    sessions: int, seconds: float, inference: InferenceThread, identity: Identity
+) -> list[Load]:
+    """Run `sessions` at once; what each did in `seconds` after the warm-up."""
+    sound = (material.speech(12.0, VOICE_RATE) * 32767).astype(np.int16)
+    avatar = inference.avatar
+    config = StreamConfig(
+        hop_frames=avatar.hop_frames,
+        lookahead_frames=avatar.lookahead_frames,
+        max_steps=avatar.max_steps,
+    )
+    hop_s = avatar.hop_frames / FPS
+    medias: list[SessionMedia] = []
+    tasks: list[asyncio.Task[None]] = []
+    metrics = Metrics()
+    for number in range(sessions):
+        outlets = Outlets(
+            picture_track(),
+            PictureEncoder(VideoCodec.H264, VideoConfig()),
+            voice_track(),
+            VoiceEncoder(VoiceConfig()),
+        )
+        media = SessionMedia(config, inference, identity, avatar.open(number), outlets, metrics)
+        microphone = Microphone(sound, time.monotonic() + number * hop_s / sessions)
+        work = (
+            media.listen(microphone),
+            media.play(),
+            drain(outlets.picture_track),
+            drain(outlets.voice_track),
+        )
+        tasks.extend(asyncio.create_task(job) for job in work)
+        medias.append(media)
+    try:
+        await asyncio.sleep(WARM_UP_S)
+        before = [media.stream.stats for media in medias]
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        after = [media.stream.stats for media in medias]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    return [compare(*pair) for pair in zip(before, after, strict=True)]
+
+
+def compare(before: StreamStats, after: StreamStats) -> Load:
+    """Return what happened between two snapshots."""
+    repeated = after.repeated_frames - before.repeated_frames
+    late = after.late_frames - before.late_frames
+    on_time = after.on_time_frames - before.on_time_frames
+    return Load(
+        slots=on_time + late + repeated,
+        repeated=repeated,
+        late=late,
+        num_steps=after.num_steps,
+        draw_every=after.draw_every,
+        compute_ms=after.compute_ms,
+    )
+
+
+async def run(seconds: float, limit: int) -> tuple[int, list[Figure]]:
+    """Add sessions until they are not held: how many were, and the figures of each number."""
+    avatar = Avatar.load()
+    identity = avatar.identify(material.portrait())
+    inference = InferenceThread(avatar)
+    await inference.start(avatar.warm_up)
+    held = 0
+    figures: list[Figure] = []
+    try:
+        for sessions in range(1, limit + 1):
+            loads = await hold(sessions, seconds, inference, identity)
+            repeated = tuple(100 * load.repeated / load.slots for load in loads)
+            late = tuple(100 * load.late / load.slots for load in loads)
+            steps = tuple(float(load.num_steps) for load in loads)
+            figures += [
+                Figure(f"{sessions} sessions: repeated frames", "%", repeated),
+                Figure(f"{sessions} sessions: late frames", "%", late),
+                Figure(f"{sessions} sessions: denoising steps at the end", "", steps),
+            ]
+            if max(repeated) > 100 * MAX_REPEATED:
+                break
+            held = sessions
+    finally:
+        await inference.aclose()
+    return held, figures
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=20.0, help="measured for each number")
+    parser.add_argument("--limit", type=int, default=16, help="the most sessions to try")
+    options = parser.parse_args()
+    baseline = measure_baseline()
+    held, figures = asyncio.run(run(options.seconds, options.limit))
+    report(
+        "sessions_held: how many sessions are held with at most 1 % repeated frames?",
+        [*figures, Figure("sessions held", "", (float(held),))],
+        baseline=baseline,
+        settings={"seconds": options.seconds},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What does each stage cost, per portrait, per hop or per frame?
+
+`python -m benchmarks.stage_cost [--count N]`. A hop is 80 ms of media, a frame 40 ms.
+"""
+
+import argparse
+from collections.abc import Callable
+from itertools import count
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import material
+from benchmarks.record import Figure, measure, measure_baseline, report
+from model.avatar import Avatar, Controls, HopRequest
+from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
+from server.config import VideoConfig, VoiceConfig
+from server.encoders import PictureEncoder, VoiceEncoder
+from server.sdp import VideoCodec
+from streaming.config import StreamConfig
+from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
+from streaming.stream import Stream
+
+CLIP_S = 8.0
+BATCH = 4
+
+
+def motion_figures(avatar: Avatar, runs: int) -> list[Figure]:
+    """Time a hop from sound to motion, at every number of steps, and for several sessions."""
+    hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
+    hops = material.speech(CLIP_S, SAMPLE_RATE).reshape(-1, hop_samples)
+
+    def animate(sessions: int, num_steps: int) -> Callable[[], object]:
+        states = [avatar.open(seed) for seed in range(sessions)]
+        turns = count()
+
+        def work() -> object:
+            samples = hops[next(turns) % len(hops)]
+            return avatar.animate(
+                [HopRequest(state, samples, Controls(), num_steps) for state in states]
+            )
+
+        return work
+
+    figures = [
+        measure(f"motion of a hop, {steps} steps", animate(1, steps), count=runs)
+        for steps in range(1, avatar.max_steps + 1)
+    ]
+    batched = animate(BATCH, avatar.max_steps)
+    name = f"the same, {avatar.max_steps} steps, each of {BATCH} sessions"
+    return [*figures, measure(name, batched, count=runs, per=BATCH)]
+
+
+def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], Figure]:
+    """Draw a clip of speech: its frames, and the time of each."""
+    identity = avatar.identify(material.portrait())
+    state = avatar.open(0)
+    hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
+    motions = [
+        avatar.animate([HopRequest(state, samples, Controls(), avatar.max_steps)])[0]
+        for samples in material.speech(CLIP_S, SAMPLE_RATE).reshape(-1, hop_samples)
+    ]
+    drawn: list[NDArray[np.uint8]] = []
+    turns = count()
+
+    def work() -> None:
+        drawn.extend(avatar.render(identity, motions[next(turns) % len(motions)]))
+
+    figure = measure("draw a frame", work, count=len(motions), per=avatar.hop_frames)
+    return drawn, figure
+
+
+def encoder_figures(frames: list[NDArray[np.uint8]]) -> list[Figure]:
+    """Time the codecs on a talking clip."""
+    figures = []
+    for codec in VideoCodec:
+        encoder = PictureEncoder(codec, VideoConfig())
+        turns = count()
+
+        def work(encoder: PictureEncoder = encoder, turns: "count[int]" = turns) -> object:
+            index = next(turns)
+            return encoder.encode(frames[index % len(frames)], index)
+
+        figures.append(measure(f"encode a frame, {codec.name}", work, count=len(frames)))
+    voice, turns = VoiceEncoder(VoiceConfig()), count()
+    sound = voice_pcm()
+
+    def encode_chunk() -> object:
+        turn = next(turns)
+        chunk = sound[turn % len(sound)]
+        return voice.encode(chunk, turn * VOICE_CHUNK_SAMPLES)
+
+    return [*figures, measure("encode 20 ms of voice, Opus", encode_chunk, count=len(sound))]
+
+
+def stream_figure(avatar: Avatar) -> Figure:
+    """Time the streaming core alone: one hop's packets in, the hop and its frames out."""
+    config = StreamConfig(
+        hop_frames=avatar.hop_frames,
+        lookahead_frames=avatar.lookahead_frames,
+        max_steps=avatar.max_steps,
+    )
+    stream = Stream[bytes](config, now=0.0)
+    sound = voice_pcm()
+    chunks = avatar.hop_frames * 2
+    turns = count()
+
+    def work() -> None:
+        for _ in range(chunks):
+            turn = next(turns)
+            now = (turn + 1) * 0.02
+            stream.push_audio(sound[turn % len(sound)], turn * VOICE_CHUNK_SAMPLES, VOICE_RATE, now)
+            while hop := stream.due_hop(now):
+                stream.finish_hop(hop, [b""] * len(hop.render_frames), now)
+            stream.pop_due(now)
+
+    return measure("streaming core, a hop", work, count=200)
+
+
+def voice_pcm() -> NDArray[np.int16]:
+    """Return a clip of speech as chunks of 20 ms at 48 kHz, (chunks, 960, 1)."""
+    return (
+        (material.speech(CLIP_S, VOICE_RATE) * 32767)
+        .astype(np.int16)
+        .reshape(-1, VOICE_CHUNK_SAMPLES, 1)
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    av.logging.set_level(av.logging.PANIC)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=200, help="samples of a motion stage")
+    runs = parser.parse_args().count
+    baseline = measure_baseline()
+    avatar = Avatar.load()
+    avatar.warm_up()
+    photo = material.portrait()
+    identify = measure("prepare a portrait", lambda: avatar.identify(photo), count=5, warm_up=1)
+    frames, draw = pictures(avatar)
+    figures = [
+        identify,
+        stream_figure(avatar),
+        *motion_figures(avatar, runs),
+        draw,
+        *encoder_figures(frames),
+    ]
+    report(
+        "stage_cost: what does each stage cost?",
+        figures,
+        baseline=baseline,
+        settings={"size_px": frames[0].shape[0], "hop_frames": avatar.hop_frames},
+    )
+
+
+if __name__ == "__main__":
+    main()
