@@ -1,7 +1,7 @@
 /** The gallery: choosing one of the server's portraits, or adding one by file, drop or paste. */
 
 import { CallError } from "./call_error.js";
-import { problemDetail } from "./problem.js";
+import { readProblem } from "./problem.js";
 
 /**
  * @typedef {{ id: string, title: string, credit: string, image_url: string }} Portrait
@@ -43,7 +43,7 @@ export class PortraitPicker {
     try {
       const response = await fetch(new URL("v1/portraits", this.base));
       if (!response.ok) {
-        throw new CallError("portraits-unavailable", await problemDetail(response));
+        throw new CallError("portraits-unavailable", (await readProblem(response)).detail);
       }
       this.#portraits = await response.json();
     } catch (error) {
@@ -79,7 +79,9 @@ export class PortraitPicker {
         headers: { "Content-Type": file.type || "application/octet-stream" },
         body: file,
       });
-      if (!response.ok) throw new CallError("portrait-refused", await problemDetail(response));
+      if (!response.ok) {
+        throw new CallError("portrait-refused", (await readProblem(response)).detail);
+      }
       const { id, image_url } = await response.json();
       this.#portraits.push({ id, title: file.name, credit: "", image_url });
       this.#draw();

@@ -1,17 +1,20 @@
 /** Reads an error answer of the server (RFC 9457 `application/problem+json`). */
 
+/** @typedef {{ code: string, detail: string }} Problem `code`: the kind, for programs */
+
 /**
  * @param {Response} response
- * @returns {Promise<string>} the problem's detail, else its title, else the HTTP status
+ * @returns {Promise<Problem>} `detail` is the problem's detail, else the HTTP status
  */
-export async function problemDetail(response) {
+export async function readProblem(response) {
   const status = `HTTP ${response.status} ${response.statusText}`.trim();
-  if (!/\bjson\b/.test(response.headers.get("Content-Type") ?? "")) return status;
+  const unknown = { code: "", detail: status };
+  if (!/\bjson\b/.test(response.headers.get("Content-Type") ?? "")) return unknown;
   try {
-    const problem = await response.json();
-    return String(problem?.detail ?? problem?.title ?? status);
+    const { type, detail, title } = await response.json();
+    return { code: String(type ?? "").split(":").at(-1) ?? "", detail: detail ?? title ?? status };
   } catch (error) {
-    if (error instanceof SyntaxError) return status;
+    if (error instanceof SyntaxError) return unknown;
     throw error;
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { CallError } from "./call_error.js";
-import { problemDetail } from "./problem.js";
+import { readProblem } from "./problem.js";
 
 /** A server that is full and names no time is asked again after this many seconds. */
 const DEFAULT_RETRY_AFTER_S = 5;
@@ -55,12 +55,15 @@ export function sdpFragment(sdp, candidates, complete) {
   return `${lines.join("\r\n")}\r\n`;
 }
 
-/** @param {Response} response */
+/**
+ * @param {Response} response
+ * @returns {Promise<CallError>}
+ */
 async function refusal(response) {
-  const detail = await problemDetail(response);
+  const { code, detail } = await readProblem(response);
   if (response.status === 503) {
     const after_s = Number(response.headers.get("Retry-After") ?? DEFAULT_RETRY_AFTER_S);
-    return new CallError("server-full", detail, {
+    return new CallError(code === "starting" ? "server-starting" : "server-full", detail, {
       retry: true,
       retryAfter_s: Number.isFinite(after_s) ? after_s : DEFAULT_RETRY_AFTER_S,
     });

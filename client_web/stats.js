@@ -4,8 +4,8 @@
  */
 
 const PERIOD_MS = 1000;
-/** The microphone's sound is sent in Opus packets of this length. */
-const PACKET_MS = 20;
+/** A packet of the microphone waits until it is full; the server asks for this length. */
+const PACKET_MS = 10;
 
 /**
  * @typedef {object} StreamFigures

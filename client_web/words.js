@@ -30,6 +30,10 @@ const WORDS = {
     title: "Every place is taken",
     help: "The server is full just now.",
   },
+  "server-starting": {
+    title: "The server is waking up",
+    help: "Its model is still loading.",
+  },
   "server-away": {
     title: "The server does not answer",
     help: "Check the network, and that Likeness is running.",
@@ -64,8 +68,8 @@ const WORDS = {
   },
 };
 
-/** @type {readonly import("./call_error.js").ErrorKind[]} these are told better by the detail */
-const DETAIL_REPLACES_HELP = ["portrait-refused", "server-failed", "call-ended"];
+/** @type {readonly import("./call_error.js").ErrorKind[]} the server tells these better */
+const TOLD_BY_DETAIL = ["portrait-refused", "server-failed", "offer-refused", "call-ended"];
 
 /** @param {string} text */
 function asSentence(text) {
@@ -81,10 +85,8 @@ function asSentence(text) {
  */
 export function describe(error) {
   const { title, help } = WORDS[error.kind];
-  const detail = asSentence(error.detail);
-  if (!detail) return { title, text: help };
-  if (DETAIL_REPLACES_HELP.includes(error.kind)) return { title, text: detail };
-  return { title, text: help };
+  const detail = TOLD_BY_DETAIL.includes(error.kind) ? asSentence(error.detail) : "";
+  return { title, text: detail || help };
 }
 
 /** @param {number} seconds whole seconds until the next attempt */

@@ -1,0 +1,80 @@
+"""A browser that hears speech, and the page without its server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from tests.browser.bursts import speech_bursts, write_wav
+from tests.browser.launch import chromium_hearing
+
+CLIENT = Path(__file__).resolve().parents[2] / "client_web"
+# Nothing listens there: every request is answered by a test. localhost counts as secure.
+ORIGIN = "http://localhost:9"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+
+PORTRAITS = [
+    {"id": name, "title": title, "credit": credit, "image_url": f"/v1/portraits/{name}/image"}
+    for name, title, credit in (
+        ("astronaut", "Astronaut", "NASA, public domain"),
+        ("morisot", "Self-Portrait, 1885", "Berthe Morisot, public domain"),
+    )
+]
+
+
+@pytest.fixture(scope="session")
+def bursts_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 24 single words with silences between, about a minute."""
+    path = tmp_path_factory.mktemp("speech") / "bursts.wav"
+    write_wav(path, speech_bursts(24)[0])
+    return path
+
+
+# Of one module, no longer: an open Playwright keeps an event loop running in this thread, and
+# asynchronous tests of other modules need their own.
+@pytest.fixture(scope="module")
+def browser(bursts_wav: Path, chromium: Path) -> Iterator[Browser]:
+    with chromium_hearing(bursts_wav, chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Yield an empty page; an error that its scripts do not handle fails the test."""
+    with browser.new_context(permissions=["microphone"]) as context:
+        opened = context.new_page()
+        errors: list[str] = []
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        yield opened
+        assert errors == []
+
+
+def serve_page(page: Page, origin: str = ORIGIN) -> None:
+    """Answer the page's files and the portraits, as the server does, but no calls."""
+    images = CLIENT / "portraits"
+
+    def answer(route: Route) -> None:
+        path = route.request.url.removeprefix(origin).partition("?")[0]
+        if path == "/v1/portraits":
+            route.fulfill(body=json.dumps(PORTRAITS), content_type="application/json")
+        elif path.startswith("/v1/portraits/"):
+            name = path.split("/")[3]
+            route.fulfill(body=(images / f"{name}.jpg").read_bytes(), content_type="image/jpeg")
+        elif (file := CLIENT / (path.removeprefix("/") or "index.html")).is_file():
+            kind = _TYPES.get(file.suffix, "image/svg+xml")
+            route.fulfill(body=file.read_bytes(), content_type=kind)
+        else:
+            route.fulfill(status=404, body="")
+
+    page.route(f"{origin}/**", answer)
+
+
+@pytest.fixture
+def served_page(page: Page) -> Page:
+    """Return the page, open and with its portraits, without a server behind it."""
+    serve_page(page)
+    page.goto(ORIGIN)
+    page.wait_for_selector("#start:enabled")
+    return page

@@ -1,0 +1,201 @@
+"""What the page says and does when there is no call: portraits, refusals, keyboard, phone."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
+
+from tests.browser.conftest import ORIGIN, PORTRAITS, serve_page
+
+pytestmark = pytest.mark.browser
+
+
+def problem(route: Route, status: int, code: str, detail: str, **headers: str) -> None:
+    """Answer as server/problems.py does."""
+    route.fulfill(
+        status=status,
+        headers={"Content-Type": "application/problem+json", **headers},
+        body=json.dumps({"type": f"urn:likeness:problem:{code}", "detail": detail}),
+    )
+
+
+def expect_notice(page: Page, title: str, text: str) -> None:
+    expect(page.locator("#notice-title")).to_have_text(title)
+    expect(page.locator("#notice-text")).to_contain_text(text)
+    expect(page.locator("#notice")).to_be_visible()
+
+
+def fail_microphone(page: Page, name: str) -> None:
+    page.evaluate(
+        """(name) => {
+             navigator.mediaDevices.getUserMedia = () =>
+               Promise.reject(new DOMException("refused by the test", name));
+           }""",
+        name,
+    )
+
+
+def test_shows_the_first_portrait_still_at_once(served_page: Page) -> None:
+    expect(served_page.locator("#still")).to_be_visible()
+    expect(served_page.locator("#still")).to_have_attribute("alt", "Astronaut")
+    natural = served_page.evaluate("document.getElementById('still').naturalWidth")
+    assert natural == 512
+    expect(served_page.locator(".tile input[type=radio]")).to_have_count(len(PORTRAITS))
+
+
+def test_choosing_another_portrait_shows_it_and_credits_its_maker(served_page: Page) -> None:
+    served_page.locator(".tile", has=served_page.get_by_alt_text("Self-Portrait")).click()
+    expect(served_page.locator("#still")).to_have_attribute("src", re.compile("morisot"))
+    expect(served_page.locator("#credit")).to_contain_text("Morisot")
+
+
+def test_an_uploaded_portrait_is_selected(served_page: Page, portrait: bytes) -> None:
+    answer = json.dumps({"id": "0a1b2c", "image_url": "/v1/portraits/astronaut/image"})
+    served_page.route(
+        "**/v1/portraits",
+        lambda route: route.fulfill(status=201, body=answer, content_type="application/json"),
+    )
+    file = FilePayload(name="me.jpg", mimeType="image/jpeg", buffer=portrait)
+    with served_page.expect_request("**/v1/portraits") as sent:
+        served_page.set_input_files("#portrait-file", files=[file])
+    assert sent.value.post_data_buffer == portrait
+    assert sent.value.headers["content-type"] == "image/jpeg"
+    expect(served_page.locator("#still")).to_have_attribute("alt", "me.jpg")
+
+
+def test_a_refused_portrait_says_why_and_leaves_the_old_one(served_page: Page) -> None:
+    detail = "portrait has 2 faces, expected 1: crop it to one"
+    served_page.route("**/v1/portraits", lambda route: problem(route, 422, "portrait", detail))
+    file = FilePayload(name="two.jpg", mimeType="image/jpeg", buffer=b"not looked at")
+    served_page.set_input_files("#portrait-file", files=[file])
+    expect_notice(served_page, "This picture cannot speak", "2 faces, expected 1: crop it to one")
+    expect(served_page.locator("#still")).to_have_attribute("alt", "Astronaut")
+    expect(served_page.locator("#start")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "help_text"),
+    [
+        ("NotAllowedError", "The microphone is blocked", "Allow it for this page"),
+        ("NotFoundError", "No microphone found", "Plug one in"),
+        ("NotReadableError", "The microphone is in use", "Close that program"),
+    ],
+)
+def test_a_microphone_that_fails_is_told_in_words(
+    served_page: Page, name: str, title: str, help_text: str
+) -> None:
+    fail_microphone(served_page, name)
+    served_page.click("#start")
+    expect_notice(served_page, title, help_text)
+    expect(served_page.locator("#start")).to_have_text("Start")
+
+
+def test_a_user_who_refuses_the_microphone_is_told_how_to_allow_it(browser: Browser) -> None:
+    with browser.new_context(permissions=[]) as context:
+        page = context.new_page()
+        serve_page(page)
+        page.goto(ORIGIN)
+        page.click("#start:enabled")
+        expect_notice(page, "The microphone is blocked", "Allow it for this page")
+
+
+def test_an_insecure_address_is_told_before_anything_is_asked(page: Page) -> None:
+    origin = "http://likeness.example"
+    serve_page(page, origin)
+    page.goto(origin)
+    page.click("#start:enabled")
+    expect_notice(page, "This address is not secure", "Open Likeness over https")
+
+
+def test_a_full_server_is_asked_again_after_the_time_it_names(served_page: Page) -> None:
+    asked: list[str] = []
+
+    def full(route: Route) -> None:
+        asked.append(route.request.url)
+        problem(route, 503, "server-full", "all 2 places are taken", **{"Retry-After": "1"})
+
+    served_page.route("**/v1/calls*", full)
+    served_page.click("#start")
+    expect_notice(served_page, "Every place is taken", "full just now")
+    expect(served_page.locator("#notice-wait")).to_contain_text("Trying again in 1 s")
+    with served_page.expect_request("**/v1/calls*"):
+        pass
+    assert "portrait=astronaut" in asked[0]
+    expect(served_page.locator("#start")).to_have_text("Stop")
+
+
+def test_stop_ends_the_waiting(served_page: Page) -> None:
+    served_page.route(
+        "**/v1/calls*",
+        lambda route: problem(route, 503, "server-full", "", **{"Retry-After": "600"}),
+    )
+    served_page.click("#start")
+    expect_notice(served_page, "Every place is taken", "")
+    served_page.click("#start")
+    expect(served_page.locator("#notice")).to_be_hidden()
+    expect(served_page.locator("body")).to_have_attribute("data-call", "idle")
+
+
+def test_a_server_that_does_not_answer_is_tried_again_on_request(served_page: Page) -> None:
+    served_page.route("**/v1/calls*", lambda route: route.abort())
+    served_page.click("#start")
+    expect_notice(served_page, "The server does not answer", "that Likeness is running")
+    with served_page.expect_request("**/v1/calls*"):
+        served_page.click("#notice-action")
+
+
+def test_a_refused_offer_ends_the_call_with_the_servers_words(served_page: Page) -> None:
+    detail = "the offer has no audio: add a microphone"
+    served_page.route("**/v1/calls*", lambda route: problem(route, 422, "no-audio", detail))
+    served_page.click("#start")
+    expect_notice(served_page, "The server refused the call", "has no audio: add a microphone")
+    expect(served_page.locator("body")).to_have_attribute("data-call", "idle")
+
+
+def test_a_portrait_that_expired_sends_back_to_the_gallery(served_page: Page) -> None:
+    served_page.route("**/v1/calls*", lambda route: problem(route, 404, "unknown-portrait", ""))
+    with served_page.expect_request("**/v1/portraits"):
+        served_page.click("#start")
+    expect_notice(served_page, "This portrait is no longer here", "Add it again")
+
+
+def test_the_keyboard_reaches_and_works_everything(served_page: Page) -> None:
+    served_page.route("**/v1/calls*", lambda route: route.abort())
+    reached: list[str] = []
+    for _ in range(14):
+        served_page.keyboard.press("Tab")
+        reached.append(
+            served_page.evaluate("document.activeElement.id || document.activeElement.name")
+        )
+    for control in ("mute", "start", "sound", "portrait", "microphone", "expression", "head-speed"):
+        assert control in reached, f"{control} is not reached by Tab: {reached}"
+    served_page.focus("input[name=expression]:checked")
+    served_page.keyboard.press("ArrowRight")
+    expect(served_page.locator("input[value=happy]")).to_be_checked()
+    expect(served_page.locator("#strength")).to_be_enabled()
+    served_page.focus("#start")
+    with served_page.expect_request("**/v1/calls*"):
+        served_page.keyboard.press("Enter")
+
+
+def test_every_control_has_a_name_for_a_screen_reader(served_page: Page) -> None:
+    tree = served_page.locator("body").aria_snapshot()
+    unnamed = re.findall(
+        r"- (?:button|radio|slider|combobox|checkbox)(?: \[[^\]]*\])*:?$", tree, re.M
+    )
+    assert unnamed == []
+    for name in ('button "Start"', 'radio "Happy"', 'slider "Head motion"', "Microphone"):
+        assert name.lower() in tree.lower()
+
+
+def test_a_phone_shows_portrait_and_start_without_scrolling(browser: Browser) -> None:
+    phone = ViewportSize(width=390, height=844)
+    with browser.new_context(viewport=phone, is_mobile=True, has_touch=True) as context:
+        page = context.new_page()
+        serve_page(page)
+        page.goto(ORIGIN)
+        page.wait_for_selector("#start:enabled")
+        for selector in ("#frame", "#start"):
+            expect(page.locator(selector)).to_be_in_viewport(ratio=1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
