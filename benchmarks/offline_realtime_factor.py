@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks import material
 from benchmarks.record import Figure, measure_baseline, report
-from model.avatar import Avatar, Controls, HopRequest, Identity
+from model.avatar import Avatar, Controls, HopRequest
+from model.identity.identity import Identity
 from model.rates import FPS
 from server.config import VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
@@ -47,8 +48,9 @@ def realtime_factor(
         (motion,) = avatar.animate([request])
         first = hop.index * avatar.hop_frames - avatar.lookahead_frames
         t1 = time.perf_counter()
-        rows = [index - first for index in hop.render_frames]
-        drawn = avatar.render(identity, motion[rows]) if rows else []
+        if not hop.render_frames:
+            return []
+        drawn = avatar.render(identity, motion[[k - first for k in hop.render_frames]])
         t2 = time.perf_counter()
         coded = [pictures.encode(p, i) for p, i in zip(drawn, hop.render_frames, strict=True)]
         t3 = time.perf_counter()

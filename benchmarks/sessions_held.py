@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks import material
 from benchmarks.record import Figure, measure_baseline, report
-from model.avatar import Avatar, Identity
+from model.avatar import Avatar
+from model.identity.identity import Identity
 from model.rates import FPS
 from server.config import VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder

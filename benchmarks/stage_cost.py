@@ -5,15 +5,17 @@
 
 import argparse
 from collections.abc import Callable
-from itertools import count
+from itertools import count, cycle
 
 import av
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks import material
 from benchmarks.record import Figure, measure, measure_baseline, report
-from model.avatar import Avatar, Controls, HopRequest
+from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
+from model.features.encoder import load_encoder
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 from server.config import VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder
@@ -50,6 +52,22 @@ def motion_figures(avatar: Avatar, runs: int) -> list[Figure]:
     batched = animate(BATCH, avatar.max_steps)
     name = f"the same, {avatar.max_steps} steps, each of {BATCH} sessions"
     return [*figures, measure(name, batched, count=runs, per=BATCH)]
+
+
+def features_figure(avatar: Avatar, runs: int) -> Figure:
+    """Time a hop from sound to audio features, the first part of its motion."""
+    encoder = load_encoder(DEFAULT_WEIGHTS / "audio_encoder.safetensors")
+    hops = torch.from_numpy(material.speech(CLIP_S, SAMPLE_RATE))
+    hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
+    turns = cycle(hops.reshape(-1, 1, hop_samples))
+    state = encoder.initial_state(1)
+
+    def work() -> None:
+        nonlocal state
+        _, state = encoder.encode(next(turns), state)
+
+    with torch.inference_mode():
+        return measure("audio features of a hop", work, count=runs)
 
 
 def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], Figure]:
@@ -142,6 +160,7 @@ def main() -> None:
     figures = [
         identify,
         stream_figure(avatar),
+        features_figure(avatar, runs),
         *motion_figures(avatar, runs),
         draw,
         *encoder_figures(frames),
