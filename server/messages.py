@@ -76,8 +76,8 @@ class Stats:
     """Server, once a second. Counters are totals of the session.
 
     ``fps`` new pictures sent per second over the last second; ``av_skew_ms`` picture time minus
-    sound time at sending, positive = picture late; ``compute_ms`` of the last hop (motion, picture
-    and encoding of ``hop_frames`` pictures); ``num_steps`` denoising steps now in use.
+    sound time at sending, positive = picture late; ``compute_ms`` what the last hop took (waiting,
+    motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use.
     """
 
     fps: float

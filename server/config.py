@@ -1,0 +1,160 @@
+"""The server's configuration: defaults, then a TOML file, then command-line flags.
+
+Each TOML table is one dataclass here and each key one of its fields::
+
+    [http]
+    port = 8080
+    [video]
+    bitrate_kbps = 2000
+    [[ice_servers]]
+    url = "stun:stun.example.org:3478"
+"""
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; says which key, what was found, what was expected."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class HttpConfig:
+    """Where the server listens. ``port`` 0 lets the system choose one."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class CallConfig:
+    """Limits of one call and of all calls together.
+
+    ``max_sessions`` None: as many as this machine is measured to hold at start.
+    ``playout_delay_ms`` from the arrival of a sound to its leaving, together with its picture; it
+    must cover hop, lookahead and computing. ``microphone_packet_ms`` is what browsers are asked to
+    send: short packets, because the receiver's jitter buffer holds a fixed number of them.
+    """
+
+    max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
+    playout_delay_ms: Annotated[int, Field(ge=80, le=2000)] = 240
+    microphone_packet_ms: Literal[10, 20, 40, 60] = 10
+    connect_timeout_s: Annotated[float, Field(ge=1, le=120)] = 15.0
+    drain_timeout_s: Annotated[float, Field(ge=0, le=10)] = 0.5
+    retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 10
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class VideoConfig:
+    """The picture: square, ``size_px`` on a side, at a fixed bitrate."""
+
+    size_px: Annotated[int, Field(ge=256, le=1024, multiple_of=16)] = 512
+    bitrate_kbps: Annotated[int, Field(ge=200, le=20_000)] = 1500
+    keyframe_interval_s: Annotated[float, Field(ge=0.4, le=60)] = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class VoiceConfig:
+    """The sound, Opus mono."""
+
+    bitrate_kbps: Annotated[int, Field(ge=16, le=256)] = 64
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class PortraitConfig:
+    """``default`` is an image file shown instead of the built-in portrait.
+
+    Uploads live in memory: the oldest goes when there are ``max_uploads``, each after
+    ``upload_ttl_s`` without use.
+    """
+
+    default: Path | None = None
+    max_uploads: Annotated[int, Field(ge=1, le=1000)] = 16
+    upload_ttl_s: Annotated[float, Field(ge=60)] = 3600.0
+    max_upload_bytes: Annotated[int, Field(ge=100_000)] = 32_000_000
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class IceServer:
+    """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
+
+    url: Annotated[str, Field(pattern=r"^(stuns?|turns?):[^\s<>,;\"]+$")]
+    username: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] | None = None
+    credential: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] | None = None
+
+    def __post_init__(self) -> None:
+        is_turn = self.url.startswith("turn")
+        if is_turn and (self.username is None or self.credential is None):
+            raise ValueError(f"{self.url} needs username and credential")
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Config:
+    """All of it. Raises pydantic's ValidationError (a ValueError) for a value out of range."""
+
+    http: HttpConfig = Field(default_factory=HttpConfig)
+    call: CallConfig = Field(default_factory=CallConfig)
+    video: VideoConfig = Field(default_factory=VideoConfig)
+    voice: VoiceConfig = Field(default_factory=VoiceConfig)
+    portraits: PortraitConfig = Field(default_factory=PortraitConfig)
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags:
+    """The command line's wishes; None leaves what the file or the default says."""
+
+    host: str | None = None
+    port: int | None = None
+    log_level: str | None = None
+    max_sessions: int | None = None
+    portrait: Path | None = None
+
+
+_CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
+
+
+def load(path: Path | None, flags: Flags) -> Config:
+    """The configuration of ``path`` (None: the defaults), with ``flags`` laid over it.
+
+    Raises ConfigError: no such file, not TOML, an unknown key, a value of a wrong type or range.
+    """
+    tables: dict[str, object] = {}
+    if path is not None:
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}") from error
+    wishes: tuple[tuple[str, str, object | None], ...] = (
+        ("http", "host", flags.host),
+        ("http", "port", flags.port),
+        ("http", "log_level", flags.log_level),
+        ("call", "max_sessions", flags.max_sessions),
+        ("portraits", "default", flags.portrait),
+    )
+    for table_name, key, wish in wishes:
+        table = tables.setdefault(table_name, {})
+        if wish is not None and isinstance(table, dict):
+            table[key] = wish
+    try:
+        return _CONFIG.validate_python(tables)
+    except ValidationError as error:
+        found = "; ".join(
+            _describe(item["loc"], item["msg"], item["input"])
+            for item in error.errors(include_url=False)
+        )
+        raise ConfigError(f"{path or 'command line'}: {found}") from error
+
+
+def _describe(loc: tuple[int | str, ...], problem: str, found: object) -> str:
+    return f"{'.'.join(str(part) for part in loc)} = {found!r}: {problem}"

@@ -1,0 +1,175 @@
+"""Pictures to H.264 or VP8 and voice to Opus, for immediate sending; with PyAV.
+
+A picture encoder is used by one thread at a time: the inference thread.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
+
+from model.rates import FPS
+from server.config import VideoConfig, VoiceConfig
+from server.sdp import VideoCodec
+from streaming.rates import (
+    VIDEO_CLOCK_RATE,
+    VIDEO_TICKS_PER_FRAME,
+    VOICE_CHUNK_SAMPLES,
+    VOICE_RATE,
+)
+
+VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_RATE)
+VOICE_TIME_BASE = Fraction(1, VOICE_RATE)
+
+# The sender has no pacing, so a key frame must not be a burst that fills the path's queues:
+# the rate is held over windows of this length.
+_RATE_WINDOW_MS = 400
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """One coded picture: ``index`` counts frames of the session at 25 per second."""
+
+    index: int
+    data: bytes
+    is_keyframe: bool
+
+
+class PictureEncoder:
+    """Codes the pictures of one session, in order, one packet each, without delay.
+
+    A key frame comes first, then ``keyframe_interval_s`` after the last one, and on request:
+    aiortc does not hand us the browser's requests (RTCP PLI) for tracks that we encode ourselves.
+    """
+
+    def __init__(self, codec: VideoCodec, config: VideoConfig) -> None:
+        self._size_px = config.size_px
+        self._context = _open(codec, config)
+        self._reformatter = VideoReformatter()
+        self._interval_frames = round(config.keyframe_interval_s * FPS)
+        self._next_keyframe = 0
+        self._keyframe_wanted = True
+
+    def request_keyframe(self) -> None:
+        """Make the next picture a key frame. May be called from any thread."""
+        self._keyframe_wanted = True
+
+    def encode(self, rgb: NDArray[np.uint8], index: int) -> EncodedFrame:
+        """Code ``rgb`` (size_px, size_px, 3) as frame ``index``; indices increase.
+
+        Raises ValueError for another shape, av.FFmpegError if the codec fails.
+        """
+        expected = (self._size_px, self._size_px, 3)
+        if rgb.shape != expected:
+            raise ValueError(f"found a picture of shape {rgb.shape}, expected {expected}")
+        picture = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+        picture.pts = index * VIDEO_TICKS_PER_FRAME
+        picture.time_base = VIDEO_TIME_BASE
+        picture.pict_type = PictureType.NONE
+        if self._keyframe_wanted or index >= self._next_keyframe:
+            picture.pict_type = PictureType.I
+            self._keyframe_wanted = False
+        packets = self._context.encode(picture)
+        if len(packets) != 1:
+            raise ValueError(f"found {len(packets)} packets for one picture, expected 1")
+        is_keyframe = packets[0].is_keyframe
+        if is_keyframe:
+            self._next_keyframe = index + self._interval_frames
+        return EncodedFrame(index, bytes(packets[0]), is_keyframe)
+
+
+class VoiceEncoder:
+    """Codes the 20 ms chunks of one session's voice.
+
+    Opus in its restricted low-delay mode: 2.5 ms of algorithmic delay instead of 6.5 ms, and no
+    player corrects for that delay (RFC 6716 section 2; it would be lip-sync error).
+    """
+
+    def __init__(self, config: VoiceConfig) -> None:
+        context = av.CodecContext.create("libopus", "w")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate = VOICE_RATE
+        context.time_base = VOICE_TIME_BASE
+        context.format = av.AudioFormat("s16")
+        context.layout = "mono"
+        context.bit_rate = config.bitrate_kbps * 1000
+        context.options = {"application": "lowdelay", "frame_duration": "20"}
+        self._context = context
+
+    def encode(self, pcm: NDArray[np.int16], pts: int) -> bytes:
+        """One Opus packet of ``pcm`` (960, 1), 48 kHz, ``pts`` in 1/48000 s.
+
+        Raises ValueError for another shape, av.FFmpegError if the codec fails.
+        """
+        if pcm.shape != (VOICE_CHUNK_SAMPLES, 1):
+            raise ValueError(
+                f"found a chunk of shape {pcm.shape}, expected ({VOICE_CHUNK_SAMPLES}, 1)"
+            )
+        sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm.T), format="s16", layout="mono")
+        sound.sample_rate = VOICE_RATE
+        sound.pts = pts
+        sound.time_base = VOICE_TIME_BASE
+        packets = self._context.encode(sound)
+        if len(packets) != 1:
+            raise ValueError(f"found {len(packets)} packets for one chunk, expected 1")
+        return bytes(packets[0])
+
+
+def available_codecs() -> list[str]:
+    """Which of the encoders we use this build of PyAV has."""
+    return sorted({"libx264", "libvpx", "libopus", "aac"} & av.codecs_available)
+
+
+def _open(codec: VideoCodec, config: VideoConfig) -> VideoCodecContext:
+    rate_bps = config.bitrate_kbps * 1000
+    window_bits = rate_bps * _RATE_WINDOW_MS // 1000
+    match codec:
+        case VideoCodec.H264:
+            name = "libx264"
+            options = {
+                "preset": "ultrafast",
+                "tune": "zerolatency",
+                "forced-idr": "1",
+                "maxrate": str(rate_bps),
+                "bufsize": str(window_bits),
+            }
+        case VideoCodec.VP8:
+            name = "libvpx"
+            options = {
+                "deadline": "realtime",
+                "cpu-used": "-8",
+                "lag-in-frames": "0",
+                "static-thresh": "1",
+                "minrate": str(rate_bps),
+                "maxrate": str(rate_bps),
+                "bufsize": str(window_bits),
+            }
+    context = av.CodecContext.create(name, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width = context.height = config.size_px
+    context.pix_fmt = "yuv420p"
+    context.time_base = VIDEO_TIME_BASE
+    context.framerate = Fraction(FPS)
+    context.bit_rate = rate_bps
+    context.colorspace = Colorspace.ITU601
+    context.color_range = ColorRange.MPEG
+    # Key frames are placed by PictureEncoder: the codec's own come never.
+    context.gop_size = 1_000_000
+    # Other sessions and the model want the other cores; slices would cost quality.
+    context.thread_count = 1
+    context.options = options
+    if codec is VideoCodec.H264:
+        context.profile = "Constrained Baseline"
+    return context

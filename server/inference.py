@@ -1,0 +1,256 @@
+"""The one thread on which the model runs, for all sessions together.
+
+It takes the hops that wait, the most urgent first, animates them as one batch, then draws and
+codes the pictures of each. Nothing of this ever runs on the event loop; torch and the codecs
+release the GIL while they work.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.avatar import AvatarState, HopRequest
+from model.identity.identity import Identity
+from server.encoders import EncodedFrame, PictureEncoder
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Animator(Protocol):
+    """What the server needs of ``model.avatar.Avatar``."""
+
+    hop_frames: int
+    lookahead_frames: int
+    max_steps: int
+
+    def identify(self, image: bytes, size_px: int = 512) -> Identity:
+        """Compute all that is computed once from a portrait; may run beside the other methods."""
+        ...
+
+    def open(self, seed: int) -> AvatarState:
+        """Return the state of a new session."""
+        ...
+
+    def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
+        """Return (hop_frames, M) motion for each request and advance its state."""
+        ...
+
+    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
+        """Draw (n, M) motion: (n, size_px, size_px, 3) RGB."""
+        ...
+
+    def warm_up(self) -> None:
+        """Make the first hop as fast as all others."""
+        ...
+
+
+class InferenceError(Exception):
+    """A hop could not be computed; the cause is attached."""
+
+
+class InferenceStopped(InferenceError):
+    """The inference thread does not run any more."""
+
+
+@dataclass(frozen=True)
+class HopJob:
+    """One hop of one session.
+
+    ``rows`` of the motion are drawn and coded as ``frames``, index by index; ``deadline_s`` is
+    the monotonic time at which the first of them is due.
+    """
+
+    request: HopRequest
+    identity: Identity
+    rows: tuple[int, ...]
+    frames: tuple[int, ...]
+    encoder: PictureEncoder
+    deadline_s: float
+
+
+@dataclass(frozen=True)
+class HopResult:
+    """The coded pictures of a hop and the seconds each stage took.
+
+    ``motion_s`` is the whole batch's, in which ``batch_hops`` hops were animated.
+    """
+
+    frames: tuple[EncodedFrame, ...]
+    batch_hops: int
+    wait_s: float
+    motion_s: float
+    render_s: float
+    encode_s: float
+
+
+@dataclass
+class _Pending:
+    job: HopJob
+    future: asyncio.Future[HopResult]
+    since_s: float
+
+
+# What model and codecs raise when a computation fails; anything else is a bug and ends the thread.
+_FAILURES = (RuntimeError, ValueError, av.FFmpegError)
+
+
+class InferenceThread:
+    """Runs hops in batches of at most ``max_batch``; a session hands in one hop at a time.
+
+    So what waits is bounded by the number of sessions, that is by admission.
+    """
+
+    def __init__(self, avatar: Animator, max_batch: int = 8) -> None:
+        self.avatar = avatar
+        self._max_batch = max_batch
+        self._changed = threading.Condition()
+        self._waiting: list[_Pending] = []
+        self._stopping = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._running: Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether hops are computed: from ``start`` until ``aclose``, or until a bug ends it."""
+        return self._running is not None and not self._running.done()
+
+    @property
+    def has_died(self) -> bool:
+        """Whether a bug has ended it."""
+        return (
+            self._running is not None
+            and self._running.done()
+            and self._running.exception() is not None
+        )
+
+    async def start(self, prepare: Callable[[], T]) -> T:
+        """Begin, with ``prepare`` (warming up: torch keeps its workers per thread) on the thread.
+
+        Returns or raises what ``prepare`` does; after an error nothing is computed.
+        """
+        self._loop = asyncio.get_running_loop()
+        result = await self._loop.run_in_executor(self._thread, prepare)
+        self._running = self._thread.submit(self._run)
+        self._running.add_done_callback(_log_death)
+        return result
+
+    async def aclose(self) -> None:
+        """End the thread after what it computes now; what still waits raises InferenceStopped."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def submit(self, job: HopJob) -> asyncio.Future[HopResult]:
+        """Hand in ``job``; the future fails with InferenceError. Cancel it to withdraw the job.
+
+        Raises InferenceStopped when there is no thread to compute it.
+        """
+        pending = _Pending(job, asyncio.get_running_loop().create_future(), time.perf_counter())
+        with self._changed:
+            if self._stopping or not self.is_alive:
+                raise InferenceStopped("the inference thread is not running")
+            self._waiting.append(pending)
+            self._changed.notify()
+        return pending.future
+
+    def _run(self) -> None:
+        try:
+            while batch := self._next_batch():
+                self._compute(batch)
+        finally:
+            with self._changed:
+                self._stopping = True
+                left, self._waiting = self._waiting, []
+            for pending in left:
+                self._fail(pending, InferenceStopped("the inference thread has ended"))
+
+    def _next_batch(self) -> list[_Pending]:
+        """The most urgent hops that wait, or nothing when the thread is to end."""
+        with self._changed:
+            while True:
+                if self._stopping:
+                    return []
+                self._waiting = [p for p in self._waiting if not p.future.cancelled()]
+                if self._waiting:
+                    break
+                self._changed.wait()
+            self._waiting.sort(key=lambda pending: pending.job.deadline_s)
+            batch = self._waiting[: self._max_batch]
+            del self._waiting[: self._max_batch]
+            return batch
+
+    def _compute(self, batch: list[_Pending]) -> None:
+        start_s = time.perf_counter()
+        try:
+            motions = self.avatar.animate([pending.job.request for pending in batch])
+        except _FAILURES as error:
+            for pending in batch:
+                self._fail(pending, _error("motion", error))
+            return
+        motion_s = time.perf_counter() - start_s
+        for pending, motion in zip(batch, motions, strict=True):
+            job = pending.job
+            drawing_s = time.perf_counter()
+            try:
+                pictures = self._draw(job, motion)
+                coding_s = time.perf_counter()
+                frames = tuple(
+                    job.encoder.encode(picture, index)
+                    for picture, index in zip(pictures, job.frames, strict=True)
+                )
+            except _FAILURES as error:
+                self._fail(pending, _error("pictures", error))
+                continue
+            result = HopResult(
+                frames=frames,
+                batch_hops=len(batch),
+                wait_s=start_s - pending.since_s,
+                motion_s=motion_s,
+                render_s=coding_s - drawing_s,
+                encode_s=time.perf_counter() - coding_s,
+            )
+            self._hand_back(pending.future, pending.future.set_result, result)
+
+    def _draw(self, job: HopJob, motion: Tensor) -> NDArray[np.uint8]:
+        if not job.rows:
+            return np.zeros((0, 0, 0, 3), np.uint8)
+        return self.avatar.render(job.identity, motion[list(job.rows)])
+
+    def _fail(self, pending: _Pending, error: InferenceError) -> None:
+        self._hand_back(pending.future, pending.future.set_exception, error)
+
+    def _hand_back(
+        self, future: asyncio.Future[HopResult], settle: Callable[[R], None], outcome: R
+    ) -> None:
+        def on_loop() -> None:
+            if not future.done():
+                settle(outcome)
+
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(on_loop)
+
+
+def _log_death(running: Future[None]) -> None:
+    if running.exception() is not None:
+        logger.critical("the inference thread has died", exc_info=running.exception())
+
+
+def _error(stage: str, cause: Exception) -> InferenceError:
+    error = InferenceError(f"computing {stage} failed: {cause}")
+    error.__cause__ = cause
+    return error

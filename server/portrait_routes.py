@@ -1,0 +1,73 @@
+"""``/v1/portraits``: what can be shown, uploading another, and the still picture of each."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from server.body import read_body
+from server.portraits import Portraits
+
+PATH = "/v1/portraits"
+
+
+class PortraitInfo(BaseModel):
+    """One portrait of the catalog."""
+
+    id: str
+    title: str
+    credit: str
+    image_url: str
+
+
+class UploadedPortrait(BaseModel):
+    """A portrait that was just uploaded."""
+
+    id: str
+    image_url: str
+
+
+def router(portraits: Portraits, max_upload_bytes: int) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["portraits"])
+
+    @routes.get(PATH)
+    async def list_portraits() -> list[PortraitInfo]:
+        """List the portraits of this server, the default first."""
+        return [
+            PortraitInfo(id=file.id, title=file.title, credit=file.credit, image_url=_url(file.id))
+            for file in portraits.files
+        ]
+
+    @routes.post(
+        PATH,
+        status_code=HTTPStatus.CREATED,
+        openapi_extra={"requestBody": {"content": {"image/*": {}}, "required": True}},
+    )
+    async def upload_portrait(request: Request, response: Response) -> UploadedPortrait:
+        """Upload a picture of one face; only who knows its id can use it."""
+        image = await read_body(request, "image/*", max_upload_bytes)
+        portrait = await portraits.add(image)
+        response.headers["Location"] = f"{PATH}/{portrait.id}/image"
+        return UploadedPortrait(id=portrait.id, image_url=_url(portrait.id))
+
+    @routes.get(
+        PATH + "/{portrait_id}/image",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}},
+    )
+    async def portrait_image(portrait_id: str) -> Response:
+        """Show the prepared portrait, as it looks before the stream starts."""
+        portrait = await portraits.get(portrait_id)
+        return Response(
+            portrait.still_jpeg,
+            media_type="image/jpeg",
+            headers={"Cache-Control": "private, max-age=300"},
+        )
+
+    return routes
+
+
+def _url(portrait_id: str) -> str:
+    return f"{PATH}/{portrait_id}/image"

@@ -1,0 +1,71 @@
+"""Errors of the HTTP interface as RFC 9457 problem details."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """A refused request.
+
+    ``code`` names the kind of problem for programs (it becomes ``type``,
+    ``urn:likeness:problem:<code>``); ``detail`` says to people what was found, what was expected
+    and what to do.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def _response(
+    status: HTTPStatus, problem_type: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    return JSONResponse(
+        {
+            "type": problem_type,
+            "title": status.phrase,
+            "status": status.value,
+            "detail": detail,
+        },
+        status_code=status.value,
+        headers=dict(headers or {}),
+        media_type=MEDIA_TYPE,
+    )
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    problem_type = f"urn:likeness:problem:{error.code}"
+    return _response(error.status, problem_type, error.detail, error.headers)
+
+
+async def _on_http_exception(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _response(HTTPStatus(error.status_code), "about:blank", str(error.detail), error.headers)
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = "; ".join(
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+    )
+    return _response(HTTPStatus.UNPROCESSABLE_ENTITY, "urn:likeness:problem:invalid-request", found)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of ``app``, the framework's own too, leave as problem details."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)

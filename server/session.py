@@ -1,0 +1,259 @@
+"""One call: a peer connection, its media and its control channel, from the offer to the end.
+
+How it ends: the browser hangs up (DELETE) or closes its connection; it vanishes (ICE consent
+expires after about 30 s, RFC 7675); ICE or DTLS is not through within ``connect_timeout_s``;
+a computation fails; the server stops. Silence, however long, ends nothing. A second offer is
+refused: whoever wants another codec or transport calls again.
+"""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import NoReturn
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+)
+
+from server import logs, messages, sdp
+from server.config import Config
+from server.control import ControlChannel
+from server.encoders import PictureEncoder, VoiceEncoder
+from server.inference import InferenceError, InferenceThread
+from server.lifecycle import Ending, Phase, advance
+from server.media import Outlets, SessionMedia
+from server.messages import ClientMessage
+from server.metrics import Metrics
+from server.portraits import Portrait, Portraits
+from server.problems import Problem
+from server.report import Reporter
+from server.tracks import picture_track, voice_track
+from server.trickle import Fragment
+from streaming.config import StreamConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What all calls of a server share."""
+
+    config: Config
+    stream: StreamConfig
+    inference: InferenceThread
+    portraits: Portraits
+    metrics: Metrics
+
+
+class Session:
+    """One call. ``answer`` once, then ``run`` until it is CLOSED; ``end`` at any time.
+
+    ``run`` owns every task of the call. Create it on the event loop.
+    """
+
+    def __init__(self, session_id: str, services: Services, portrait: Portrait) -> None:
+        self.id = session_id
+        # Names the one ICE session of this call (RFC 9725 section 4.3.1).
+        self.etag = f'"{secrets.token_hex(8)}"'
+        self.phase = Phase.NEW
+        self._services = services
+        self._portrait = portrait
+        self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._connected = asyncio.Event()
+        self._control = ControlChannel(services.metrics, self._on_message)
+        self._wanted_portrait: asyncio.Queue[str] = asyncio.Queue(1)
+        self._ice_ufrag = ""
+        self._outlets: Outlets | None = None
+        self._media: SessionMedia | None = None
+        self._peer = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=[
+                    RTCIceServer(server.url, server.username, server.credential)
+                    for server in services.config.ice_servers
+                ],
+                bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+            )
+        )
+        self._microphone: MediaStreamTrack | None = None
+        self._peer.on("connectionstatechange", self._on_connection_state)
+        self._peer.on("track", self._on_track)
+        self._peer.on("datachannel", self._on_data_channel)
+
+    async def answer(self, offer: sdp.Offer) -> str:
+        """Set up the connection and return the SDP answer. After an error, ``discard``.
+
+        Raises Problem 422 for an offer that cannot be negotiated.
+        """
+        config = self._services.config
+        self._ice_ufrag = offer.ice_ufrag
+        self._outlets = Outlets(
+            picture_track=picture_track(),
+            picture_encoder=PictureEncoder(offer.video_codec, config.video),
+            voice_track=voice_track(),
+            voice_encoder=VoiceEncoder(config.voice),
+        )
+        voice = self._peer.addTransceiver(self._outlets.voice_track, "sendrecv")
+        voice.setCodecPreferences(sdp.opus_preferences())
+        picture = self._peer.addTransceiver(self._outlets.picture_track, "sendonly")
+        picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
+        answer = await sdp.negotiate(self._peer, offer)
+        self._move(Phase.CONNECTING)
+        return sdp.ask_packet_time(answer, config.call.microphone_packet_ms)
+
+    async def discard(self) -> None:
+        """Close a call that got no answer."""
+        await self._peer.close()
+        self._move(Phase.CLOSED)
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        """Add ICE candidates that the browser found after its offer.
+
+        Raises Problem 422 for those of another ICE session: restarts are not supported.
+        """
+        if fragment.ice_ufrag not in (None, self._ice_ufrag):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "ice-restart",
+                f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}:"
+                " ICE restarts are not supported, hang up and call again",
+            )
+        for candidate in fragment.candidates:
+            await self._peer.addIceCandidate(candidate)
+        if fragment.complete:
+            await self._peer.addIceCandidate(None)
+
+    def end(self, ending: Ending) -> None:
+        """Let ``run`` end the call; the first reason given is the one that counts."""
+        if not self._ending.done():
+            self._ending.set_result(ending)
+
+    async def run(self) -> Ending:
+        """Live from the answer to CLOSED, and say why it ended. Cancelled, it closes too."""
+        logs.bind_session(self.id)
+        logger.info("call answered")
+        ending = Ending.SERVER_SHUTDOWN
+        live = asyncio.create_task(self._live(), name=f"call {self.id}")
+        live.add_done_callback(self._on_live_done)
+        try:
+            ending = await self._ending
+        finally:
+            live.cancel()
+            await asyncio.wait([live])
+            await self._close(ending)
+        return ending
+
+    async def _live(self) -> None:
+        """Connect, then run the call's tasks until cancelled; all else that happens ends it."""
+        try:
+            async with asyncio.timeout(self._services.config.call.connect_timeout_s):
+                await self._connected.wait()
+        except TimeoutError:
+            self.end(Ending.CONNECT_TIMEOUT)
+            return
+        self._move(Phase.LIVE)
+        media = self._open_media()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(media))
+                tasks.create_task(media.play())
+                tasks.create_task(self._change_portraits(media))
+                tasks.create_task(Reporter(media, self._control, self._services.metrics).run())
+        except* InferenceError as failed:
+            logger.exception("a computation failed")
+            message = "; ".join(str(error) for error in failed.exceptions)
+            self._control.send(messages.Error(code="inference_failed", message=message, fatal=True))
+            self.end(Ending.INFERENCE_FAILED)
+
+    def _open_media(self) -> SessionMedia:
+        assert self._outlets is not None
+        self._media = SessionMedia(
+            self._services.stream,
+            self._services.inference,
+            self._portrait.identity,
+            self._services.inference.avatar.open(secrets.randbits(31)),
+            self._outlets,
+            self._services.metrics,
+        )
+        return self._media
+
+    async def _listen(self, media: SessionMedia) -> None:
+        assert self._microphone is not None
+        await media.listen(self._microphone)
+        # The connection may still be there: the avatar lives on in silence.
+        logger.info("the browser ended its microphone track")
+
+    async def _change_portraits(self, media: SessionMedia) -> NoReturn:
+        while True:
+            portrait_id = await self._wanted_portrait.get()
+            try:
+                portrait = await self._services.portraits.get(portrait_id)
+            except Problem as problem:
+                refusal = messages.Error(code=problem.code, message=problem.detail, fatal=False)
+                self._control.send(refusal)
+                continue
+            media.identity = portrait.identity
+            media.request_keyframe()
+            self._control.send(messages.PortraitSelected(id=portrait.id))
+
+    async def _close(self, ending: Ending) -> None:
+        self._move(Phase.DRAINING)
+        if ending is not Ending.CLIENT_GONE:
+            self._control.send(messages.Ended(reason=ending.value))
+            await self._control.drain(self._services.config.call.drain_timeout_s)
+        await self._peer.close()
+        self._move(Phase.CLOSED)
+        self._services.metrics.calls_ended.labels(ending.value).inc()
+        logger.info("call ended", extra={"reason": ending.value})
+
+    def _move(self, to: Phase) -> None:
+        self.phase = advance(self.phase, to)
+
+    def _on_live_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("the call failed", exc_info=task.exception())
+            self.end(Ending.INTERNAL_ERROR)
+
+    def _on_connection_state(self) -> None:
+        state = self._peer.connectionState
+        logger.debug("connection is %s", state)
+        if state == "connected":
+            self._connected.set()
+        elif state in ("failed", "closed"):
+            self.end(Ending.CLIENT_GONE)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio":
+            self._microphone = track
+
+    def _on_data_channel(self, channel: RTCDataChannel) -> None:
+        if self._control.attach(channel):
+            self._control.send(messages.Ready(session=self.id))
+
+    def _on_message(self, message: ClientMessage) -> None:
+        media = self._media
+        if media is None:  # the channel cannot open before the call is LIVE
+            return
+        match message:
+            case messages.Expression():
+                media.controls = replace(
+                    media.controls,
+                    expression=message.name,
+                    expression_strength=message.strength,
+                )
+            case messages.HeadMotion():
+                media.controls = replace(media.controls, head_speed=message.speed)
+            case messages.Pause():
+                media.paused = message.paused
+            case messages.Keyframe():
+                media.request_keyframe()
+            case messages.SelectPortrait():
+                if self._wanted_portrait.full():
+                    self._wanted_portrait.get_nowait()
+                self._wanted_portrait.put_nowait(message.id)

@@ -1,0 +1,61 @@
+"""Outgoing WebRTC tracks of packets that are coded already: what is put leaves at once."""
+
+import asyncio
+from fractions import Fraction
+
+import av
+import av.stream
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from server.encoders import VIDEO_TIME_BASE, VOICE_TIME_BASE
+
+AnyPacket = av.Packet[av.stream.Stream]
+
+# The sender takes packets as they come; a queue that grows means that it is stuck.
+_QUEUE_MS = 200
+_CHUNK_MS = 20
+_FRAME_MS = 40
+
+
+class PacketTrack(MediaStreamTrack):
+    """A track whose ``recv`` gives the packets handed to ``put``, in order.
+
+    It holds at most 200 ms of media: then the oldest packet is dropped and counted in
+    ``dropped_packets``.
+    """
+
+    def __init__(self, kind: str, time_base: Fraction, packet_ms: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.dropped_packets = 0
+        self._time_base = time_base
+        self._queue: asyncio.Queue[AnyPacket] = asyncio.Queue(_QUEUE_MS // packet_ms)
+
+    def put(self, data: bytes, pts: int) -> bool:
+        """Send ``data`` now, stamped ``pts`` in the track's time base; False if one was dropped."""
+        has_room = not self._queue.full()
+        if not has_room:
+            self._queue.get_nowait()
+            self.dropped_packets += 1
+        packet: AnyPacket = av.Packet(data)
+        packet.pts = pts
+        packet.time_base = self._time_base
+        self._queue.put_nowait(packet)
+        return has_room
+
+    async def recv(self) -> AnyPacket:
+        """Return the next packet; raises MediaStreamError once the track is stopped."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        return await self._queue.get()
+
+
+def voice_track() -> PacketTrack:
+    """Opus packets of 20 ms, pts in 1/48000 s."""
+    return PacketTrack("audio", VOICE_TIME_BASE, _CHUNK_MS)
+
+
+def picture_track() -> PacketTrack:
+    """H.264 or VP8 pictures, pts in 1/90000 s."""
+    return PacketTrack("video", VIDEO_TIME_BASE, _FRAME_MS)
