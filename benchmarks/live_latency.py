@@ -1,0 +1,38 @@
+"""How long from a sound entering the microphone to the same sound, and its frame, coming out?
+
+`python -m benchmarks.live_latency [--seconds 300]`. Both ends are in the same browser, by one
+clock. From: the sound is in the buffer that the browser's microphone delivers to the page (the
+buffer's own 10 ms are included, the sound device's are not). To: the browser takes the sound from
+the received stream to play it, respectively expects the picture on the screen; the loudspeaker's
+and the screen's own delay are not included. Every word of the call is one sample.
+"""
+
+from benchmarks.live import Answer, LiveCall, answer
+from benchmarks.record import Figure
+
+
+def latency(call: LiveCall) -> Answer:
+    """Return the latency of every word, to its sound and to its opening mouth."""
+    to_sound = Figure("microphone to sound", "ms", tuple(burst.latency_ms for burst in call.bursts))
+    to_frame = Figure(
+        "microphone to frame",
+        "ms",
+        tuple(
+            burst.mouth_ms - burst.microphone_ms
+            for burst in call.bursts
+            if burst.mouth_ms is not None
+        ),
+    )
+    delay = [float(message["playout_delay_ms"]) for message in call.recording.stats_messages]
+    return Answer(
+        "live_latency: how long from the microphone to the sound and its frame?",
+        (to_sound, to_frame, Figure("of it playout delay, on the server", "ms", tuple(delay))),
+        tuple(
+            f"{figure.name}: p50 {figure.percentile(50):.0f} ms, p95 {figure.percentile(95):.0f} ms"
+            for figure in (to_sound, to_frame)
+        ),
+    )
+
+
+if __name__ == "__main__":
+    answer(latency, default_seconds=300)

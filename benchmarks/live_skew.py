@@ -1,0 +1,47 @@
+"""Are sound and picture together, as the browser decodes them?
+
+`python -m benchmarks.live_skew [--seconds 600]`. For every word after a silence: the time at
+which the mouth opens in the drawn video minus the time at which its sound starts, positive =
+picture late. Both starts are where the quantity passes a quarter of its peak
+(tests/browser/lip_sync.py); the words begin with plosives of the lips, whose sound begins when
+the lips part. So the figure holds the server's and the browser's skew, and the model's too.
+"""
+
+import numpy as np
+
+from benchmarks.live import Answer, LiveCall, answer
+from benchmarks.record import Figure
+
+WINDOW_S = 600.0
+
+
+def skew(call: LiveCall) -> Answer:
+    """Return the skew of every word, and its drift over the call."""
+    seen = [
+        (burst.remote_ms / 1000, burst.skew_ms)
+        for burst in call.bursts
+        if burst.skew_ms is not None
+    ]
+    times_s, skews = (np.array(column) for column in zip(*seen, strict=True))
+    low, high = np.percentile(skews, [2.5, 97.5])
+    (slope, _), covariance = np.polyfit(times_s, skews, 1, cov=True)
+    error = 1.96 * float(np.sqrt(covariance[0, 0]))
+    told = [float(message["av_skew_ms"]) for message in call.recording.stats_messages]
+    return Answer(
+        "live_skew: are sound and picture together in the browser?",
+        (
+            Figure("mouth opens minus sound starts", "ms", tuple(skews.tolist())),
+            Figure("skew at sending, by the server", "ms", tuple(told)),
+        ),
+        (
+            f"mean {skews.mean():+.1f} ms, 95 % of {len(skews)} words within"
+            f" {low:+.0f}..{high:+.0f} ms; the mouth was not seen to open for"
+            f" {len(call.bursts) - len(skews)} of {len(call.bursts)} words",
+            f"drift {slope * WINDOW_S:+.1f} ± {error * WINDOW_S:.1f} ms per {WINDOW_S / 60:.0f}"
+            " minutes (95 % confidence)",
+        ),
+    )
+
+
+if __name__ == "__main__":
+    answer(skew, default_seconds=600)
