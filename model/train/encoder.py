@@ -1,0 +1,158 @@
+"""Train the audio encoder.
+
+python -m model.train.encoder corpus --data DIR  # speech and its targets -> RUN_DIR/corpus.npz
+python -m model.train.encoder fit                # resumes from RUN_DIR/checkpoint.pt
+python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
+python -m model.train.encoder report             # accuracy on people it has not heard
+
+RUN_DIR is runs/encoder unless --run-dir says otherwise.
+"""
+
+import argparse
+import math
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from model.features.encoder import SUBFRAMES, CausalAudioEncoder
+from model.train.encoder_batches import Batch, Batches, Corpus
+from model.train.encoder_corpus import recordings
+from model.train.encoder_heads import LOSS_WEIGHTS, Heads
+from model.train.encoder_report import report
+from model.train.encoder_targets import pack
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "audio_encoder.safetensors"
+
+_WARM_UP_STEPS = 60
+_LOG_EVERY_STEPS = 25
+_SAVE_EVERY_STEPS = 100
+
+
+class Trainer:
+    """Encoder, heads and optimizer; a checkpoint holds all three and the step."""
+
+    def __init__(self, tokens: tuple[str, ...], steps: int, learning_rate: float) -> None:
+        self.encoder = CausalAudioEncoder()
+        self.heads = Heads(self.encoder.config.subvector_dim, len(tokens))
+        self._parameters = [*self.encoder.parameters(), *self.heads.parameters()]
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+        )
+        self._steps = steps
+        self._learning_rate = learning_rate
+        self.step = 0
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint, never half of one."""
+        partial = path.with_suffix(".partial")
+        state = {
+            "encoder": self.encoder.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+        }
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Continues from a checkpoint."""
+        state = torch.load(path, weights_only=True)
+        self.encoder.load_state_dict(state["encoder"])
+        self.heads.load_state_dict(state["heads"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+    def learn(self, batch: Batch) -> dict[str, float]:
+        """One step; the losses before it."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate * self._schedule()
+        state = self.encoder.initial_state(len(batch.samples))
+        features, _ = self.encoder.encode(batch.samples, state)
+        rows = features.view(
+            len(features), -1, self.encoder.config.subvector_dim
+        )  # (B, 2n, subvector_dim)
+        losses = self.heads.losses(rows, batch, SUBFRAMES * self.encoder.lookahead_frames)
+        total = sum((LOSS_WEIGHTS[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        self._optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimizer.step()
+        self.step += 1
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def _schedule(self) -> float:
+        """Linear warm-up, then half a cosine to zero; factor 0..1."""
+        warm_up = (self.step + 1) / _WARM_UP_STEPS
+        return min(warm_up, 0.5 + 0.5 * math.cos(math.pi * min(self.step / self._steps, 1)))
+
+
+def fit(run_dir: Path, steps: int, batch_size: int, learning_rate: float, seed: int) -> None:
+    """Trains to `steps`, from the checkpoint in run_dir if there is one."""
+    torch.manual_seed(seed)
+    corpus = Corpus(run_dir / "corpus.npz")
+    trainer = Trainer(corpus.tokens, steps, learning_rate)
+    checkpoint = run_dir / "checkpoint.pt"
+    if checkpoint.exists():
+        trainer.load(checkpoint)
+        print(f"resuming at step {trainer.step}")
+    batches = Batches(corpus, batch_size, crop_frames=80, seed=seed + trainer.step)
+    started_s = time.monotonic()
+    recent: defaultdict[str, float] = defaultdict(float)
+    while trainer.step < steps:
+        for name, loss in trainer.learn(batches.next()).items():
+            recent[name] += loss / _LOG_EVERY_STEPS
+        if trainer.step % _LOG_EVERY_STEPS == 0:
+            figures = " ".join(f"{name} {value:.3f}" for name, value in recent.items())
+            print(f"{trainer.step} {time.monotonic() - started_s:.0f} s {figures}", flush=True)
+            recent.clear()
+        if trainer.step % _SAVE_EVERY_STEPS == 0 or trainer.step == steps:
+            trainer.save(checkpoint)
+
+
+def export(run_dir: Path, path: Path) -> None:
+    """Writes the checkpoint's encoder, in half precision, to `path`."""
+    state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
+    save_file({name: w.half().contiguous() for name, w in state["encoder"].items()}, path)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("task", choices=("corpus", "fit", "export", "report"))
+    parser.add_argument("--run-dir", type=Path, default=Path("runs/encoder"))
+    parser.add_argument("--data", type=Path, help="directory with clips.csv and speech.csv")
+    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    match options.task:
+        case "corpus":
+            if options.data is None:
+                parser.error("corpus needs --data DIR, the directory with clips.csv and speech.csv")
+            corpus = recordings(options.data, options.seed)
+            pack(corpus, options.run_dir / "corpus.npz", options.seed)
+        case "fit":
+            fit(
+                options.run_dir,
+                options.steps,
+                options.batch_size,
+                options.learning_rate,
+                options.seed,
+            )
+        case "export":
+            export(options.run_dir, WEIGHTS)
+        case "report":
+            report(options.run_dir, WEIGHTS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Recordings that train the audio encoder: real people and synthetic voices."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from pocketsphinx import Decoder
+from scipy.signal import resample_poly
+
+from model.rates import SAMPLE_RATE
+from model.train.encoder_phones import PhoneSpan, fold_arpabet
+from model.train.encoder_texts import TEXTS, EnglishSentences, shuffled
+from model.train.encoder_voices import (
+    FLITE_VOICES,
+    EspeakVoice,
+    HibariVoice,
+    Utterance,
+    speak_flite,
+)
+
+MAX_PIECE_S = 15.0
+
+# Voices and files whose people are heard in validation only.
+VAL_FLITE_VOICE = "awb"
+VAL_LANGUAGES = ("fi", "ko")
+VAL_SPEECH_PREFIXES = (
+    "Audio2Face-3D-Samples-example_audio_Mark",
+    "SadTalker-examples_driven_audio_fayu",
+    "SadTalker-examples_driven_audio_japanese",
+    "SadTalker-examples_driven_audio_RD_Radio34",
+    "hallo-examples_driving_audios_3",
+    "hallo3-examples_inference_audios_0009",
+    "MuseTalk-data_audio_yongen",
+    "JoyVASA-assets_examples_audios_joyvasa_004",
+    "echomimic-assets_test_audios_yun",
+    "LiveAvatar-examples_cyclops",
+    "KDTalker-example_audio_driven_WDA_BenCardin1",
+)
+
+# A clip's name has one letter or digit for each word of its sentence.
+_GRID_WORDS: tuple[dict[str, str], ...] = (
+    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+    {"b": "blue", "g": "green", "r": "red", "w": "white"},
+    {"a": "at", "b": "by", "i": "in", "w": "with"},
+    {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"},
+    {
+        "z": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five",
+        "6": "six", "7": "seven", "8": "eight", "9": "nine",
+    },
+    {"a": "again", "n": "now", "p": "please", "s": "soon"},
+)  # fmt: skip
+_SPHINX_FRAME_S = 0.01
+_SPHINX_OFFSET_S = 0.008  # boundaries lie between the centres of 25.6 ms windows
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One piece of sound at 16 kHz.
+
+    samples: (samples,) float32 in -1..1. spans: its phones, or None if nobody knows them.
+    source: the corpus or voice it comes from; split: "train" or "val".
+    """
+
+    samples: NDArray[np.float32]
+    spans: list[PhoneSpan] | None
+    source: str
+    licence: str
+    split: str
+
+
+def decode_audio(file: Path | BytesIO) -> NDArray[np.float32]:
+    """(samples,) of a media file at 16 kHz mono; raises av.FFmpegError if it cannot be read."""
+    resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+    pieces = []
+    with av.open(file, "r") as container:
+        for frame in container.decode(audio=0):
+            pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+    pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    return np.concatenate(pieces)
+
+
+def resized(recording: Recording, factor: float) -> Recording:
+    """The recording slowed down by `factor`: pitch, formants and tempo fall together."""
+    up = round(factor * 50)
+    samples = np.asarray(resample_poly(recording.samples, up, 50), np.float32)
+    stretch = up / 50
+    spans = recording.spans and [
+        PhoneSpan(span.start_s * stretch, span.end_s * stretch, span.phones)
+        for span in recording.spans
+    ]
+    return replace(recording, samples=samples, spans=spans)
+
+
+def recordings(data_dir: Path, seed: int) -> Iterator[Recording]:
+    """All recordings, real ones also at other sizes of mouth, in a fixed order for a seed."""
+    rng = np.random.default_rng(seed)
+    for recording in _real(data_dir):
+        if recording.split == "val":
+            yield recording
+            continue
+        if recording.source == "grid_s1":  # 42 minutes of one voice: each clip once, half resized
+            keep = rng.random() < 0.5
+            yield recording if keep else resized(recording, rng.uniform(0.8, 1.2))
+            continue
+        yield recording
+        yield resized(recording, rng.uniform(0.80, 0.94))
+        yield resized(recording, rng.uniform(1.07, 1.25))
+    yield from _synthetic(rng)
+
+
+def _real(data_dir: Path) -> Iterator[Recording]:
+    aligner = _GridAligner()
+    with (data_dir / "clips.csv").open(encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            if row["audio"] != "1":
+                continue
+            samples = decode_audio(data_dir / "clips" / f"{row['id']}.mp4")
+            spans = aligner.align(samples, row["id"]) if row["source"].startswith("grid") else None
+            yield from _pieces(samples, spans, row["source"], row["licence"], row["split"])
+    with (data_dir / "speech.csv").open(encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            split = "val" if row["file"].startswith(VAL_SPEECH_PREFIXES) else "train"
+            samples = decode_audio(data_dir / "speech" / row["file"])
+            yield from _pieces(samples, None, "speech", row["licence"], split)
+    for path in sorted((data_dir / "mocap").glob("*.flac")):
+        yield from _pieces(decode_audio(path), None, "facegood", "MIT (FACEGOOD)", "train")
+
+
+def _pieces(
+    samples: NDArray[np.float32],
+    spans: list[PhoneSpan] | None,
+    source: str,
+    licence: str,
+    split: str,
+) -> Iterator[Recording]:
+    """Equal pieces of at most MAX_PIECE_S; the teacher's attention is quadratic in length."""
+    count = int(np.ceil(len(samples) / (MAX_PIECE_S * SAMPLE_RATE)))
+    for piece in np.array_split(samples, count):
+        if len(piece) > SAMPLE_RATE:
+            yield Recording(piece, spans if count == 1 else None, source, licence, split)
+
+
+class _GridAligner:
+    """Phones of GRID sentences, whose words are spelled by the clip's name, by forced alignment."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(samprate=SAMPLE_RATE, bestpath=False, lm=None, loglevel="FATAL")
+
+    def align(self, samples: NDArray[np.float32], clip: str) -> list[PhoneSpan] | None:
+        """Spans of the clip's phones; None if the name is no sentence or it does not align."""
+        code = re.search(r"_([a-z]{4}[z0-9][a-z])(?:\.|$|_)", clip)
+        if code is None:
+            return None
+        letters = zip(_GRID_WORDS, code.group(1), strict=True)
+        words = [table.get(letter, "") for table, letter in letters]
+        if not all(words):
+            return None
+        pcm = (samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes()
+        self._decoder.set_align_text(" ".join(words))
+        self._run(pcm)
+        if self._decoder.hyp() is None:
+            return None
+        self._decoder.set_alignment()
+        self._run(pcm)
+        spans = []
+        for word in self._decoder.get_alignment():
+            for phone in word:
+                start_s = phone.start * _SPHINX_FRAME_S + _SPHINX_OFFSET_S
+                end_s = start_s + phone.duration * _SPHINX_FRAME_S
+                spans.append(PhoneSpan(start_s, end_s, fold_arpabet(phone.name)))
+        return spans
+
+    def _run(self, pcm: bytes) -> None:
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)
+        self._decoder.end_utt()
+
+
+def _synthetic(
+    rng: np.random.Generator,
+    hibari_s: float = 1800,
+    flite_voice_s: float = 400,
+    language_s: float = 120,
+) -> Iterator[Recording]:
+    """Each voice for about the given seconds."""
+    sentences = EnglishSentences(rng)
+    hibari = HibariVoice()
+    yield from _until(
+        hibari_s,
+        lambda: hibari.speak(sentences.next(), rng.uniform(0.8, 1.3), int(rng.integers(2**31))),
+        Recording(_EMPTY, None, "hibari-tts", "Apache-2.0", "train"),
+        rng,
+    )
+    for voice in FLITE_VOICES:
+        split = "val" if voice == VAL_FLITE_VOICE else "train"
+        yield from _until(
+            flite_voice_s / (4 if split == "val" else 1),
+            lambda voice=voice: speak_flite(  # type: ignore[misc]
+                sentences.next(), voice, rng.uniform(0.8, 1.4), rng.uniform(85, 200)
+            ),
+            Recording(_EMPTY, None, f"flite-{voice}", "CMU (BSD-like)", split),
+            rng,
+        )
+    espeak = EspeakVoice()
+    variants = ["", *(f"+m{i}" for i in range(1, 9)), *(f"+f{i}" for i in range(1, 6))]
+    variants += ["+Andy", "+Annie", "+steph", "+michael", "+klatt2", "+klatt4", "+Alicia", "+Lee"]
+    for language, text in TEXTS.items():
+        split = "val" if language in VAL_LANGUAGES else "train"
+        yield from _until(
+            language_s / (3 if split == "val" else 1),
+            lambda language=language, text=text: espeak.speak(  # type: ignore[misc]
+                shuffled(text, rng), language + rng.choice(variants),
+                int(rng.integers(110, 210)), int(rng.integers(20, 80)), int(rng.integers(20, 80)),
+            ),
+            Recording(_EMPTY, None, f"espeak-{language}", "synthetic speech of espeak-ng", split),
+            rng,
+        )  # fmt: skip
+
+
+_EMPTY = np.zeros(0, np.float32)
+
+
+def _until(
+    seconds: float, speak: Callable[[], Utterance], about: Recording, rng: np.random.Generator
+) -> Iterator[Recording]:
+    """Utterances until their sum reaches `seconds`, the training ones as throats of many sizes."""
+    spoken_s = 0.0
+    while spoken_s < seconds:
+        utterance = speak()
+        recording = replace(about, samples=utterance.samples, spans=utterance.spans)
+        if about.split == "train":
+            recording = resized(recording, rng.uniform(0.8, 1.25))
+        spoken_s += len(recording.samples) / SAMPLE_RATE
+        yield recording

@@ -1,0 +1,139 @@
+"""How well the audio encoder hears people, voices and languages it was not trained on."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.features.encoder import SUBFRAMES, CausalAudioEncoder, load_encoder
+from model.rates import SAMPLES_PER_FRAME
+from model.train.encoder_augment import AugmentConfig, Augmenter
+from model.train.encoder_batches import Corpus
+from model.train.encoder_heads import Heads
+from model.train.encoder_phones import ARTICULATION, PHONES, SILENCE, UNKNOWN, articulation_table
+
+GAINS_DB = (-35.0, -20.0, 0.0, 12.0)
+_HARMLESS = AugmentConfig(
+    room=0, equalizer=0, noise=1, snr_db=(10, 10), gain_db=(0, 0), clipping=0, dropout=0
+)
+
+
+def edit_distance(said: Sequence[int], meant: Sequence[int]) -> int:
+    """Levenshtein distance of two token sequences."""
+    row = list(range(len(said) + 1))
+    for i, token in enumerate(meant, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(said, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (token != other))
+    return row[-1]
+
+
+def ctc_tokens(log_probs: NDArray[np.floating], skipped: set[int]) -> list[int]:
+    """Greedy CTC reading of (frames, tokens): repeats merged, `skipped` (blank...) left out."""
+    return [int(t) for t, _ in groupby(log_probs.argmax(-1)) if int(t) not in skipped]
+
+
+@torch.inference_mode()
+def listen(encoder: CausalAudioEncoder, samples: NDArray[np.float32]) -> Tensor:
+    """(rows, subvector_dim), row j about the time j * 20 ms of (samples,)."""
+    ahead = encoder.lookahead_frames * SAMPLES_PER_FRAME
+    padded = np.pad(samples, (0, ahead + -len(samples) % SAMPLES_PER_FRAME))
+    features, _ = encoder.encode(torch.from_numpy(padded)[None], encoder.initial_state(1))
+    rows = features.view(-1, encoder.config.subvector_dim)
+    return rows[SUBFRAMES * encoder.lookahead_frames :]
+
+
+class _Score:
+    """Sums over recordings of what was said and what was true."""
+
+    def __init__(self) -> None:
+        self.sums: defaultdict[str, float] = defaultdict(float)
+
+    def add(self, name: str, count: float, of: float) -> None:
+        self.sums[name] += count
+        self.sums[name + " of"] += of
+
+    def rate(self, name: str) -> float:
+        of = self.sums[name + " of"]
+        return self.sums[name] / of if of else float("nan")
+
+
+_COLUMNS = (
+    "phone accuracy", "token errors", "lips closed: found", "lips closed: right", "silence: found",
+    "silence: right", "level error dB",
+)  # fmt: skip
+
+
+def _score(
+    heads: Heads, told: Tensor, truth: dict[str, NDArray[np.generic]], skipped: set[int], s: _Score
+) -> None:
+    rows = min(len(told), len(truth["phones"]))
+    phones, known = truth["phones"][:rows], truth["phones"][:rows] != UNKNOWN
+    sounded = known & (phones != PHONES.index(SILENCE))
+    said = heads.phones(told).argmax(-1).numpy()[:rows]
+    s.add("phone accuracy", float((said == phones)[sounded].sum()), float(sounded.sum()))
+    log_probs = heads.tokens(told).log_softmax(-1).numpy()[:rows]
+    meant = ctc_tokens(truth["log_probs"][:rows].astype(np.float32), skipped)
+    s.add("token errors", edit_distance(ctc_tokens(log_probs, skipped), meant), len(meant))
+    is_likely = (heads.articulation(told) > 0).numpy()[:rows]
+    names = list(ARTICULATION)
+    table = articulation_table()[np.where(known, phones, 0)]
+    closed, heard = (
+        table[:, names.index("lips_closed")] > 0,
+        is_likely[:, names.index("lips_closed")],
+    )
+    s.add(
+        "lips closed: found", float((closed & heard & known).sum()), float((closed & known).sum())
+    )
+    s.add("lips closed: right", float((closed & heard & known).sum()), float((heard & known).sum()))
+    speech, judged = truth["speech"][:rows] == 1, truth["speech"][:rows] != UNKNOWN
+    quiet = ~is_likely[:, names.index("speech")]
+    s.add(
+        "silence: found", float((~speech & quiet & judged).sum()), float((~speech & judged).sum())
+    )
+    s.add("silence: right", float((~speech & quiet & judged).sum()), float((quiet & judged).sum()))
+    level = heads.acoustics(told)[:rows, 0].numpy() - truth["acoustics"][:rows, 0]
+    s.add("level error dB", 20 * float(np.abs(level)[speech].sum()), float(speech.sum()))
+
+
+@torch.inference_mode()
+def report(run_dir: Path, weights: Path) -> None:
+    """Prints tables for the val split: per source, then per input level and in noise."""
+    corpus = Corpus(run_dir / "corpus.npz")
+    encoder = load_encoder(weights)
+    heads = Heads(encoder.config.subvector_dim, len(corpus.tokens))
+    heads.load_state_dict(torch.load(run_dir / "checkpoint.pt", weights_only=True)["heads"])
+    skipped = {corpus.tokens.index("<blank>"), corpus.tokens.index("<wb>")}
+    val = corpus.indices("val")
+    noisy = Augmenter(
+        np.random.default_rng(0), corpus.samples(int(corpus.indices("train")[0])), _HARMLESS
+    )
+    print("rates over 20 ms frames; token errors against the teacher's own reading")
+    print(" " * 24 + " ".join(f"{name:>18}" for name in _COLUMNS))
+    for source in sorted({str(corpus.sources[i]) for i in val}):
+        score = _Score()
+        for i in val[corpus.sources[val] == source]:
+            truth = corpus.targets(int(i), 0, int(corpus.frame_counts[i]))
+            _score(heads, listen(encoder, corpus.samples(int(i))), truth, skipped, score)
+        _print_row(source, score)
+    for gain_db in GAINS_DB:
+        score = _Score()
+        for i in val:
+            truth = corpus.targets(int(i), 0, int(corpus.frame_counts[i]))
+            samples = corpus.samples(int(i)) * np.float32(10 ** (gain_db / 20))
+            _score(heads, listen(encoder, samples.clip(-1, 1)), truth, skipped, score)
+        _print_row(f"all at {gain_db - 23:+.0f} dBFS", score)
+    score = _Score()
+    for i in val:
+        truth = corpus.targets(int(i), 0, int(corpus.frame_counts[i]))
+        _score(heads, listen(encoder, noisy(corpus.samples(int(i)))), truth, skipped, score)
+    _print_row("all with noise, 10 dB", score)
+
+
+def _print_row(name: str, score: _Score) -> None:
+    print(f"{name:24}" + " ".join(f"{score.rate(column):18.3f}" for column in _COLUMNS))
