@@ -1,8 +1,8 @@
 """Head pose of a face mesh, and the pose-free face space in which motion is described.
 
-Face space: x to the right, y down, z away from the camera, the origin at the head's centre, one unit
-is the width of the template's face (landmark 234 to 454). A picture is a scaled orthographic view of
-it: `pixels = scale * rotation @ point + translation`.
+Face space: x to the right, y down, z away from the camera, the origin at the head's centre, one
+unit is the width of the template's face (landmark 234 to 454). A picture is a scaled orthographic
+view of it: `pixels = scale * rotation @ point + translation`.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Landmarks that neither speech nor expression moves: forehead, temples, bridge and side of the nose,
-# corners of the eyes.
-RIGID_LANDMARKS = (
-    [10, 338, 297, 332, 284, 251, 389, 356, 454, 109, 67, 103, 54, 21, 162, 127, 234]
-    + [6, 197, 195, 5, 168, 8, 122, 351, 196, 419, 174, 399]
-    + [33, 133, 362, 263]
-)
+# Landmarks that neither speech nor expression moves: forehead and temples, bridge and side of the
+# nose, corners of the eyes.
+RIGID_LANDMARKS = [
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 109, 67, 103, 54, 21, 162, 127, 234),
+    *(6, 197, 195, 5, 168, 8, 122, 351, 196, 419, 174, 399),
+    *(33, 133, 362, 263),
+]
 
 
 @dataclass(frozen=True)

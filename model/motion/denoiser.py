@@ -1,8 +1,9 @@
 """The motion denoiser: a small transformer that takes noise off the next frames of motion.
 
-EMO's anatomy (Tian et al. 2024, arXiv:2402.17485) in a motion space: prior *motion frames* and audio
-features are memory that the noisy new frames attend to; head speed enters as EMO's speed layers. The
-memory does not depend on the noise level, so it is computed once for all denoising steps of a hop.
+EMO's anatomy (Tian et al. 2024, arXiv:2402.17485) in a motion space: prior *motion frames* and
+audio features are memory that the noisy new frames attend to; head speed enters as EMO's speed
+layers. The memory does not depend on the noise level, so it is computed once for all denoising
+steps of a hop.
 """
 
 import math
@@ -26,11 +27,11 @@ class DenoiserConfig:
     feature_dim: int
     hop_frames: int = 2
     num_motion_frames: int = 10
-    num_audio_frames: int = 10
+    num_audio_frames: int = 8
     width: int = 192
     num_heads: int = 4
-    memory_layers: int = 2
-    decoder_layers: int = 4
+    memory_layers: int = 1
+    decoder_layers: int = 3
 
     def __post_init__(self) -> None:
         if self.num_audio_frames < self.hop_frames:
@@ -73,7 +74,8 @@ class Attention(nn.Module):
         key_value = self.key_value(memory).view(batch, memory.shape[1], 2, self.num_heads, -1)
         key, value = key_value.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return out
 
 
 class MemoryLayer(nn.Module):
@@ -89,7 +91,8 @@ class MemoryLayer(nn.Module):
         """(B, S, W) to (B, S, W)."""
         normed = self.norm(memory)
         memory = memory + self.attention(normed, normed)
-        return memory + self.feed_forward(memory)
+        out: Tensor = memory + self.feed_forward(memory)
+        return out
 
 
 class DecoderLayer(nn.Module):
@@ -105,11 +108,12 @@ class DecoderLayer(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, x: Tensor, memory: Tensor, condition: Tensor) -> Tensor:
-        """x (B, L, W), memory (B, S, W), condition (B, W)."""
+        """Attend and feed forward: x (B, L, W), memory (B, S, W), condition (B, W)."""
         scale, shift = self.modulation(condition)[:, None].chunk(2, dim=-1)
         normed = self.norm(x) * (1 + scale) + shift
         x = x + self.attention(normed, torch.cat([memory, normed], dim=1))
-        return x + self.feed_forward(x)
+        out: Tensor = x + self.feed_forward(x)
+        return out
 
 
 class MotionDenoiser(nn.Module):

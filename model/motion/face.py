@@ -9,12 +9,13 @@ from torch import Tensor
 class FaceMotion:
     """Motion of n frames, in face space (see `model.identity.pose`).
 
-    deltas: (n, 478, 3) displacement of each landmark from the neutral face with closed lips, without
-        lids, gaze and head; one unit is the face's width.
+    deltas: (n, 478, 3) displacement of each landmark from the neutral face with closed lips,
+        without lids, gaze and head; one unit is the face's width.
     lid_closure: (n, 2) right and left eye of the person (image left first); 0 is the portrait's
         neutral opening, 1 is closed, slightly negative is wide open.
     gaze: (n, 2) shift of both irises to the right and down, in widths of the eye.
-    rotation: (n, 3) rotation vector of the head in radians (about x, y, z), relative to the portrait.
+    rotation: (n, 3) rotation vector of the head in radians (about x, y, z), relative to the
+        portrait.
     translation: (n, 3) of the head: right and down in face widths, then the logarithm of its size.
     """
 

@@ -1,4 +1,4 @@
-"""The sliding window over the denoiser: a few frames in, a few frames of motion out, state carried."""
+"""The sliding window over the denoiser: audio features in, a few frames of motion out."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,10 +1,11 @@
 """Few-step sampling of the motion denoiser by flow matching.
 
 Lipman et al. 2023, arXiv:2210.02747, with the linear path x_sigma = (1 - sigma) x_0 + sigma noise.
-Euler steps of dx/dsigma = (x - denoised) / sigma; `diffusers.FlowMatchEulerDiscreteScheduler` is the
-reference that the tests compare with (importing it at run time would double the time to start).
+Euler steps of dx/dsigma = (x - denoised) / sigma; `diffusers.FlowMatchEulerDiscreteScheduler` is
+the reference that the tests compare with (importing it at run time would double the time to start).
 """
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -31,7 +32,7 @@ def euler_flow_sampler(
     """Carry `noise` (B, H, M) to clean motion by `num_steps` calls of `denoise(noisy, sigma)`."""
     sigmas = sigma_schedule(num_steps)
     x = noise
-    for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
+    for sigma, sigma_next in itertools.pairwise(sigmas):
         velocity = (x - denoise(x, sigma)) / sigma
         x = x + (sigma_next - sigma) * velocity
     return torch.as_tensor(x)

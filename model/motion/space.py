@@ -1,8 +1,8 @@
 """The motion space: a few dozen coefficients that carry a face's motion, and what they mean.
 
-A motion vector of `dim` coefficients, each of about unit variance over people who talk, is laid out as
-`mouth | brows | lids (2) | gaze (2) | head (6)`. Mouth and brows are principal components of de-posed
-landmark displacements from the neutral face; the other groups are what `FaceMotion` says they are.
+A motion vector of `dim` coefficients, each of about unit variance over people who talk, is laid out
+as `mouth | brows | lids (2) | gaze (2) | head (6)`. Mouth and brows are principal components of
+de-posed landmark displacements from the neutral face; the other groups are what `FaceMotion` says.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,10 @@ NUM_LIDS = 2
 NUM_GAZE = 2
 NUM_HEAD = 6
 # Inner lip, upper and lower vertex of each pair that meets when the mouth is closed, left to right.
-INNER_LIP_PAIRS = [(191, 95), (80, 88), (81, 178), (82, 87), (13, 14)] + [
-    (312, 317),
-    (311, 402),
-    (310, 318),
-    (415, 324),
-]
+INNER_LIP_PAIRS = (
+    *((191, 95), (80, 88), (81, 178), (82, 87), (13, 14)),
+    *((312, 317), (311, 402), (310, 318), (415, 324)),
+)
 
 
 @dataclass(frozen=True)
@@ -130,4 +128,5 @@ class MotionSpace:
         flat = (face - self.template).reshape(-1)
         coefficients = self.neutral_gain.astype(np.float64) @ flat
         basis = np.concatenate([self.mouth_basis.numpy(), self.brow_basis.numpy()])
-        return face - np.einsum("k,kvc->vc", coefficients, basis.astype(np.float64))
+        expression = np.tensordot(coefficients, basis.astype(np.float64), axes=1)
+        return np.asarray(face - expression, np.float64)

@@ -1,4 +1,4 @@
-"""Read lids, gaze, head and lips off de-posed faces: the signals that motion vectors are made of."""
+"""Read lids, gaze, head and lips off de-posed faces: what motion vectors are made of."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ EYES = (
 def lip_gap(faces: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean opening (L,) of the inner lips of de-posed faces (L, 478, 3), in face widths."""
     upper, lower = np.array(INNER_LIP_PAIRS)[2:-2].T
-    return (faces[:, lower, 1] - faces[:, upper, 1]).mean(axis=1)
+    return np.asarray((faces[:, lower, 1] - faces[:, upper, 1]).mean(axis=1), np.float64)
 
 
 def neutral_face(faces: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,7 +52,7 @@ def gaze_shift(faces: NDArray[np.float64]) -> NDArray[np.float64]:
         width = np.linalg.norm(faces[:, outer] - faces[:, inner], axis=-1)[:, None]
         middle = (faces[:, outer] + faces[:, inner]) / 2
         shifts.append((faces[:, iris] - middle)[:, :2] / width)
-    return np.mean(shifts, axis=0)
+    return np.asarray(np.mean(shifts, axis=0), np.float64)
 
 
 def head_motion(poses: list[Pose]) -> NDArray[np.float64]:
@@ -88,4 +88,4 @@ def smooth(values: NDArray[np.float64], kernel: tuple[float, ...]) -> NDArray[np
     half = len(kernel) // 2
     padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
     parts = [k * padded[i : i + len(values)] for i, k in enumerate(kernel)]
-    return np.sum(parts, axis=0) / sum(kernel)
+    return np.asarray(np.sum(parts, axis=0) / sum(kernel), np.float64)

@@ -29,16 +29,17 @@ WEIGHTS = Path("model/weights")
 class TrainConfig:
     """Optimisation: batch in windows, learning rate, and how the past is disturbed.
 
-    rollout_hops: hops that the model makes its own past of, at most. rollout_after_steps: from when.
+    rollout_hops: hops of its own making that the model may get as its past.
+    rollout_after_steps: from when on.
     past_noise: largest standard deviation of noise added to the motion frames.
     """
 
-    batch_windows: int = 256
+    batch_windows: int = 192
     learning_rate: float = 6e-4
     warmup_steps: int = 200
     weight_decay: float = 0.02
     rollout_hops: int = 4
-    rollout_share: float = 0.5
+    rollout_share: float = 0.35
     rollout_after_steps: int = 800
     past_noise: float = 0.4
     audio_dropout: float = 0.05
@@ -138,7 +139,7 @@ class MotionTrainer:
             return out
 
         noise = torch.randn(len(motion), c.hop_frames, c.motion_dim)
-        motion[:, start:stop] = euler_flow_sampler(denoise, noise, 2)
+        motion[:, start:stop] = euler_flow_sampler(denoise, noise, 1)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint to resume from."""

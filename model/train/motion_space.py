@@ -69,7 +69,7 @@ def mean_face(landmarks: NDArray[np.float32], rounds: int = 8) -> NDArray[np.flo
 def mirror_of(template: NDArray[np.floating]) -> NDArray[np.intp]:
     """Return for every landmark the one that is its mirror image (478,)."""
     distance = np.linalg.norm(template[:, None] - (template * [-1, 1, 1])[None], axis=-1)
-    return distance.argmin(axis=1)
+    return np.asarray(distance.argmin(axis=1))
 
 
 def load_clip(row: dict[str, str], tracks: Path, template: NDArray[np.float64]) -> TrackedClip:
@@ -106,7 +106,7 @@ def principal(
 ) -> NDArray[np.float64]:
     """Components (count, 478, 3), scaled to one standard deviation, of deltas (N, 478, 3).
 
-    The axes are chosen under a per-landmark `emphasis` (478,), so that the lips keep their precision.
+    The axes are chosen under a per-landmark `emphasis` (478,), so that lips keep their precision.
     """
     flat = (deltas * emphasis[:, None]).reshape(len(deltas), -1)
     values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
@@ -123,7 +123,7 @@ def encode(
     """Least-squares coefficients (L, K), under `emphasis`, of deltas (L, 478, 3)."""
     weighted = (basis * emphasis[:, None]).reshape(len(basis), -1)
     target = (deltas * emphasis[:, None]).reshape(len(deltas), -1)
-    return np.linalg.lstsq(weighted.T, target.T, rcond=None)[0].T
+    return np.asarray(np.linalg.lstsq(weighted.T, target.T, rcond=None)[0].T, np.float64)
 
 
 def neutral_filter(

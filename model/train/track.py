@@ -48,7 +48,9 @@ def track_clip(clip: Path, out: Path) -> int:
     """Track one video file into `out`; returns its number of frames."""
     tracker = ClipTracker()
     with av.open(str(clip)) as container:
-        images = (frame.to_image() for frame in container.decode(video=0))
+        images = (
+            Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
+        )
         rows = [(tracker(image), image.size[0]) for image in images]
     landmarks = np.stack([row for row, _ in rows])
     np.savez(out, landmarks=landmarks, size_px=rows[0][1])

@@ -1,0 +1,176 @@
+"""The model as a whole: portrait to identity, sound to motion, motion to frames."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+
+from model.batching import stack, unstack
+from model.features.encoder import CausalAudioEncoder, EncoderState, load_encoder
+from model.frames.renderer import Renderer
+from model.identity.identity import Identity, build_identity
+from model.motion.expression import EXPRESSIONS, expression_offsets
+from model.motion.motion_model import MotionModel, MotionState
+from model.motion.space import MotionSpace
+from model.rates import FPS, SAMPLES_PER_FRAME
+
+DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
+MAX_STEPS = 4
+# Angular speed of the head when the control is at 1; people who talk are at 0.1 to 0.3.
+_MAX_HEAD_SPEED = 0.4
+_BREATH_S = 4.2
+
+
+class WeightsError(RuntimeError):
+    """Weights are missing or belong to another version."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Live controls of one session.
+
+    expression: one of EXPRESSIONS, at `expression_strength` 0..1. head_speed: 0..1, how lively the
+    head moves. Raises ValueError for anything else.
+    """
+
+    expression: str = "neutral"
+    expression_strength: float = 0.5
+    head_speed: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.expression not in EXPRESSIONS:
+            raise ValueError(
+                f"expression is {self.expression!r}, expected one of {', '.join(EXPRESSIONS)}"
+            )
+        for name in ("expression_strength", "head_speed"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}, expected 0 to 1")
+
+
+@dataclass
+class AvatarState:
+    """What one session carries from hop to hop; opaque to callers, made by `Avatar.open`."""
+
+    encoder: EncoderState
+    motion: MotionState
+    offset: Tensor
+    frames_done: int = 0
+
+
+@dataclass(frozen=True)
+class HopRequest:
+    """One session's next hop: `samples` (hop_frames * 640,) at 16 kHz, -1..1."""
+
+    state: AvatarState
+    samples: NDArray[np.float32]
+    controls: Controls
+    num_steps: int
+
+
+class Avatar:
+    """Everything the server and the command line ask of the model."""
+
+    def __init__(
+        self, encoder: CausalAudioEncoder, motion: MotionModel, space: MotionSpace
+    ) -> None:
+        self._encoder = encoder
+        self._motion = motion
+        self._space = space
+        self._renderer = Renderer()
+        self._offsets = expression_offsets(space)
+        self.hop_frames = motion.config.hop_frames
+        self.lookahead_frames = encoder.lookahead_frames
+        self.max_steps = MAX_STEPS
+
+    @classmethod
+    def load(cls, weights_dir: Path = DEFAULT_WEIGHTS) -> "Avatar":
+        """Read all weights; raises WeightsError when they are missing or do not fit together."""
+        try:
+            encoder = load_encoder(weights_dir / "audio_encoder.safetensors")
+            motion = MotionModel.load(weights_dir / "motion_denoiser.safetensors")
+            space = MotionSpace.load(weights_dir / "motion_space.safetensors")
+        except FileNotFoundError as error:
+            raise WeightsError(
+                f"weights not found in {weights_dir}: {error}; reinstall likeness"
+            ) from error
+        except (ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+            raise WeightsError(
+                f"weights in {weights_dir} are damaged or of another version: {error}"
+            ) from error
+        found = (motion.config.motion_dim, motion.config.feature_dim)
+        if found != (space.dim, encoder.feature_dim):
+            raise WeightsError(
+                f"the motion denoiser in {weights_dir} works on (motion, features) of size {found},"
+                f" expected {(space.dim, encoder.feature_dim)}: the files are of several versions"
+            )
+        return cls(encoder, motion, space)
+
+    def identify(self, image: bytes, size_px: int = 512) -> Identity:
+        """Compute once what animating a portrait needs; raises PortraitError when it cannot."""
+        return build_identity(image, self._space.template, self._space.neutralize, size_px)
+
+    def open(self, seed: int) -> AvatarState:
+        """Begin a session; the same seed and sound give the same motion."""
+        return AvatarState(
+            encoder=self._encoder.initial_state(1),
+            motion=self._motion.initial_state(seed),
+            offset=torch.zeros(self._space.dim),
+        )
+
+    @torch.inference_mode()
+    def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
+        """Advance every session by one hop, as one batch; returns (hop_frames, M + 1) for each.
+
+        Row j of hop i is the motion of video frame i * hop_frames - lookahead_frames + j; its last
+        number is the breath, -1..1.
+        """
+        expected = self.hop_frames * SAMPLES_PER_FRAME
+        for request in requests:
+            if request.samples.shape != (expected,):
+                raise ValueError(f"samples are {request.samples.shape}, expected ({expected},)")
+        results: dict[int, Tensor] = {}
+        for steps in sorted({request.num_steps for request in requests}):
+            chosen = [i for i, request in enumerate(requests) if request.num_steps == steps]
+            motion = self._animate([requests[i] for i in chosen], steps)
+            results.update(zip(chosen, motion, strict=True))
+        return [results[i] for i in range(len(requests))]
+
+    def _animate(self, requests: list[HopRequest], num_steps: int) -> list[Tensor]:
+        states = [request.state for request in requests]
+        samples = torch.from_numpy(np.stack([request.samples for request in requests]))
+        features, encoded = self._encoder.encode(samples, stack([s.encoder for s in states]))
+        for state, encoder_state in zip(states, unstack(encoded, len(states)), strict=True):
+            state.encoder = encoder_state
+        speed = torch.tensor([r.controls.head_speed * _MAX_HEAD_SPEED for r in requests])
+        motion = self._motion.step(features, [s.motion for s in states], speed, num_steps)
+        return [self._finish(request, own) for request, own in zip(requests, motion, strict=True)]
+
+    def _finish(self, request: HopRequest, motion: Tensor) -> Tensor:
+        state, controls = request.state, request.controls
+        target = self._offsets[controls.expression] * controls.expression_strength
+        rows = []
+        for row in motion:
+            # A changed expression comes over about a third of a second.
+            state.offset = state.offset + (target - state.offset) * (3 / FPS)
+            phase = 2 * math.pi * state.frames_done / (FPS * _BREATH_S)
+            rows.append(torch.cat([row + state.offset, row.new_tensor([math.sin(phase)])]))
+            state.frames_done += 1
+        return torch.stack(rows)
+
+    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
+        """Draw motion (n, M + 1) as n RGB frames (n, size_px, size_px, 3)."""
+        face = self._space.decode(motion[:, :-1])
+        return self._renderer.render(identity, face, motion[:, -1])
+
+    def warm_up(self) -> None:
+        """Run every stage once, so that the first real hop takes no longer than the others."""
+        silence = np.zeros(self.hop_frames * SAMPLES_PER_FRAME, np.float32)
+        for num_steps in (1, self.max_steps):
+            self.animate([HopRequest(self.open(0), silence, Controls(), num_steps)])
