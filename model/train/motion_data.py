@@ -90,7 +90,7 @@ def load_recordings(
                 clip_id=row["id"],
                 speaker=row["speaker"],
                 motion=motion,
-                features=features,
+                features=features.astype(np.float32),
                 blink=_widen(lids.mean(axis=1) > BLINK_CLOSURE),
                 head_speed=head_speed(motion, space),
             )

@@ -1,0 +1,110 @@
+"""Hear every talking clip: `python -m model.train.motion_features DATA RUNS`.
+
+Writes `RUNS/features/<clip id>.npy` (V, L, D) float16: what the audio encoder says of each
+video frame, for the sound as it is and for V - 1 changed ones (other pitch, rooms, noise, levels),
+so that the motion denoiser does not learn one voice. `idle.npy` (L, D) is where nobody speaks.
+"""
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.features.encoder import CausalAudioEncoder, load_encoder
+from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
+from model.train.encoder_augment import Augmenter
+from model.train.encoder_corpus import decode_audio
+from model.train.motion_data import usable_clips
+
+NUM_CHANGED = 4
+PITCH_RANGE = (0.78, 1.35)
+IDLE_S = 600
+IDLE_PIECE_S = 20
+BABBLE_S = 60
+
+
+def at_other_pitch(sound: NDArray[np.float32], ratio: float) -> NDArray[np.float32]:
+    """Move pitch and formants by `ratio`, in the same time; sound (samples,)."""
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(
+        sample_rate=SAMPLE_RATE, format="flt", layout="mono", time_base=Fraction(1, SAMPLE_RATE)
+    )
+    steps = [
+        graph.add("asetrate", f"{round(SAMPLE_RATE * ratio)}"),
+        graph.add("aresample", f"{SAMPLE_RATE}"),
+        graph.add("atempo", f"{1 / ratio:.5f}"),
+        graph.add("abuffersink"),
+    ]
+    graph.link_nodes(source, *steps).configure()
+    frame = av.AudioFrame.from_ndarray(sound[None], format="flt", layout="mono")
+    frame.sample_rate = SAMPLE_RATE
+    frame.pts = 0
+    graph.push(frame)
+    graph.push(None)
+    pieces = []
+    while True:
+        try:
+            pulled = graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            break
+        pieces.append(pulled.to_ndarray()[0])
+    changed = np.concatenate(pieces)[: len(sound)].astype(np.float32)
+    return np.pad(changed, (0, len(sound) - len(changed)))
+
+
+@torch.inference_mode()
+def hear(
+    encoder: CausalAudioEncoder, sounds: NDArray[np.float32], frames: int
+) -> NDArray[np.float16]:
+    """Features (V, frames, D) of sounds (V, samples), each row in step with its video frame."""
+    length = (frames + encoder.lookahead_frames) * SAMPLES_PER_FRAME
+    padded = np.pad(sounds[:, :length], ((0, 0), (0, max(0, length - sounds.shape[1]))))
+    features, _ = encoder.encode(torch.from_numpy(padded), encoder.initial_state(len(padded)))
+    return features[:, encoder.lookahead_frames :].numpy().astype(np.float16)
+
+
+def main() -> None:
+    """Encode all clips with sound whose synchrony is certain, and idle sound."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument(
+        "--encoder", type=Path, default=Path("model/weights/audio_encoder.safetensors")
+    )
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    encoder = load_encoder(args.encoder)
+    out = args.runs / "features"
+    out.mkdir(parents=True, exist_ok=True)
+    clips_csv = args.data / "clips.csv"
+    rows = usable_clips(clips_csv, "train")
+    rng = np.random.default_rng(0)
+    voices = [decode_audio(args.data / "clips" / f"{row['id']}.mp4") for row in rows]
+    babble = np.concatenate([voices[i] for i in rng.permutation(len(voices))[:100]])
+    augment = Augmenter(rng, babble[: BABBLE_S * SAMPLE_RATE])
+    for row, sound in zip(rows, voices, strict=True):
+        changed = [
+            augment(at_other_pitch(sound, float(rng.uniform(*PITCH_RANGE))))
+            for _ in range(NUM_CHANGED)
+        ]
+        sounds = np.stack([sound, *changed]).astype(np.float32)
+        np.save(out / f"{row['id']}.npy", hear(encoder, sounds, int(row["frames"])))
+    for row in usable_clips(clips_csv, "val"):
+        sound = decode_audio(args.data / "clips" / f"{row['id']}.mp4")
+        np.save(out / f"{row['id']}.npy", hear(encoder, sound[None], int(row["frames"])))
+    pieces = [
+        augment.capture(augment.noise(IDLE_PIECE_S * SAMPLE_RATE).astype(np.float32))
+        if i % 4
+        else np.zeros(IDLE_PIECE_S * SAMPLE_RATE, np.float32)
+        for i in range(IDLE_S // IDLE_PIECE_S)
+    ]
+    idle = hear(encoder, np.concatenate(pieces)[None], IDLE_S * SAMPLE_RATE // SAMPLES_PER_FRAME)
+    np.save(out / "idle.npy", idle[0])
+
+
+if __name__ == "__main__":
+    main()
