@@ -12,6 +12,10 @@ import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
 import { describe } from "./words.js";
 
+/** The voice level is shown this often, in steps of this size. */
+const LEVEL_PERIOD_MS = 80;
+const LEVEL_STEP = 0.05;
+
 /** @typedef {{ id: string, title: string }} ChosenPortrait */
 
 class App {
@@ -19,6 +23,8 @@ class App {
   /** @type {ChosenPortrait | null} */
   #portrait = null;
   #opening = false;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #levelTimer;
 
   #form = find("settings", HTMLFormElement);
   #start = find("start", HTMLButtonElement);
@@ -89,7 +95,6 @@ class App {
     window.addEventListener("pagehide", () => this.#call.stop());
 
     this.#sayStatus();
-    requestAnimationFrame(() => this.#drawLevel());
     await Promise.all([this.#listDevices(), this.#picker.load()]);
   }
 
@@ -144,6 +149,7 @@ class App {
       else this.#notice.hide();
       if (reason?.kind === "portrait-gone") this.#picker.load();
     }
+    this.#watchLevel(state !== CallState.IDLE);
     this.#start.textContent = state === CallState.IDLE ? "Start" : "Stop";
     this.#sayStatus();
   }
@@ -226,11 +232,19 @@ class App {
     this.#devices.value = stillThere ? chosen : "";
   }
 
-  #drawLevel() {
-    const level = this.#microphone.level();
+  /** @param {boolean} on */
+  #watchLevel(on) {
+    clearInterval(this.#levelTimer);
+    this.#levelTimer = on ? setInterval(() => this.#showLevel(), LEVEL_PERIOD_MS) : undefined;
+    this.#showLevel();
+  }
+
+  #showLevel() {
+    const level = Math.round(this.#microphone.level() / LEVEL_STEP) * LEVEL_STEP;
+    // Every change is painted, and the same processor may be drawing the portrait.
+    if (level === this.#level.value) return;
     this.#level.value = level;
     this.#stage.setVoiceLevel(level);
-    requestAnimationFrame(() => this.#drawLevel());
   }
 
   // Buttons -------------------------------------------------------------------------------------
