@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.rates import VOICE_RATE, ms_to_samples
-from streaming.resample import VoiceResampler
+from streaming.resample import VoiceResampler, voice_samples
 
 SNAP_SAMPLES = ms_to_samples(1)
 """A packet this close to the end of the last one follows it: its pts was rounded on the way."""
@@ -13,9 +13,9 @@ SNAP_SAMPLES = ms_to_samples(1)
 def to_mono(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
     """Return the mean of the channels of `pcm` (samples, channels), (samples,).
 
-    Raises ValueError for another shape or type.
+    Raises ValueError for another shape or type, and for no samples.
     """
-    if pcm.dtype != np.int16 or pcm.ndim != 2 or pcm.shape[1] < 1:
+    if pcm.dtype != np.int16 or pcm.ndim != 2 or pcm.size == 0:
         raise ValueError(
             f"audio is {pcm.dtype} {pcm.shape}, expected int16 (samples, channels): convert it"
         )
@@ -42,7 +42,8 @@ class Microphone:
         self._pcm = np.zeros(2 * capacity_samples, np.int16)
         self._heard = np.zeros(2 * capacity_samples, np.bool_)
         self._resampler: VoiceResampler | None = None
-        self._run_end = 0
+        self._run_start = 0
+        self._run_samples = 0
         self._resampled_end = 0
 
     def push(
@@ -51,18 +52,20 @@ class Microphone:
         """Write mono `pcm` (samples,) from `position`.
 
         What lies before `played_until` has been played as silence already: it is dropped and
-        counted in `late_samples`. Raises ValueError for a sample rate out of range.
+        counted in `late_samples`.
         """
         if sample_rate == VOICE_RATE:
             self._write(pcm, position, played_until)
             return
-        follows = abs(position - self._run_end) <= SNAP_SAMPLES
+        run_end = self._run_start + voice_samples(self._run_samples, sample_rate)
+        follows = abs(position - run_end) <= SNAP_SAMPLES
         if self._resampler is None or self._resampler.sample_rate != sample_rate or not follows:
             self._end_run(played_until)
             self._resampler = VoiceResampler(sample_rate)
-            self._run_end = self._resampled_end = position
+            self._run_start = self._resampled_end = position
+            self._run_samples = 0
         self._write_resampled(self._resampler.resample(pcm), played_until)
-        self._run_end += round(len(pcm) * VOICE_RATE / sample_rate)
+        self._run_samples += len(pcm)
 
     def read(self, position: int, samples: int) -> NDArray[np.int16]:
         """Return the sound from `position` on, (samples,), silence where nothing was heard."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from streaming.config import StreamConfig
 from streaming.playout import Due
-from streaming.rates import VOICE_RATE, VOICE_SAMPLES_PER_FRAME
-from streaming.resample import lead_in
+from streaming.rates import VOICE_SAMPLES_PER_FRAME
+from streaming.resample import lead_in, voice_samples
 from streaming.stream import Stream
 from streaming.window import Hop
 
@@ -35,7 +35,7 @@ def play(
 
     def advance(piece: NDArray[np.int16]) -> Due[T]:
         nonlocal pushed
-        pts = round(pushed * VOICE_RATE / sample_rate)
+        pts = voice_samples(pushed, sample_rate)
         pushed += len(piece)
         now = pushed / sample_rate
         stream.push_audio(piece, pts, sample_rate, now)
@@ -46,7 +46,7 @@ def play(
     for piece in _split(chunks, packet):
         yield advance(piece)
 
-    length = round(pushed * VOICE_RATE / sample_rate)
+    length = voice_samples(pushed, sample_rate)
     end_of_voice = lead_in(sample_rate) + length
     silence = np.zeros((packet, 1), np.int16)
     due = Due[T]()

@@ -65,15 +65,23 @@ def lead_in(sample_rate: int) -> int:
     return HEARING_REACH_SAMPLES + math.ceil(SWR_REACH_SAMPLES * VOICE_RATE / lower_rate) + 1
 
 
+def voice_samples(samples: int, sample_rate: int) -> int:
+    """Return how many samples at 48 kHz last as long as `samples` at `sample_rate`, rounded.
+
+    Raises ValueError for a sample rate out of range.
+    """
+    if not MIN_INPUT_RATE <= sample_rate <= MAX_INPUT_RATE:
+        raise ValueError(
+            f"audio at {sample_rate} Hz, expected {MIN_INPUT_RATE} to {MAX_INPUT_RATE} Hz: "
+            f"resample it to {VOICE_RATE} Hz"
+        )
+    return round(samples * VOICE_RATE / sample_rate)
+
+
 class VoiceResampler:
     """Mono int16 at any rate to 48 kHz: the same output for any chunking."""
 
     def __init__(self, sample_rate: int) -> None:
-        if not MIN_INPUT_RATE <= sample_rate <= MAX_INPUT_RATE:
-            raise ValueError(
-                f"audio at {sample_rate} Hz, expected {MIN_INPUT_RATE} to {MAX_INPUT_RATE} Hz: "
-                f"resample it to {VOICE_RATE} Hz"
-            )
         self.sample_rate = sample_rate
         self._resampler = AudioResampler(format="s16", layout="mono", rate=VOICE_RATE)
 

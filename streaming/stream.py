@@ -11,8 +11,8 @@ from streaming.config import StreamConfig
 from streaming.governor import Governor
 from streaming.microphone import Microphone, to_mono
 from streaming.playout import Due, Playout
-from streaming.rates import VOICE_RATE, samples_to_ms
-from streaming.resample import HEARING_REACH_SAMPLES, hear, lead_in
+from streaming.rates import samples_to_ms
+from streaming.resample import HEARING_REACH_SAMPLES, hear, lead_in, voice_samples
 from streaming.stats import StreamStats
 from streaming.window import Hop, WindowPlan
 
@@ -60,8 +60,8 @@ class Stream(Generic[T]):
         for other types, shapes or rates.
         """
         mono = to_mono(pcm)
-        voice_samples = round(len(mono) * VOICE_RATE / sample_rate)
-        position = self._clock.place(pts, voice_samples, now, lead_in(sample_rate))
+        samples = voice_samples(len(mono), sample_rate)
+        position = self._clock.place(pts, samples, now, lead_in(sample_rate))
         if position is not None and not self._paused:
             self._microphone.push(mono, sample_rate, position, self._playout.next_voice)
             self._last_push = now

@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from streaming.microphone import Microphone, to_mono
+from streaming.resample import voice_samples
+from tests.streaming.world import noise
+
+CAPACITY = 48_000
+
+
+def mono(samples: int, seed: int = 0) -> NDArray[np.int16]:
+    return noise(samples, seed)[:, 0]
+
+
+def test_what_did_not_arrive_is_silence_of_the_right_length() -> None:
+    microphone = Microphone(CAPACITY)
+    pcm = mono(2880)
+    microphone.push(pcm[:960], 48_000, 0, 0)
+    microphone.push(pcm[1920:], 48_000, 1920, 0)
+    expected = pcm.copy()
+    expected[960:1920] = 0
+    np.testing.assert_array_equal(microphone.read(0, 2880), expected)
+    heard = microphone.heard(0, 2880)
+    assert heard.sum() == 1920
+    assert not heard[960:1920].any()
+
+
+@given(st.permutations(range(10)), st.lists(st.integers(0, 9), max_size=5))
+def test_order_and_duplicates_do_not_matter(order: list[int], again: list[int]) -> None:
+    microphone = Microphone(CAPACITY)
+    pcm = mono(9600)
+    for index in [*order, *again]:
+        microphone.push(pcm[index * 960 : index * 960 + 960], 48_000, index * 960, 0)
+    np.testing.assert_array_equal(microphone.read(0, 9600), pcm)
+    assert microphone.late_samples == 0
+
+
+def test_what_arrives_after_it_was_played_is_dropped_and_counted() -> None:
+    microphone = Microphone(CAPACITY)
+    pcm = mono(960)
+    microphone.push(pcm, 48_000, 0, played_until=200)
+    assert microphone.late_samples == 200
+    np.testing.assert_array_equal(microphone.read(200, 760), pcm[200:])
+    microphone.push(pcm, 48_000, 0, played_until=5000)
+    assert microphone.late_samples == 200 + 960
+    assert not microphone.read(0, 200).any()
+
+
+def test_it_keeps_no_more_than_its_capacity() -> None:
+    microphone = Microphone(CAPACITY)
+    for index in range(500):
+        microphone.push(mono(960, index), 48_000, index * 960, 0)
+    newest = 500 * 960
+    assert microphone.heard(0, newest).sum() == CAPACITY
+    assert microphone.heard(newest - CAPACITY, CAPACITY).all()
+    np.testing.assert_array_equal(microphone.read(newest - 960, 960), mono(960, 499))
+
+
+def test_a_jump_far_ahead_leaves_silence_behind() -> None:
+    microphone = Microphone(CAPACITY)
+    microphone.push(mono(960), 48_000, 0, 0)
+    microphone.forget(10 * CAPACITY)
+    microphone.push(mono(960), 48_000, 10 * CAPACITY + 960, 0)
+    assert not microphone.read(10 * CAPACITY, 960).any()
+    np.testing.assert_array_equal(microphone.read(10 * CAPACITY + 960, 960), mono(960))
+
+
+def test_forgotten_sound_is_gone() -> None:
+    microphone = Microphone(CAPACITY)
+    microphone.push(mono(960), 48_000, 0, 0)
+    microphone.forget(500)
+    assert microphone.heard(0, 960).sum() == 460
+    assert not microphone.read(0, 500).any()
+
+
+def pushed_in_chunks(
+    pcm: NDArray[np.int16], lengths: list[int], sample_rate: int
+) -> NDArray[np.int16]:
+    microphone = Microphone(CAPACITY)
+    first = 0
+    for length in lengths:
+        if first >= len(pcm):
+            break
+        chunk = pcm[first : first + length]
+        microphone.push(chunk, sample_rate, voice_samples(first, sample_rate), 0)
+        first += length
+    return microphone.read(0, voice_samples(len(pcm), sample_rate) - 200)
+
+
+@given(
+    sample_rate=st.sampled_from([8_000, 44_100, 48_000]),
+    lengths=st.lists(st.integers(1, 1500), min_size=1, max_size=30),
+)
+def test_any_chunking_gives_the_same_sound(sample_rate: int, lengths: list[int]) -> None:
+    pcm = mono(6000)
+    whole = pushed_in_chunks(pcm, [6000], sample_rate)
+    np.testing.assert_array_equal(pushed_in_chunks(pcm, [*lengths, 6000], sample_rate), whole)
+
+
+def test_rounded_pts_never_break_a_resampled_run() -> None:
+    # 1024 samples at 44.1 kHz are 1114.56 at 48 kHz: ten seconds of roundings.
+    microphone = Microphone(CAPACITY * 20)
+    pcm = mono(441_000)
+    for first in range(0, len(pcm), 1024):
+        chunk = pcm[first : first + 1024]
+        microphone.push(chunk, 44_100, voice_samples(first, 44_100), 0)
+    whole = Microphone(CAPACITY * 20)
+    whole.push(pcm, 44_100, 0, 0)
+    np.testing.assert_array_equal(microphone.read(0, 470_000), whole.read(0, 470_000))
+
+
+def test_a_gap_in_resampled_sound_is_silence_of_the_right_length() -> None:
+    microphone = Microphone(CAPACITY)
+    microphone.push(mono(160), 8_000, 0, 0)
+    microphone.push(mono(160), 8_000, 1920, 0)
+    heard = microphone.heard(0, 1920)
+    assert heard[:960].all()
+    assert not heard[960:].any()
+    assert microphone.heard(1920, 800).all()
+
+
+def test_a_changed_sample_rate_begins_a_new_run() -> None:
+    microphone = Microphone(CAPACITY)
+    microphone.push(mono(160), 8_000, 0, 0)
+    microphone.push(mono(320), 16_000, 960, 0)
+    assert microphone.heard(0, 1800).all()
+
+
+def test_channels_are_averaged_without_overflow() -> None:
+    stereo = np.array([[32767, 32767], [-32768, -32768], [100, -100], [3, 0]], np.int16)
+    np.testing.assert_array_equal(to_mono(stereo), [32767, -32768, 0, 2])
+    np.testing.assert_array_equal(to_mono(stereo[:, :1]), stereo[:, 0])
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [
+        np.zeros((960, 1), np.float32),
+        np.zeros(960, np.int16),
+        np.zeros((0, 1), np.int16),
+        np.zeros((960, 0), np.int16),
+    ],
+)
+def test_other_sound_than_int16_samples_by_channels_is_refused(pcm: NDArray[np.int16]) -> None:
+    with pytest.raises(ValueError, match="expected int16"):
+        to_mono(pcm)
