@@ -102,9 +102,7 @@ class FaceDetector:
             half_w, half_h = size * tile.side / 2
             dx, dy = eyes[1] - eyes[0]
             roi = Roi(x, y, 2 * max(half_w, half_h) * _ROI_SCALE, math.atan2(dy, dx))
-            faces.append(
-                FaceBox(x - half_w, y - half_h, x + half_w, y + half_h, float(score), roi)
-            )
+            faces.append(FaceBox(x - half_w, y - half_h, x + half_w, y + half_h, float(score), roi))
         return faces
 
 

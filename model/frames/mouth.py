@@ -1,0 +1,79 @@
+"""Drawing the mouth: two sheets of lip over the teeth, the tongue and the dark.
+
+The place where a learned painter of mouths would go: it would get `Opening` and return its colour.
+"""
+
+import torch
+from torch import Tensor
+
+from model.frames.patch import Patch
+from model.frames.warp import Head, Motion, way_back
+from model.identity.layer import Layer
+from model.identity.mouth import Mouth
+from model.identity.rig import Rig
+from model.identity.topology import JAW
+from model.motion.face import FaceMotion
+
+# The lower sheet reaches this far under the upper one, so that lips that meet leave no gap.
+_OVERLAP_PX = 1.0
+# How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
+_SHADOW_UPPER, _SHADOW_LOWER = 0.055, 0.035
+_DARK_UPPER, _DARK_LOWER = 0.30, 0.55
+# The incisors go a little less far than the chin, which is farther from the jaw's hinge.
+_INCISORS = 0.9
+
+
+def draw_mouth(
+    frames: Tensor, rig: Rig, mouth: Mouth, motion: FaceMotion, nodes: Motion, head: Head
+) -> None:
+    """Draw the mouth into frames (n, 3, size, size) in place."""
+    patch = _place(rig, mouth, motion, head)
+    upper = _sheet(rig, mouth.upper_lip, nodes.upper, patch)
+    lower = _sheet(rig, mouth.lower_lip, nodes.lower, patch)
+    cover_upper = (upper[:, 3:] + 0.5).clamp(0, 1)
+    cover_lower = (lower[:, 3:] + 0.5 + _OVERLAP_PX).clamp(0, 1)
+    inside = _interior(rig, mouth, motion, head, patch)
+    shade = _shadow(-upper[:, 3:], _SHADOW_UPPER * rig.scale, _DARK_UPPER)
+    shade = shade * _shadow(-lower[:, 3:], _SHADOW_LOWER * rig.scale, _DARK_LOWER)
+    color = torch.lerp(inside * shade, lower[:, :3], cover_lower)
+    patch.blend(frames, torch.lerp(color, upper[:, :3], cover_upper))
+
+
+def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
+    lips = motion.deltas[:, [13, 14]].mean(dim=1) @ rig.rotation.T
+    rest = torch.cat([(mouth.center - rig.origin[:2]) / rig.scale, torch.tensor([mouth.depth])])
+    turned = ((rest + lips)[:, None] @ head.rotation.transpose(1, 2))[:, 0, :2]
+    center = turned * head.size[:, None] * rig.scale + rig.origin[:2] + head.shift
+    return Patch.around(center, mouth.half_extent, rig.size_px, rig.spacing_px)
+
+
+def _sheet(rig: Rig, lip: Layer, nodes: Tensor, patch: Patch) -> Tensor:
+    box = rig.mouth_box
+    origin = torch.tensor([box.left, box.top]) * rig.spacing_px
+    targets = patch.nodes()
+    back = way_back(nodes, targets, origin, rig.spacing_px)
+    dense = patch.densify(back + targets.permute(0, 3, 1, 2))
+    return lip.sample(dense)
+
+
+def _interior(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head, patch: Patch) -> Tensor:
+    """Colour (n, 3, h, w) behind the lips."""
+    # The plane of the teeth moves rigidly with the head: its way back is a 2x2 matrix.
+    matrix = head.rotation * head.size[:, None, None]
+    pixels = patch.pixels().permute(0, 2, 3, 1)
+    away = (pixels - rig.origin[:2] - head.shift[:, None, None]) / rig.scale
+    away = away - (matrix[:, :2, 2] * mouth.depth)[:, None, None]
+    inverse = torch.linalg.inv(matrix[:, :2, :2])
+    rest = torch.einsum("nij,nhwj->nhwi", inverse, away) * rig.scale + rig.origin[:2]
+    rest = rest.permute(0, 3, 1, 2)
+    jaw = motion.deltas[:, list(JAW)].mean(dim=1) @ rig.rotation.T
+    drop = (_INCISORS * rig.scale * jaw[:, :2])[:, :, None, None]
+    lower = mouth.lower_teeth.sample(rest - drop)
+    upper = mouth.upper_teeth.sample(rest)
+    color = mouth.cavity[:, None, None] * (1 - lower[:, 3:]) + lower[:, :3]
+    return color * (1 - upper[:, 3:]) + upper[:, :3]
+
+
+def _shadow(distance: Tensor, reach: float, darkest: float) -> Tensor:
+    t = (distance / reach).clamp(0, 1)
+    return darkest + (1 - darkest) * t * (2 - t)

@@ -1,0 +1,83 @@
+"""A rectangle of the picture that is drawn anew in every frame and follows the face."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_FEATHER_PX = 6
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Rectangles of one size in n frames; corner: (n, 2) whole pixels, left and top.
+
+    steps: rows and columns of its coarse grid, `every` pixels apart.
+    """
+
+    corner: Tensor
+    steps: tuple[int, int]
+    every: int
+
+    @classmethod
+    def around(
+        cls, center: Tensor, half_extent: tuple[float, float], size_px: int, spacing_px: float
+    ) -> "Patch":
+        """Cover at least `half_extent` (across, down) around centers (n, 2), inside the picture."""
+        every = max(round(spacing_px / 2), 1)
+        room = (size_px - 1) // every
+        columns, rows = (min(math.ceil(2 * half / every), room) for half in half_extent)
+        extent = torch.tensor([columns * every, rows * every])
+        corner = (center - extent / 2).round().long()
+        corner = corner.clamp(min=0).minimum(size_px - 1 - extent)
+        return cls(corner, (rows, columns), every)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.steps[0] * self.every + 1, self.steps[1] * self.every + 1
+
+    def nodes(self) -> Tensor:
+        """Places (n, rows + 1, columns + 1, 2) of the coarse grid in pixels of the picture."""
+        y = torch.arange(self.steps[0] + 1) * self.every
+        x = torch.arange(self.steps[1] + 1) * self.every
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        return (self.corner[:, None, None] + grid).float()
+
+    def pixels(self) -> Tensor:
+        """Places (n, 2, h, w) of all pixels."""
+        height, width = self.shape
+        grid = torch.stack(torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy"))
+        return (self.corner[:, :, None, None] + grid).float()
+
+    def densify(self, values: Tensor) -> Tensor:
+        """Values (n, C, rows + 1, columns + 1) of the coarse grid to all pixels (n, C, h, w)."""
+        return functional.interpolate(values, self.shape, mode="bilinear", align_corners=True)
+
+    def cut(self, picture: Tensor) -> Tensor:
+        """Cut the rectangles out of (n or 1, C, size, size): (n, C, h, w)."""
+        height, width = self.shape
+        corners: list[list[int]] = self.corner.tolist()
+        rows = [
+            picture[min(i, len(picture) - 1), :, top : top + height, left : left + width]
+            for i, (left, top) in enumerate(corners)
+        ]
+        return torch.stack(rows)
+
+    def blend(self, frames: Tensor, color: Tensor) -> None:
+        """Put colour (n, C, h, w) into frames (n, C, size, size) in place, feathered at the rim."""
+        height, width = self.shape
+        weight = feather(height, width)
+        corners: list[list[int]] = self.corner.tolist()
+        for frame, patch, (left, top) in zip(frames, color, corners, strict=True):
+            frame[:, top : top + height, left : left + width].lerp_(patch, weight)
+
+
+def feather(height: int, width: int) -> Tensor:
+    """Weight (h, w) that is 1 inside and falls to 0 at the rim."""
+    y, x = torch.arange(height), torch.arange(width)
+    rise_y = torch.minimum(y, height - 1 - y) / _FEATHER_PX
+    rise_x = torch.minimum(x, width - 1 - x) / _FEATHER_PX
+    return torch.minimum(rise_y[:, None], rise_x[None]).clamp(0, 1)

@@ -1,0 +1,130 @@
+"""All that is computed once from a portrait, and how."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from model.identity.eyes import Eye, build_eyes
+from model.identity.lips import close_lips
+from model.identity.mouth import Mouth, build_mouth
+from model.identity.person import person_mask
+from model.identity.portrait import PortraitError, read_portrait
+from model.identity.pose import Pose, fit_pose
+from model.identity.rig import Rig, build_rig
+from model.identity.still import bring_to_neutral
+from model.identity.teeth import Light, measure_light
+from model.identity.topology import LOWER_LIDS, UPPER_LIDS
+
+MAX_YAW_DEGREES = 40
+MAX_PITCH_DEGREES = 35
+MIN_SIZE_PX, MAX_SIZE_PX = 256, 1024
+
+_CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
+
+Neutralize = Callable[[NDArray[np.floating]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One portrait, ready to be drawn.
+
+    still: (size_px, size_px, 3) uint8 RGB, the portrait with a neutral face and closed lips.
+    texture: (1, 3, 2 * size_px - 1, 2 * size_px - 1) the still at double density, every second
+    sample the still's own. landmarks: (478, 3) of the still, pixels.
+    """
+
+    size_px: int
+    still: NDArray[np.uint8]
+    texture: Tensor
+    landmarks: NDArray[np.float32]
+    rig: Rig
+    mouth: Mouth
+    eyes: tuple[Eye, Eye]
+
+
+def build_identity(
+    image: bytes, template: NDArray[np.floating], neutralize: Neutralize, size_px: int = 512
+) -> Identity:
+    """Make an identity of a picture file; raises PortraitError when it cannot.
+
+    template: (478, 3) mean neutral face in face space. neutralize: takes the expression off a face
+    (478, 3) in face space.
+    """
+    if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
+        raise ValueError(f"size_px is {size_px}, expected {MIN_SIZE_PX}..{MAX_SIZE_PX}")
+    portrait = read_portrait(image, size_px)
+    pose = fit_pose(portrait.landmarks, template)
+    _check_pose(pose)
+    face = close_lips(neutralize(pose.to_face(portrait.landmarks)))
+    neutral = torch.from_numpy(pose.to_picture(face)).float()
+    landmarks = torch.from_numpy(portrait.landmarks)
+    # Lids and irises keep the portrait's opening and gaze.
+    eyes = [*UPPER_LIDS[0], *LOWER_LIDS[0], *UPPER_LIDS[1], *LOWER_LIDS[1], *range(468, 478)]
+    neutral[eyes] = landmarks[eyes]
+    rotation = torch.from_numpy(pose.rotation).float()
+    rig = build_rig(
+        size_px,
+        neutral,
+        rotation,
+        torch.from_numpy(pose.translation).float(),
+        pose.scale,
+        torch.from_numpy(person_mask(portrait.image)),
+    )
+    pixels = torch.from_numpy(np.array(portrait.image))
+    still = bring_to_neutral(pixels, rig, landmarks[:, :2], neutral[:, :2])
+    texture = _double(still)
+    both = build_eyes(neutral[:, :2])
+    return Identity(
+        size_px=size_px,
+        still=still.numpy(),
+        texture=texture,
+        landmarks=neutral.numpy(),
+        rig=rig,
+        mouth=build_mouth(texture, neutral, rig, _light(still, neutral[:, :2], both)),
+        eyes=both,
+    )
+
+
+def _check_pose(pose: Pose) -> None:
+    forward = pose.rotation[:, 2]
+    yaw = math.degrees(math.atan2(forward[0], forward[2]))
+    pitch = math.degrees(math.asin(float(np.clip(forward[1], -1, 1))))
+    for name, angle, limit in (("aside", yaw, MAX_YAW_DEGREES), ("up or down", pitch, 35)):
+        if abs(angle) > limit:
+            raise PortraitError(
+                f"the head is turned {abs(angle):.0f} degrees {name}, at most {limit} can be "
+                "animated: use a picture that looks nearer to the camera"
+            )
+
+
+def _double(still: Tensor) -> Tensor:
+    """Double the density by Lanczos interpolation, (1, 3, 2h - 1, 2w - 1).
+
+    Sampling it bilinearly stays as sharp between pixels as it is on them, so a picture does not
+    soften when it starts to move.
+    """
+    size = still.shape[0]
+    image = Image.fromarray(still.numpy())
+    # Sample k is at pixel k / 2; Pillow's box counts from the first pixel's corner.
+    doubled = []
+    for channel in image.split():
+        values = channel.convert("F").resize(
+            (2 * size - 1, 2 * size - 1),
+            Image.Resampling.LANCZOS,
+            box=(0.25, 0.25, size - 0.25, size - 0.25),
+        )
+        doubled.append(torch.from_numpy(np.array(values)))
+    texture = torch.stack(doubled)[None].clamp(0, 255)
+    texture[:, :, ::2, ::2] = still.permute(2, 0, 1)[None].float()
+    return texture.contiguous()
+
+
+def _light(still: Tensor, neutral: Tensor, eyes: tuple[Eye, Eye]) -> Light:
+    whites = [eye.left + eye.direction * eye.width * share for eye in eyes for share in (0.2, 0.8)]
+    return measure_light(still, neutral[list(_CHEEKS)], torch.stack(whites))

@@ -1,0 +1,76 @@
+"""The mouth: its lips as two sheets, and what is seen between them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.identity.layer import Box, Layer
+from model.identity.lip_line import LipLine
+from model.identity.rig import Rig
+from model.identity.teeth import Light, paint_lower, paint_upper
+
+# In face widths: how far the front teeth stand behind the lips, what an opening mouth may cover.
+_TEETH_BEHIND_LIPS = 0.07
+_REACH_DOWN = 0.34
+_REACH_ASIDE = 0.06
+_CAVITY = (0.16, 0.055, 0.05)
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """The mouth in the still.
+
+    upper_lip, lower_lip: colour 0..255 and how many pixels the point is inside the sheet.
+    upper_teeth, lower_teeth: colour premultiplied by alpha, and alpha 0..1; the lower one holds the
+    tongue too. cavity: (3,) colour of the dark. depth: of the teeth, face widths, camera space.
+    center: (2,) pixels; half_extent: across and down, pixels that an opening mouth may cover.
+    """
+
+    line: LipLine
+    upper_lip: Layer
+    lower_lip: Layer
+    upper_teeth: Layer
+    lower_teeth: Layer
+    cavity: Tensor
+    depth: float
+    center: Tensor
+    half_extent: tuple[float, float]
+
+
+def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light) -> Mouth:
+    """Prepare the mouth of a neutral face (478, 3) in pixels; texture: of the still, doubled."""
+    line = LipLine.through(neutral[:, :2])
+    center = neutral[[13, 14], :2].mean(dim=0)
+    half_extent = (0.62 * line.width + _REACH_ASIDE * rig.scale, _REACH_DOWN * rig.scale)
+    # An opening mouth draws skin into its patch from beyond it.
+    reach = torch.tensor(half_extent) + 0.1 * rig.scale
+    lips = Layer.cut(texture, Box.around(center - reach, center + reach, rig.size_px))
+    places = lips.box.samples()
+    half = line.width / 2 + 0.05 * rig.scale
+    teeth = Box.around(
+        center - torch.tensor([half, 0.13 * rig.scale]),
+        center + torch.tensor([half, 0.2 * rig.scale]),
+        rig.size_px,
+    )
+    across, down = _in_face(teeth, center, rig)
+    width, pixel = line.width / rig.scale, 1 / rig.scale
+    middle_depth = float((neutral[[13, 14], 2].mean() - rig.origin[2]) / rig.scale)
+    return Mouth(
+        line=line,
+        upper_lip=lips.with_channel(line.above(places)),
+        lower_lip=lips.with_channel(line.below_sheet(places)),
+        upper_teeth=Layer(teeth, paint_upper(across, down, light, width, pixel)[None]),
+        lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel)[None]),
+        cavity=torch.tensor(_CAVITY) * light.tint * light.white,
+        depth=middle_depth + _TEETH_BEHIND_LIPS,
+        center=center,
+        half_extent=half_extent,
+    )
+
+
+def _in_face(box: Box, center: Tensor, rig: Rig) -> tuple[Tensor, Tensor]:
+    """Place of the box's samples in the face's own upright plane, from the middle of the mouth."""
+    away = (box.samples() - center) / rig.scale
+    upright = away @ torch.linalg.inv(rig.rotation[:2, :2]).T
+    return upright[..., 0], upright[..., 1]

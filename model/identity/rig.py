@@ -1,0 +1,249 @@
+"""The portrait as a body that moves: depth, weights and landmark influence on a grid of nodes.
+
+The grid covers the whole picture. Every node knows where it is in space, how much of the head's
+motion it takes (all of it in face and hair, none of it in the background), and which landmarks move
+it. Lips are two sheets that overlap: above the lip line everything hangs on the upper lip, below it
+on the lower one, and each sheet goes on smoothly beneath the other.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.identity.interpolation import kriging
+from model.identity.lip_line import LipLine
+from model.identity.topology import LIDS, LIPS, LOWER_LIP, SKIN, UPPER_LIP
+
+NUM_NODES = 129  # per side
+
+# All lengths below are in face widths.
+_DEPTH_LENGTH = 0.25
+_DEPTH_NOISE = 0.2
+# Depth per way across: turned aside by 15 degrees, steeper flanks would fold over.
+_STEEPEST = 1.7
+_SKULL_DEPTH = 0.0  # of hair, ears and neck: in the plane of the ears
+# Skin follows in two scales: the jaw's drop fades over the whole neck, a lip's shape beside the
+# lip.
+_WIDE_LENGTH, _WIDE_NOISE = 0.6, 0.5
+_FINE_LENGTH, _FINE_NOISE = 0.14, 0.05
+# How far beside the face landmarks still move something, and how far below the chin.
+_INFLUENCE_ASIDE, _INFLUENCE_DOWN = 0.4, 0.75
+_NUM_CONTROLS = 100  # besides the lips
+_NECK = 0.62  # from the chin to where the shoulders begin
+_SHOULDER_SHARE = 0.12  # of the head's motion
+_HALO = 0.6  # of background around the head that gives way
+_MOUTH_MARGIN = 0.3
+
+
+@dataclass(frozen=True)
+class NodeBox:
+    """A rectangle of nodes: first and last row and column, inclusive."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bottom - self.top + 1, self.right - self.left + 1
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Nodes (G, G) over a picture of `size_px`, G = NUM_NODES.
+
+    rotation: (3, 3) face space to camera, at rest. scale: pixels per face width. origin: (3,) the
+    head's centre in pixels. nodes: (G * G, 3) camera space, face widths, from the head's centre.
+    head_weight: (G * G,) 0..1. breath: (G * G, 2) pixels that a full breath moves a node. controls:
+    (N,) the landmarks that move nodes. face_box, mouth_box: which nodes they move. face: (nodes of
+    face_box, N); upper, lower: (nodes of mouth_box, N), the two sheets of the lips.
+    """
+
+    size_px: int
+    rotation: Tensor
+    scale: float
+    origin: Tensor
+    nodes: Tensor
+    head_weight: Tensor
+    breath: Tensor
+    controls: Tensor
+    face_box: NodeBox
+    face: Tensor
+    mouth_box: NodeBox
+    upper: Tensor
+    lower: Tensor
+
+    @property
+    def spacing_px(self) -> float:
+        """Distance between neighbouring nodes."""
+        return (self.size_px - 1) / (NUM_NODES - 1)
+
+
+def build_rig(
+    size_px: int, landmarks: Tensor, rotation: Tensor, origin: Tensor, scale: float, person: Tensor
+) -> Rig:
+    """Rig a neutral portrait.
+
+    landmarks: (478, 3) in pixels, lips closed; rotation (3, 3), origin (3,), scale: its pose;
+    person: (h, w) probability that a pixel is the person.
+    """
+    points = (landmarks - origin) / scale
+    axis = torch.linspace(0, size_px - 1, NUM_NODES)
+    flat = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(-1, 2)
+    flat = (flat - origin[:2]) / scale
+    nodes = torch.cat([flat, _depth(points, flat)[:, None]], dim=1)
+    lip_line = LipLine.through(points[:, :2])
+    skin = points[list(SKIN), :2]
+    face_box = _box(skin, (_INFLUENCE_ASIDE, _INFLUENCE_DOWN), flat)
+    mouth_box = _box(lip_line.points, (_MOUTH_MARGIN, _MOUTH_MARGIN), flat)
+    head_weight, body = _weights(points, flat, person)
+    controls = _controls(points)
+    places = points[controls, :2]
+    is_upper, is_lower = (
+        torch.tensor([i in lip for i in controls.tolist()]) for lip in (UPPER_LIP, LOWER_LIP)
+    )
+    # A sheet goes on beneath the other as its lip goes, whatever chin and nose do over there.
+    above = lip_line.above(places)
+    between = (lip_line.beyond(places) == 0) & ~is_upper & ~is_lower
+    upper = _sheet(places, _inside(flat, face_box), ~(is_lower | (between & (above < 0))))
+    lower = _sheet(places, _inside(flat, face_box), ~(is_upper | (between & (above > 0))))
+    share = lip_line.upper_share(_inside(flat, face_box))[:, None]
+    rows = _within(face_box, mouth_box)
+    return Rig(
+        size_px=size_px,
+        rotation=rotation,
+        scale=scale,
+        origin=origin,
+        nodes=nodes,
+        head_weight=head_weight,
+        breath=_breath(body, head_weight, size_px),
+        controls=controls,
+        face_box=face_box,
+        face=(share * upper + (1 - share) * lower).contiguous(),
+        mouth_box=mouth_box,
+        upper=upper[rows].contiguous(),
+        lower=lower[rows].contiguous(),
+    )
+
+
+def _depth(points: Tensor, queries: Tensor) -> Tensor:
+    skin = points[list(SKIN)]
+    matrix = kriging(skin[:, :2], queries, _DEPTH_LENGTH, _DEPTH_NOISE)
+    depth = _SKULL_DEPTH + matrix @ (skin[:, 2] - _SKULL_DEPTH)
+    return _limit_slope(depth, float(queries[1, 0] - queries[0, 0]) * _STEEPEST)
+
+
+def _limit_slope(depth: Tensor, rise: float) -> Tensor:
+    """Bring nodes forward until neighbours differ by `rise` at most.
+
+    What is beside a cheek then goes with it.
+    """
+    grid = depth.reshape(1, 1, NUM_NODES, NUM_NODES)
+    for _ in range(NUM_NODES // 2):
+        wide = functional.pad(grid, (1, 1, 1, 1), mode="replicate")
+        sides = -functional.max_pool2d(-wide, (1, 3), stride=1)[:, :, 1:-1]
+        ends = -functional.max_pool2d(-wide, (3, 1), stride=1)[:, :, :, 1:-1]
+        grid = torch.minimum(grid, torch.minimum(sides, ends) + rise)
+    return functional.avg_pool2d(grid, 5, stride=1, padding=2, count_include_pad=False).reshape(-1)
+
+
+def _controls(points: Tensor) -> Tensor:
+    """Lips, and landmarks spread evenly over the rest of the skin; lids are moved on their own."""
+    chosen = list(LIPS)
+    rest = torch.tensor([i for i in SKIN if i not in {*LIPS, *LIDS}])
+    nearest = torch.cdist(points[rest, :2], points[chosen, :2]).amin(dim=1)
+    for _ in range(_NUM_CONTROLS):
+        farthest = int(nearest.argmax())
+        chosen.append(int(rest[farthest]))
+        distance = (points[rest, :2] - points[chosen[-1], :2]).norm(dim=1)
+        nearest = torch.minimum(nearest, distance)
+    return torch.tensor(chosen)
+
+
+def _sheet(points: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
+    """Influence (M, N) on nodes of the landmarks in `columns`, a mask over points (N, 2)."""
+    controls = points[columns]
+    wide = kriging(controls, torch.cat([queries, controls]), _WIDE_LENGTH, _WIDE_NOISE)
+    missed = torch.eye(len(controls)) - wide[len(queries) :]
+    fine = kriging(controls, queries, _FINE_LENGTH, _FINE_NOISE)
+    matrix = torch.zeros(len(queries), len(points))
+    matrix[:, columns] = wide[: len(queries)] + fine @ missed
+    # Nothing far from the face may move, however little.
+    away = queries[:, None] - points[None]
+    reach = torch.where(away[..., 1] > 0, _INFLUENCE_DOWN, _INFLUENCE_ASIDE)
+    away = torch.stack([away[..., 0] / _INFLUENCE_ASIDE, away[..., 1] / reach], dim=-1)
+    return matrix * _smoothstep(1 - away.norm(dim=-1).amin(dim=1, keepdim=True))
+
+
+def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
+    """Head weight (M,) and nearness to the person (M,), both 0..1."""
+    nearest = functional.interpolate(
+        person[None, None], (NUM_NODES, NUM_NODES), mode="bilinear", antialias=True
+    ).reshape(-1)
+    face = points[list(SKIN), :2]
+    near_face = torch.cdist(queries, face).amin(dim=1)
+    inside = (nearest > 0.5) | (near_face < 0.08)
+    outside = _distance_to(queries, inside)
+    body = _smoothstep(1 - outside / _HALO)
+    chin = points[152, :2]
+    up = points[10, :2] - chin
+    up = up / up.norm()
+    below_chin = -((queries - chin) @ up)
+    neck = 1 - (1 - _SHOULDER_SHARE) * _smoothstep(below_chin / _NECK)
+    # Far beside the head there is no neck: hands, other people and furniture stay where they are.
+    aside = ((queries - chin) @ torch.stack([-up[1], up[0]])).abs()
+    reach = 1 - _smoothstep((aside - 0.8) / 1.0)
+    return body * neck * reach, body
+
+
+def _breath(body: Tensor, head_weight: Tensor, size_px: int) -> Tensor:
+    lift = body * (1 - head_weight).clamp(0, 1 - _SHOULDER_SHARE)
+    return torch.stack([torch.zeros_like(lift), -0.006 * size_px * lift], dim=1)
+
+
+def _distance_to(queries: Tensor, inside: Tensor) -> Tensor:
+    grid = inside.reshape(NUM_NODES, NUM_NODES)
+    padded = functional.pad(grid[None, None].float(), (1, 1, 1, 1), mode="replicate")
+    core = -functional.max_pool2d(-padded, 3, stride=1)[0, 0] > 0
+    edge = (grid & ~core).reshape(-1)
+    if not bool(edge.any()):
+        return torch.where(inside, 0.0, torch.inf)
+    distance = torch.cdist(queries, queries[edge]).amin(dim=1)
+    return torch.where(inside, 0.0, distance)
+
+
+def _box(points: Tensor, margin: tuple[float, float], flat: Tensor) -> NodeBox:
+    aside, down = margin
+    grid = flat.reshape(NUM_NODES, NUM_NODES, 2)
+    columns, rows = grid[0, :, 0].contiguous(), grid[:, 0, 1].contiguous()
+    low = points.amin(dim=0) - aside
+    high = points.amax(dim=0) + torch.tensor([aside, down])
+
+    def at(axis: Tensor, value: Tensor) -> int:
+        return int(torch.searchsorted(axis, value).clamp(0, NUM_NODES - 1))
+
+    return NodeBox(at(rows, low[1]), at(rows, high[1]), at(columns, low[0]), at(columns, high[0]))
+
+
+def _inside(flat: Tensor, box: NodeBox) -> Tensor:
+    grid = flat.reshape(NUM_NODES, NUM_NODES, 2)
+    return grid[box.top : box.bottom + 1, box.left : box.right + 1].reshape(-1, 2)
+
+
+def _within(outer: NodeBox, inner: NodeBox) -> Tensor:
+    rows, columns = outer.shape
+    mask = torch.zeros(rows, columns, dtype=torch.bool)
+    mask[
+        inner.top - outer.top : inner.bottom - outer.top + 1,
+        inner.left - outer.left : inner.right - outer.left + 1,
+    ] = True
+    return mask.reshape(-1)
+
+
+def _smoothstep(x: Tensor) -> Tensor:
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)

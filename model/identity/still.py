@@ -1,0 +1,95 @@
+"""The portrait brought to neutral: its own pixels, warped until the lips meet."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.identity.lip_line import LipLine
+from model.identity.rig import NUM_NODES, Rig
+from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
+
+# In face widths. Landmarks run a little outside of the lips' flesh: what lies between open lips
+# starts before them, and none of it may be left between closed ones.
+_TRIM = 0.007
+_OPEN_GAP = 0.02
+_SEAM_WIDTH = 0.006
+_SEAM_DARKNESS = 0.45
+
+
+def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor) -> Tensor:
+    """Warp a portrait (h, w, 3) uint8 from its landmarks (478, 2) to neutral ones, both in pixels.
+
+    The rig is the neutral's. Pixels that nothing moves are copied bit by bit.
+    """
+    size = rig.size_px
+    line = LipLine.through(neutral)
+    open_share = _open_share(landmarks, rig.scale)
+    source = (_trimmed(landmarks, _TRIM * rig.scale * open_share) - neutral)[rig.controls]
+    upper, lower = (_field(rig, matrix @ source) for matrix in _sheets(rig))
+    if float(torch.stack([upper.abs(), lower.abs()]).max()) < 0.05:
+        return image.clone()
+    axis = torch.arange(size, dtype=torch.float32)
+    pixels = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
+    color = image.permute(2, 0, 1)[None].float()
+    above = line.above(pixels)
+    share = torch.where(
+        line.beyond(pixels) > 0, line.upper_share(pixels), (above + 0.5).clamp(0, 1)
+    )
+    warped = torch.lerp(
+        _sample(color, pixels, lower), _sample(color, pixels, upper), share[None, None]
+    )
+    seam = torch.exp(-((above / (_SEAM_WIDTH * rig.scale)) ** 2))
+    seam = seam * torch.exp(-((line.beyond(pixels) / (0.02 * rig.scale)) ** 2))
+    warped = warped * (1 - _SEAM_DARKNESS * open_share * seam)
+    moved = (upper.abs() + lower.abs()).sum(dim=1, keepdim=True) > 0
+    result = torch.where(moved, warped.round().clamp(0, 255), color)
+    return result[0].permute(1, 2, 0).to(torch.uint8).contiguous()
+
+
+def _sheets(rig: Rig) -> tuple[Tensor, Tensor]:
+    outer, inner = rig.face_box, rig.mouth_box
+    sheets = []
+    for sheet in (rig.upper, rig.lower):
+        whole = rig.face.reshape(*outer.shape, -1).clone()
+        whole[
+            inner.top - outer.top : inner.bottom - outer.top + 1,
+            inner.left - outer.left : inner.right - outer.left + 1,
+        ] = sheet.reshape(*inner.shape, -1)
+        sheets.append(whole.reshape(-1, sheet.shape[1]))
+    return sheets[0], sheets[1]
+
+
+def _field(rig: Rig, values: Tensor) -> Tensor:
+    """Displacements at the face's nodes to a field (1, 2, h, w) over the picture."""
+    box = rig.face_box
+    nodes = torch.zeros(1, 2, NUM_NODES, NUM_NODES)
+    nodes[0, :, box.top : box.bottom + 1, box.left : box.right + 1] = values.T.reshape(
+        2, *box.shape
+    )
+    nodes = nodes * rig.head_weight.reshape(NUM_NODES, NUM_NODES)
+    return functional.interpolate(
+        nodes, (rig.size_px, rig.size_px), mode="bilinear", align_corners=True
+    )
+
+
+def _sample(color: Tensor, pixels: Tensor, field: Tensor) -> Tensor:
+    places = (pixels + field[0].permute(1, 2, 0)) * (2 / (color.shape[-1] - 1)) - 1
+    return functional.grid_sample(
+        color, places[None], mode="bicubic", padding_mode="border", align_corners=True
+    )
+
+
+def _open_share(landmarks: Tensor, scale: float) -> float:
+    gap = (landmarks[list(LOWER_INNER_LIP)] - landmarks[list(UPPER_INNER_LIP)]).norm(dim=1)
+    return min(float(gap.max()) / (_OPEN_GAP * scale), 1.0)
+
+
+def _trimmed(landmarks: Tensor, trim: float) -> Tensor:
+    """Move the inner lips away from each other by `trim` pixels each, less at the corners."""
+    result = landmarks.clone()
+    upper, lower = list(UPPER_INNER_LIP[1:-1]), list(LOWER_INNER_LIP[1:-1])
+    between = landmarks[lower] - landmarks[upper]
+    direction = between / between.norm(dim=1, keepdim=True).clamp(min=1e-3)
+    result[upper] -= trim * direction
+    result[lower] += trim * direction
+    return result
