@@ -133,14 +133,16 @@ class SessionClock:
         while self._quickest and now - self._quickest[0][0] > window_s + BUCKET_S:
             self._quickest.popleft()
         if self._quickest:
-            self._follow(full=now - self._quickest[0][0] >= window_s)
+            full = now - self._quickest[0][0] >= window_s
+            lowest_s = min(offset_s for _, offset_s in self._quickest)
+            self._follow(lowest_s, full=full)
+            if full and (not self._history or now - self._history[-1][0] >= DRIFT_SAMPLE_S):
+                self._history.append((now, lowest_s))
         self._quickest.append((now, offset_s))
-        if not self._history or now - self._history[-1][0] >= DRIFT_SAMPLE_S:
-            self._history.append((now, self._offset_s))
 
-    def _follow(self, *, full: bool) -> None:
-        """Move the offset toward the quickest arrivals; `full`: they cover the whole window."""
-        error_s = min(offset_s for _, offset_s in self._quickest) - self._offset_s
+    def _follow(self, lowest_s: float, *, full: bool) -> None:
+        """Move the offset toward `lowest_s`, the quickest arrival; `full`: of a whole window."""
+        error_s = lowest_s - self._offset_s
         step_s = self.config.step_ms / 1000
         # Earlier than thought is certain, since no packet arrives before it is sent. Later is only
         # believed after a whole window in which not one packet was quick.

@@ -12,11 +12,13 @@ from streaming.microphone import Microphone
 from streaming.rates import (
     VIDEO_TICKS_PER_FRAME,
     VOICE_CHUNK_SAMPLES,
-    VOICE_RATE,
     VOICE_SAMPLES_PER_FRAME,
 )
 
 T = TypeVar("T")
+
+REMEMBERED_CHUNKS = 50
+"""Whose release is remembered, for the skew of a late frame: a second of voice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +109,6 @@ class Playout(Generic[T]):
         voice_due = self.due(self.next_voice)
         return min(voice_due, self.frame_due(self._waiting[0][0])) if self._waiting else voice_due
 
-    def jump(self, first_frame: int) -> None:
-        """Go on at `first_frame` and its sound; what lies between is neither played nor counted."""
-        self.next_voice = max(self.next_voice, first_frame * VOICE_SAMPLES_PER_FRAME)
-        self._slot, self._slot_shown = max(self._slot, first_frame - 1), True
-
     def _reached(self, now: float, step: int) -> int:
         """Return the largest n with due(n * step) <= now."""
         n = self._clock.position_at(now - self._delay_s) // step
@@ -133,7 +130,7 @@ class Playout(Generic[T]):
             chunks.append(VoiceChunk(self.next_voice, pcm[:, np.newaxis]))
             self._released[self.next_voice] = now
             self.next_voice += VOICE_CHUNK_SAMPLES
-        while len(self._released) > VOICE_RATE // VOICE_CHUNK_SAMPLES:
+        while len(self._released) > REMEMBERED_CHUNKS:
             self._released.popitem(last=False)
         return chunks
 

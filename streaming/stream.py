@@ -41,17 +41,11 @@ class Stream(Generic[T]):
         self._next_hop = 0
         self._in_flight: Hop | None = None
         self._too_late = False
-        self._paused = False
         self._last_push = now
         self._hops = 0
         self._skipped_hops = 0
         self._concealed_samples = 0
         self._compute_s = 0.0
-
-    @property
-    def paused(self) -> bool:
-        """Whether nothing goes in or out."""
-        return self._paused
 
     def push_audio(self, pcm: NDArray[np.int16], pts: int, sample_rate: int, now: float) -> None:
         """Take in one packet's sound: `pcm` (samples, channels), `pts` in 1/48000 s.
@@ -62,7 +56,7 @@ class Stream(Generic[T]):
         mono = to_mono(pcm)
         samples = voice_samples(len(mono), sample_rate)
         position = self._clock.place(pts, samples, now, lead_in(sample_rate))
-        if position is not None and not self._paused:
+        if position is not None:
             self._microphone.push(mono, sample_rate, position, self._playout.next_voice)
             self._last_push = now
 
@@ -71,7 +65,7 @@ class Stream(Generic[T]):
 
         One at a time, since the model's state is sequential: None until the last one is finished.
         """
-        if self._paused or self._in_flight is not None:
+        if self._in_flight is not None:
             return None
         self._skip_stale_hops(now)
         if self._hop_due() > now:
@@ -102,35 +96,18 @@ class Stream(Generic[T]):
 
     def pop_due(self, now: float) -> Due[T]:
         """Return the voice and the frames that must leave now."""
-        if self._paused:
-            return Due()
         due = self._playout.pop(now)
         self._forget()
         return due
 
-    def next_due(self) -> float | None:
-        """Return the `now` at which `pop_due` or `due_hop` next has something; None while paused.
+    def next_due(self) -> float:
+        """Return the `now` at which `pop_due` or `due_hop` next has something.
 
-        Until then, only `push_audio`, `finish_hop` or `resume` can change that.
+        Only `push_audio` and `finish_hop` can make it earlier, so a task can sleep until then.
         """
-        if self._paused:
-            return None
         if self._in_flight is not None:
             return self._playout.next_due()
         return min(self._hop_due(), self._playout.next_due())
-
-    def pause(self) -> None:
-        """Stop: sound is ignored, no hops, nothing leaves. The picture stands still."""
-        self._paused = True
-
-    def resume(self, now: float) -> None:
-        """Go on at the live edge. Frames still waiting from before come out as superseded."""
-        if self._paused:
-            self._paused = False
-            live = self._plan.hop_from(self._clock.position_at(now))
-            self._next_hop = max(self._next_hop, live)
-            self._playout.jump(self._plan.frames(self._next_hop)[0])
-            self._forget()
 
     @property
     def stats(self) -> StreamStats:

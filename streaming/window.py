@@ -44,10 +44,6 @@ class WindowPlan:
         """Return the number of the hop that yields `frame`."""
         return (frame + self.lookahead_frames) // self.hop_frames
 
-    def hop_from(self, position: int) -> int:
-        """Return the number of the first hop whose sound starts at `position` or later."""
-        return -(-position // self.hop_samples)
-
 
 @dataclass(frozen=True, eq=False)
 class Hop:

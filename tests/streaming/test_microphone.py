@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ def test_what_did_not_arrive_is_silence_of_the_right_length() -> None:
     assert not heard[960:1920].any()
 
 
+@settings(deadline=None)
 @given(st.permutations(range(10)), st.lists(st.integers(0, 9), max_size=5))
 def test_order_and_duplicates_do_not_matter(order: list[int], again: list[int]) -> None:
     microphone = Microphone(CAPACITY)
@@ -90,6 +91,7 @@ def pushed_in_chunks(
     return microphone.read(0, voice_samples(len(pcm), sample_rate) - 200)
 
 
+@settings(deadline=None)
 @given(
     sample_rate=st.sampled_from([8_000, 44_100, 48_000]),
     lengths=st.lists(st.integers(1, 1500), min_size=1, max_size=30),

@@ -144,18 +144,6 @@ def test_a_long_stall_is_not_followed_by_a_burst() -> None:
     assert counts(subject) == (0, 0, 1500, 5)
 
 
-def test_after_a_jump_nothing_between_is_played_or_counted() -> None:
-    subject = playout()
-    subject.put(0, "old", 0.1)
-    subject.jump(100)
-    subject.put(100, "new", 4.1)
-    assert indices(subject.pop(4.19).frames) == [(0, True)]
-    due = subject.pop(4.2)
-    assert [chunk.pts for chunk in due.voice] == [100 * 1920]
-    assert indices(due.frames) == [(100, False)]
-    assert counts(subject) == (1, 0, 0, 1)
-
-
 def test_frames_must_come_in_order() -> None:
     subject = playout()
     subject.put(5, "", 0.1)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -53,6 +53,7 @@ def in_chunks(pcm: NDArray[np.int16], lengths: list[int], sample_rate: int) -> N
     return np.concatenate([*parts, resampler.drain()])
 
 
+@settings(deadline=None)
 @given(
     sample_rate=st.sampled_from([8_000, 16_000, 22_050, 24_000, 44_100, 96_000]),
     lengths=st.lists(st.integers(1, 2500), max_size=20),

@@ -19,11 +19,6 @@ def test_every_frame_comes_from_exactly_one_hop(hop_frames: int, lookahead_frame
     assert all(frame in plan.frames(plan.hop_of_frame(frame)) for frame in frames)
 
 
-def test_the_first_hop_from_a_position_starts_there_or_later() -> None:
-    plan = WindowPlan(hop_frames=2, lookahead_frames=2)
-    assert [plan.hop_from(position) for position in (0, 1, 3840, 3841)] == [0, 1, 1, 2]
-
-
 @pytest.mark.parametrize(("hop_frames", "lookahead_frames"), [(0, 2), (2, -1)])
 def test_a_plan_that_yields_nothing_is_refused(hop_frames: int, lookahead_frames: int) -> None:
     with pytest.raises(ValueError, match="expected"):

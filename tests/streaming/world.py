@@ -67,10 +67,8 @@ def live(
     done_at = float("inf")
     now = start
     while True:
-        next_due = stream.next_due()
-        wake = float("inf") if next_due is None else next_due
         arrival = queue[-1].arrival if queue else float("inf")
-        now = max(now, min(wake, arrival, done_at))
+        now = max(now, min(stream.next_due(), arrival, done_at))
         if now > until:
             return diary
         busy = False
