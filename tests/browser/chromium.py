@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+PLAYWRIGHT = (sys.executable, "-m", "playwright")
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
 MAC_APPLICATIONS = (
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
@@ -39,15 +40,36 @@ def install() -> None:
     Raises:
         subprocess.CalledProcessError: the installer failed; it has printed why.
     """
-    root = [] if os.geteuid() == 0 else ["sudo"]
-    if _is_debian() and (not root or shutil.which("sudo")):
-        apt = [*root, "apt-get", "-qq"]
-        subprocess.run([*apt, "update"], check=True)
-        subprocess.run([*apt, "install", "-y", "--no-install-recommends", "chromium"], check=True)
+    if _is_debian() and _can_apt():
+        _apt_install("chromium")
         return
-    with_libraries = ["--with-deps"] if shutil.which("apt-get") else []
-    command = [sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"]
+    with_libraries = ["--with-deps"] if _can_apt() else []
+    command = [*PLAYWRIGHT, "install", *with_libraries, "chromium"]
     subprocess.run(command, check=True)
+
+
+def install_driver_library() -> None:
+    """Give Playwright's driver, a Node.js, the one library that a bare Debian or Ubuntu lacks.
+
+    Raises:
+        subprocess.CalledProcessError: the driver does not run, or the library was not installed.
+    """
+    if subprocess.run([*PLAYWRIGHT, "--version"], capture_output=True).returncode == 0:
+        return
+    if _can_apt():
+        _apt_install("libatomic1")
+    subprocess.run([*PLAYWRIGHT, "--version"], check=True)
+
+
+def _can_apt() -> bool:
+    has_root = os.geteuid() == 0 or shutil.which("sudo") is not None
+    return has_root and shutil.which("apt-get") is not None
+
+
+def _apt_install(package: str) -> None:
+    apt = [*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "-qq"]
+    subprocess.run([*apt, "update"], check=True)
+    subprocess.run([*apt, "install", "-y", "--no-install-recommends", package], check=True)
 
 
 def _usable(path: Path) -> bool:
@@ -65,18 +87,22 @@ def _is_debian() -> bool:
 
 
 def main() -> int:
-    """Print the browser's path, installing one first if there is none."""
-    if find() is None:
-        print("No Chromium or Chrome found for the browser tests: installing one.", flush=True)
-        try:
+    """Print the browser's path, installing what is missing first."""
+    try:
+        install_driver_library()
+        if find() is None:
+            print("No Chromium or Chrome found for the browser tests: installing one.", flush=True)
             install()
-        except (subprocess.CalledProcessError, FileNotFoundError) as error:
-            print(error, file=sys.stderr)
-    browser = find()
+    except subprocess.CalledProcessError as error:
+        print(error, file=sys.stderr)
+        browser = None
+    else:
+        browser = find()
     if browser is None:
         print(
-            "The browser tests need Chromium or Chrome, and none could be installed. Install one"
-            " (Debian: apt install chromium) or set CHROMIUM=/path/to/it, and run make again.",
+            "The browser tests need Chromium or Chrome, and it could not be set up. Install it"
+            " (Debian: apt install chromium libatomic1) or set CHROMIUM=/path/to/it, and run make"
+            " again.",
             file=sys.stderr,
         )
         return 1
