@@ -24,47 +24,54 @@ logger = logging.getLogger(__name__)
 CLIENT_WEB = Path(__file__).resolve().parents[1] / "client_web"
 
 
-def create_app(
-    config: Config, avatar: Animator, files: Sequence[PortraitFile], default: Portrait
-) -> FastAPI:
-    """The application. ``default`` is the first of ``files``, prepared.
+class Server:
+    """One server: what its calls share, and ``app``, which runs it by its lifespan.
 
-    Raises ConfigError when the configured delay is too short for the model.
+    ``default`` is the first of ``files``, prepared. Raises ConfigError when the configured delay
+    is too short for the model.
     """
-    metrics = Metrics()
-    services = Services(
-        config=config,
-        stream=stream_config(config, avatar),
-        inference=InferenceThread(avatar),
-        portraits=Portraits(avatar, files, config.portraits, config.video.size_px),
-        metrics=metrics,
-    )
-    services.portraits.keep(default)
-    admission = Admission(None, config.call.retry_after_s)
-    running = calls.Calls(services, admission)
+
+    def __init__(
+        self, config: Config, avatar: Animator, files: Sequence[PortraitFile], default: Portrait
+    ) -> None:
+        self.services = Services(
+            config=config,
+            stream=stream_config(config, avatar),
+            inference=InferenceThread(avatar),
+            portraits=Portraits(avatar, files, config.portraits, config.video.size_px),
+            metrics=Metrics(),
+        )
+        self.services.portraits.keep(default)
+        self.admission = Admission(None, config.call.retry_after_s)
+        self.calls = calls.Calls(self.services, self.admission)
+        self.ready = asyncio.Event()
+        self._default = default
+        self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
+        problems.install(self.app)
+        self.app.include_router(calls.router(self.calls, self.services))
+        self.app.include_router(
+            portrait_routes.router(self.services.portraits, config.portraits.max_upload_bytes)
+        )
+        self.app.include_router(health.router(self.services, self.admission))
+        self.app.mount("/", StaticFiles(directory=CLIENT_WEB, html=True), name="page")
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(health.warm_up(services, admission, default))
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(self._warm_up())
         warming.add_done_callback(_log_failure)
         try:
             yield
         finally:
-            admission.max_sessions = None
-            await running.aclose()
-            await services.inference.aclose()
+            warming.cancel()
             await asyncio.wait([warming])
-            services.portraits.close()
+            self.admission.max_sessions = None
+            await self.calls.aclose()
+            await self.services.inference.aclose()
+            self.services.portraits.close()
 
-    app = FastAPI(title="Likeness", lifespan=lifespan)
-    problems.install(app)
-    app.include_router(calls.router(running, services))
-    app.include_router(
-        portrait_routes.router(services.portraits, config.portraits.max_upload_bytes)
-    )
-    app.include_router(health.router(services, admission))
-    app.mount("/", StaticFiles(directory=CLIENT_WEB, html=True), name="page")
-    return app
+    async def _warm_up(self) -> None:
+        await health.warm_up(self.services, self.admission, self._default)
+        self.ready.set()
 
 
 def stream_config(config: Config, avatar: Animator) -> StreamConfig:

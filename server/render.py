@@ -1,13 +1,12 @@
 """``likeness render``: a portrait and a recording to an MP4, by the same path as a call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
@@ -18,8 +17,10 @@ from model.avatar import Controls, HopRequest
 from model.identity.identity import Identity
 from model.rates import FPS
 from server.inference import Animator
+from server.recording import Recording
 from streaming import offline
 from streaming.config import StreamConfig
+from streaming.playout import Due
 from streaming.rates import VOICE_RATE
 from streaming.window import Hop
 
@@ -27,57 +28,99 @@ _VIDEO_OPTIONS = {"preset": "veryfast", "crf": "18"}
 _VOICE_BITRATE_BPS = 128_000
 
 
-class AudioFileError(Exception):
-    """A recording that cannot be read; says what was found and, if so, how far it was readable."""
+class OutputError(Exception):
+    """The video cannot be written there; says why."""
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """What was written: ``frames`` pictures; ``read_s`` of the recording, of ``stated_s``."""
+class Look:
+    """How the avatar of a rendering behaves."""
 
-    frames: int
-    read_s: float
-    stated_s: float | None
-    damage: str | None
+    controls: Controls
+    seed: int
 
 
-class Recording:
-    """The sound of a media file, decoded chunk by chunk.
+class Rendering:
+    """Makes videos of one identity."""
 
-    Raises AudioFileError: not there, not a media file, no sound in it.
-    """
+    def __init__(
+        self, avatar: Animator, identity: Identity, config: StreamConfig, look: Look
+    ) -> None:
+        self._avatar = avatar
+        self._identity = identity
+        self._config = config
+        self._look = look
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.read_s = 0.0
-        self.damage: str | None = None
+    def write(self, recording: Recording, out: Path) -> Iterator[int]:
+        """Render ``recording`` to ``out`` (MP4: H.264, AAC); yield the index of each frame.
+
+        The file appears under its name when it is complete; what cannot be decoded at the end of a
+        damaged recording is missing, see ``recording.damage``. Raises AudioFileError, OutputError.
+        """
+        part = out.with_name(f".{out.name}.part")
         try:
-            self._container = av.open(str(path))
-        except OSError as error:
-            raise AudioFileError(f"cannot read {path}: {error.strerror}") from error
-        except av.FFmpegError as error:
-            raise AudioFileError(f"{path} is not a media file: {error}") from error
-        if not self._container.streams.audio:
-            self._container.close()
-            raise AudioFileError(f"{path} has no sound, expected a recording of speech")
-        stream = self._container.streams.audio[0]
-        self.sample_rate = stream.codec_context.sample_rate
-        self.stated_s: float | None = None
-        if stream.duration is not None and stream.time_base is not None:
-            self.stated_s = float(stream.duration * stream.time_base)
-
-    def chunks(self) -> Iterator[NDArray[np.int16]]:
-        """Yield (samples, channels) at ``sample_rate``, until the end or the first damage."""
-        resampler = AudioResampler(format="s16", rate=self.sample_rate)
-        try:
-            for decoded in self._container.decode(audio=0):
-                for sound in resampler.resample(decoded):
-                    self.read_s += sound.samples / self.sample_rate
-                    channels = sound.layout.nb_channels
-                    yield sound.to_ndarray().astype(np.int16, copy=False).reshape(-1, channels)
-        except av.FFmpegError as error:
-            self.damage = str(error)
+            try:
+                container = av.open(str(part), "w", format="mp4")
+            except OSError as error:
+                raise OutputError(f"cannot write {out}: {error.strerror}") from error
+            with container:
+                yield from self._write(recording, _Writer(container, self._identity.size_px))
+            part.replace(out)
         finally:
-            self._container.close()
-        if self.read_s == 0.0:
-            raise AudioFileError(f"{self.path} holds no sound that can be decoded: {self.damage}")
+            part.unlink(missing_ok=True)
+
+    def _write(self, recording: Recording, writer: "_Writer") -> Iterator[int]:
+        state = self._avatar.open(self._look.seed)
+
+        def draw(hop: Hop) -> list[NDArray[np.uint8]]:
+            request = HopRequest(state, hop.samples, self._look.controls, hop.num_steps)
+            motion = self._avatar.animate([request])[0]
+            if not hop.render_frames:
+                return []
+            first = hop.index * self._config.hop_frames - self._config.lookahead_frames
+            rows = [index - first for index in hop.render_frames]
+            return list(self._avatar.render(self._identity, motion[rows]))
+
+        for due in offline.play(self._config, recording.chunks(), recording.sample_rate, draw):
+            writer.write(due)
+            yield from (frame.index for frame in due.frames)
+        writer.finish()
+
+
+class _Writer:
+    """Codes and interleaves what is due."""
+
+    def __init__(self, container: OutputContainer, size_px: int) -> None:
+        self._container = container
+        self._reformatter = VideoReformatter()
+        self._picture: VideoStream = container.add_stream("libx264", FPS, options=_VIDEO_OPTIONS)
+        self._picture.width = self._picture.height = size_px
+        self._picture.pix_fmt = "yuv420p"
+        self._picture.codec_context.colorspace = Colorspace.ITU601
+        self._picture.codec_context.color_range = ColorRange.MPEG
+        self._voice: AudioStream = container.add_stream("aac", VOICE_RATE, layout="mono")
+        self._voice.bit_rate = _VOICE_BITRATE_BPS
+
+    def write(self, due: Due[NDArray[np.uint8]]) -> None:
+        for chunk in due.voice:
+            sound = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(chunk.pcm.T), format="s16", layout="mono"
+            )
+            sound.sample_rate = VOICE_RATE
+            sound.pts = chunk.pts
+            sound.time_base = Fraction(1, VOICE_RATE)
+            self._container.mux(self._voice.encode(sound))
+        for frame in due.frames:
+            picture = self._reformatter.reformat(
+                av.VideoFrame.from_ndarray(frame.frame, format="rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU601,
+                dst_color_range=ColorRange.MPEG,
+            )
+            picture.pts = frame.index
+            picture.time_base = Fraction(1, FPS)
+            self._container.mux(self._picture.encode(picture))
+
+    def finish(self) -> None:
+        self._container.mux(self._voice.encode(None))
+        self._container.mux(self._picture.encode(None))

@@ -2,6 +2,7 @@
 
 import asyncio
 from fractions import Fraction
+from typing import TypeAlias
 
 import av
 import av.stream
@@ -10,7 +11,8 @@ from aiortc.mediastreams import MediaStreamError
 
 from server.encoders import VIDEO_TIME_BASE, VOICE_TIME_BASE
 
-AnyPacket = av.Packet[av.stream.Stream]
+# PyAV knows the type parameter in its stubs only.
+AnyPacket: TypeAlias = "av.Packet[av.stream.Stream]"
 
 # The sender takes packets as they come; a queue that grows means that it is stuck.
 _QUEUE_MS = 200

@@ -1,0 +1,166 @@
+"""The ``likeness`` command: serve, render, doctor."""
+
+import argparse
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from tqdm import tqdm
+
+from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
+from model.identity.portrait import PortraitError
+from model.rates import FPS
+from server import doctor, logs
+from server.app import CLIENT_WEB, Server, stream_config
+from server.config import Config, ConfigError, Flags, VideoConfig, load
+from server.portraits import PortraitFile, built_in, prepare
+from server.recording import AudioFileError, Recording
+from server.render import Look, OutputError, Rendering
+
+BAD_INPUT = 2
+DAMAGED_INPUT = 3
+
+
+class StartError(Exception):
+    """The server cannot start here; says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0, 2 for bad input, 3 for a damaged recording."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except (
+        AudioFileError, ConfigError, OutputError, PortraitError, StartError, WeightsError
+    ) as error:  # fmt: skip
+        print(f"likeness: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="likeness", description="One portrait, one microphone: a face that speaks, live."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="serve calls and the page")
+    serve.add_argument("--portrait", type=Path, metavar="FILE", help="the default portrait")
+    serve.add_argument("--host", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (8080)")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
+    serve.add_argument("--max-sessions", type=int, metavar="N", help="calls at once (measured)")
+    serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    serve.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
+    serve.set_defaults(run=_serve)
+
+    render = commands.add_parser("render", help="make a video of a portrait and a recording")
+    render.add_argument("portrait", type=Path, help="picture file with one face")
+    render.add_argument("audio", type=Path, help="recording of speech")
+    render.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    render.add_argument("--size", type=int, default=512, metavar="PX", help="pixels a side (512)")
+    render.add_argument("--expression", default="neutral", help="neutral, happy, sad, ...")
+    render.add_argument("--strength", type=float, default=0.5, help="of the expression, 0..1")
+    render.add_argument("--head-speed", type=float, default=0.5, help="of the head, 0..1")
+    render.add_argument("--seed", type=int, default=0, help="same seed, same video")
+    render.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
+    render.set_defaults(run=_render)
+
+    examine = commands.add_parser("doctor", help="say what this machine can do")
+    examine.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
+    examine.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
+    examine.set_defaults(run=_doctor)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    config = load(
+        options.config,
+        Flags(
+            host=options.host,
+            port=options.port,
+            log_level=options.log_level,
+            max_sessions=options.max_sessions,
+            portrait=options.portrait,
+        ),
+    )
+    listener = _listen(config.http.host, config.http.port)
+    with listener:
+        logs.configure(config.http.log_level)
+        avatar = Avatar.load(options.weights)
+        files = built_in(CLIENT_WEB)
+        if config.portraits.default is not None:
+            path = config.portraits.default
+            files.insert(0, PortraitFile("custom", path.stem, "", path))
+        first = files[0]
+        default = prepare(
+            avatar, first.id, first.title, first.credit, _read(first.path), config.video.size_px
+        )
+        app = Server(config, avatar, files, default).app
+        host, port = listener.getsockname()[:2]
+        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
+        print(f"Likeness is at http://{shown}:{port}/", flush=True)
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        )
+        server.run(sockets=[listener])
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    try:
+        video = VideoConfig(size_px=options.size)
+        controls = Controls(options.expression, options.strength, options.head_speed)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    image = _read(options.portrait)
+    recording = Recording(options.audio)
+    avatar = Avatar.load(options.weights)
+    identity = avatar.identify(image, video.size_px)
+    config = stream_config(replace(Config(), video=video), avatar)
+    rendering = Rendering(avatar, identity, config, Look(controls, options.seed))
+    total = None if recording.stated_s is None else round(recording.stated_s * FPS)
+    with tqdm(total=total, unit="frame", desc=options.output.name) as progress:
+        for _ in rendering.write(recording, options.output):
+            progress.update()
+    if recording.damage is not None:
+        print(
+            f"likeness: {options.audio}: {recording.damage}; {options.output} holds what could be"
+            " read",
+            file=sys.stderr,
+        )
+        return DAMAGED_INPUT
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    config = load(options.config, Flags())
+    return 0 if doctor.examine(Avatar.load(options.weights), config, print) else 1
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PortraitError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, taken before anything slow is done."""
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family)
+    except socket.gaierror as error:
+        raise StartError(f"--host {host}: {error.strerror}") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"port {port} is in use: stop what uses it, or choose another with --port"
+            ) from error
+        raise StartError(f"cannot listen on {host} port {port}: {error.strerror}") from error

@@ -1,0 +1,74 @@
+"""Reading the sound of a recording, as far as it can be read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+# Containers round durations; less than this missing is no damage.
+_TOLERANCE_S = 0.25
+
+
+class AudioFileError(Exception):
+    """A recording that cannot be used; says what was found and what was expected."""
+
+
+class Recording:
+    """The first sound stream of a media file.
+
+    ``read_s`` is what was decoded so far; ``stated_s`` the length that the file claims, if it does.
+    Raises AudioFileError: not there, not a media file, no sound in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.read_s = 0.0
+        self.stated_s: float | None = None
+        self._damage: str | None = None
+        try:
+            self._container = av.open(str(path))
+        except av.InvalidDataError as error:
+            raise AudioFileError(
+                f"{path} is not a recording that can be read (or is cut off before its sound):"
+                " expected WAV, MP3, M4A, OGG, FLAC or another media file"
+            ) from error
+        except OSError as error:
+            raise AudioFileError(f"cannot read {path}: {error.strerror}") from error
+        if not self._container.streams.audio:
+            self._container.close()
+            raise AudioFileError(f"{path} has no sound, expected a recording of speech")
+        stream = self._container.streams.audio[0]
+        self.sample_rate = stream.codec_context.sample_rate
+        if stream.duration is not None and stream.time_base is not None:
+            self.stated_s = float(stream.duration * stream.time_base)
+
+    @property
+    def damage(self) -> str | None:
+        """After ``chunks``: what is wrong with the file, None if all of it was read."""
+        if self._damage is not None:
+            return f"it is damaged after {self.read_s:.2f} s ({self._damage})"
+        if self.stated_s is not None and self.read_s < self.stated_s - _TOLERANCE_S:
+            return f"it is cut off: {self.read_s:.2f} s of {self.stated_s:.2f} s are there"
+        return None
+
+    def chunks(self) -> Iterator[NDArray[np.int16]]:
+        """Yield (samples, channels) at ``sample_rate``, until the end or the first damage.
+
+        Raises AudioFileError when there is not one sample.
+        """
+        resampler = AudioResampler(format="s16", rate=self.sample_rate)
+        try:
+            for decoded in self._container.decode(audio=0):
+                for sound in resampler.resample(decoded):
+                    self.read_s += sound.samples / self.sample_rate
+                    packed = sound.to_ndarray().astype(np.int16, copy=False)
+                    yield packed.reshape(-1, sound.layout.nb_channels)
+        except av.FFmpegError as error:
+            self._damage = error.strerror or str(error)
+        finally:
+            self._container.close()
+        if self.read_s == 0.0:
+            raise AudioFileError(f"{self.path} holds no sound that can be decoded: record it again")

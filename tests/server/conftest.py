@@ -1,0 +1,69 @@
+"""A whole server around the fake model, spoken to over ASGI, and peers that call it."""
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server.app import Server
+from server.config import CallConfig, Config, VideoConfig
+from server.portraits import PortraitFile, prepare
+from tests.server.fakes import SIZE_PX, FakeAvatar
+
+CONFIG = Config(video=VideoConfig(size_px=SIZE_PX), call=CallConfig(max_sessions=2))
+
+
+@dataclass
+class Running:
+    """A server that runs."""
+
+    http: httpx.AsyncClient
+    avatar: FakeAvatar
+    server: Server
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture
+def portrait_files(tmp_path: Path) -> list[PortraitFile]:
+    """Two portraits as the fake model knows them, of shade 0 and 200."""
+    files = []
+    for name, shade in (("first", 0), ("second", 200)):
+        path = tmp_path / f"{name}.img"
+        path.write_bytes(b"FACE" + bytes([shade]))
+        files.append(PortraitFile(name, name.title(), "nobody", path))
+    return files
+
+
+@pytest.fixture
+def serve(portrait_files: list[PortraitFile]) -> Serve:
+    """Return a context manager that runs a server with a configuration until it is ready."""
+
+    @contextlib.asynccontextmanager
+    async def run(config: Config = CONFIG, *, ready: bool = True) -> AsyncIterator[Running]:
+        avatar = FakeAvatar()
+        first = portrait_files[0]
+        image = first.path.read_bytes()
+        default = prepare(avatar, first.id, first.title, first.credit, image, SIZE_PX)
+        server = Server(config, avatar, portrait_files, default)
+        transport = httpx.ASGITransport(server.app)
+        async with (
+            server.app.router.lifespan_context(server.app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as http,
+        ):
+            if ready:
+                await server.ready.wait()
+            yield Running(http, avatar, server)
+
+    return run
+
+
+def with_calls(call: CallConfig) -> Config:
+    """Return the tests' configuration with other limits for calls."""
+    return dataclasses.replace(CONFIG, call=call)
