@@ -16,6 +16,7 @@ from model.features.encoder import CausalAudioEncoder, EncoderState, load_encode
 from model.frames.renderer import Renderer
 from model.identity.identity import Identity, build_identity
 from model.motion.expression import EXPRESSIONS, expression_offsets
+from model.motion.face import FaceMotion
 from model.motion.motion_model import MotionModel, MotionState
 from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLES_PER_FRAME
@@ -166,8 +167,11 @@ class Avatar:
 
     def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
         """Draw motion (n, M + 1) as n RGB frames (n, size_px, size_px, 3)."""
-        face = self._space.decode(motion[:, :-1])
-        return self._renderer.render(identity, face, motion[:, -1])
+        return self._renderer.render(identity, self.face_motion(motion), motion[:, -1])
+
+    def face_motion(self, motion: Tensor) -> FaceMotion:
+        """Say what motion (n, M + 1) does to a face."""
+        return self._space.decode(motion[:, :-1])
 
     def warm_up(self) -> None:
         """Run every stage once, so that the first real hop takes no longer than the others."""

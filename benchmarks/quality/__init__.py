@@ -1,0 +1,1 @@
+"""How good the motion is, against real people the model has not seen."""

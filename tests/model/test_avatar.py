@@ -1,0 +1,161 @@
+"""The whole model, with the weights that ship: what server and command line rely on."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest, WeightsError
+from model.identity.portrait import PortraitError
+from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.motion_model import MotionModel
+from model.motion.space import INNER_LIP_PAIRS
+from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+
+PORTRAIT = Path(__file__).parents[2] / "client_web" / "portraits" / "astronaut.jpg"
+SECONDS = 4
+
+
+@pytest.fixture(scope="module")
+def avatar() -> Avatar:
+    """The avatar as shipped."""
+    return Avatar.load()
+
+
+def babble(seed: int = 0) -> NDArray[np.float32]:
+    """Vowel-like pulses with pauses between them, (SECONDS * 16000,)."""
+    t = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
+    voice = np.sign(np.sin(2 * np.pi * (120 + 20 * seed) * t)) * np.sin(2 * np.pi * 700 * t)
+    syllables = np.clip(np.sin(2 * np.pi * 3 * t), 0, 1)
+    return (0.3 * voice * syllables).astype(np.float32)
+
+
+def animate(
+    avatar: Avatar, samples: NDArray[np.float32], controls: Controls | None = None, seed: int = 1
+) -> torch.Tensor:
+    """Motion (L, M + 1) of whole hops of sound."""
+    state = avatar.open(seed)
+    hop = avatar.hop_frames * SAMPLES_PER_FRAME
+    return torch.cat(
+        [
+            avatar.animate([HopRequest(state, chunk, controls or Controls(), 2)])[0]
+            for chunk in samples.reshape(-1, hop)
+        ]
+    )
+
+
+def lip_gap(avatar: Avatar, motion: torch.Tensor) -> torch.Tensor:
+    """Mean opening of the inner lips over the neutral, (L,), in face widths."""
+    deltas = avatar.face_motion(motion).deltas
+    upper, lower = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
+    return (deltas[:, lower, 1] - deltas[:, upper, 1]).mean(dim=1)
+
+
+def test_sessions_in_a_batch_do_not_touch_each_other(avatar: Avatar) -> None:
+    first, second = babble(0), babble(3)
+    hop = avatar.hop_frames * SAMPLES_PER_FRAME
+    states = [avatar.open(1), avatar.open(1)]
+    happy = Controls("happy", 1.0, 0.9)
+    together = [
+        avatar.animate(
+            [HopRequest(states[0], a, Controls(), 2), HopRequest(states[1], b, happy, 2)]
+        )
+        for a, b in zip(first.reshape(-1, hop), second.reshape(-1, hop), strict=True)
+    ]
+    torch.testing.assert_close(
+        torch.cat([pair[0] for pair in together]), animate(avatar, first), rtol=1e-3, atol=1e-3
+    )
+    alone = animate(avatar, second, happy)
+    torch.testing.assert_close(
+        torch.cat([pair[1] for pair in together]), alone, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_different_step_counts_share_a_batch(avatar: Avatar) -> None:
+    silence = np.zeros(avatar.hop_frames * SAMPLES_PER_FRAME, np.float32)
+    requests = [HopRequest(avatar.open(5), silence, Controls(), steps) for steps in (3, 1, 3)]
+    motion = avatar.animate(requests)
+    torch.testing.assert_close(motion[0], motion[2], rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(motion[0], motion[1])
+
+
+def test_lips_move_with_sound_and_rest_in_silence(avatar: Avatar) -> None:
+    loud = lip_gap(avatar, animate(avatar, babble()))
+    quiet = lip_gap(avatar, animate(avatar, np.zeros(SECONDS * SAMPLE_RATE, np.float32)))
+    settled = quiet[FPS:]
+    assert settled.abs().max() < 0.02
+    assert loud.std() > 3 * settled.std()
+
+
+def test_breath_goes_in_and_out(avatar: Avatar) -> None:
+    breath = animate(avatar, np.zeros(2 * SECONDS * SAMPLE_RATE, np.float32))[:, -1]
+    assert breath.min() < -0.9
+    assert breath.max() > 0.9
+    assert breath.diff().abs().max() < 0.1
+
+
+def test_expression_comes_over_gradually(avatar: Avatar) -> None:
+    silence = np.zeros(SECONDS * SAMPLE_RATE, np.float32)
+    plain = avatar.face_motion(animate(avatar, silence)).deltas
+    happy = avatar.face_motion(animate(avatar, silence, Controls("happy", 1.0))).deltas
+    corner = happy[:, 61, 1] - plain[:, 61, 1]
+    assert corner[-1] < -0.01
+    assert abs(corner[0]) < 0.2 * abs(corner[-1])
+
+
+def test_a_wrong_number_of_samples_is_refused(avatar: Avatar) -> None:
+    request = HopRequest(avatar.open(0), np.zeros(100, np.float32), Controls(), 2)
+    with pytest.raises(ValueError, match=r"samples are \(100,\), expected \(1280,\)"):
+        avatar.animate([request])
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        ({"expression": "bored"}, "expression is 'bored', expected one of neutral"),
+        ({"head_speed": 1.5}, "head_speed is 1.5, expected 0 to 1"),
+        ({"expression_strength": -0.1}, "expression_strength is -0.1, expected 0 to 1"),
+    ],
+)
+def test_controls_out_of_range_are_refused(controls: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Controls(**controls)  # type: ignore[arg-type]
+
+
+def test_frames_are_drawn_at_the_portraits_size(avatar: Avatar) -> None:
+    identity = avatar.identify(PORTRAIT.read_bytes(), 256)
+    frames = avatar.render(identity, animate(avatar, babble())[20:23])
+    assert frames.shape == (3, 256, 256, 3)
+    assert frames.dtype == np.uint8
+    assert identity.still.shape == (256, 256, 3)
+
+
+def test_a_picture_without_a_face_is_refused(avatar: Avatar) -> None:
+    with pytest.raises(PortraitError):
+        avatar.identify(b"not a picture")
+
+
+def test_missing_weights_say_so(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"not found in .*reinstall"):
+        Avatar.load(tmp_path)
+
+
+def test_truncated_weights_say_so(tmp_path: Path) -> None:
+    for file in DEFAULT_WEIGHTS.glob("*.safetensors"):
+        shutil.copy(file, tmp_path)
+    denoiser = tmp_path / "motion_denoiser.safetensors"
+    denoiser.write_bytes(denoiser.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="damaged or of another version"):
+        Avatar.load(tmp_path)
+
+
+def test_weights_of_several_versions_say_so(tmp_path: Path) -> None:
+    for file in DEFAULT_WEIGHTS.glob("*.safetensors"):
+        shutil.copy(file, tmp_path)
+    smaller = MotionDenoiser(DenoiserConfig(motion_dim=5, feature_dim=8))
+    MotionModel(smaller).save(tmp_path / "motion_denoiser.safetensors")
+    with pytest.raises(WeightsError, match=r"size \(5, 8\), expected .*several versions"):
+        Avatar.load(tmp_path)
