@@ -1,7 +1,7 @@
 """How well the audio encoder hears people, voices and languages it was not trained on."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from torch import Tensor
 
 from model.features.encoder import SUBFRAMES, CausalAudioEncoder, load_encoder
 from model.rates import SAMPLES_PER_FRAME
-from model.train.encoder_augment import AugmentConfig, Augmenter
+from model.train.encoder_augment import AugmentConfig, Augmenter, Sound
 from model.train.encoder_batches import Corpus
 from model.train.encoder_heads import Heads
 from model.train.encoder_phones import ARTICULATION, PHONES, SILENCE, UNKNOWN, articulation_table
 
-GAINS_DB = (-35.0, -20.0, 0.0, 12.0)
-_HARMLESS = AugmentConfig(
+_NOISE_ONLY = AugmentConfig(
     room=0, equalizer=0, noise=1, snr_db=(10, 10), gain_db=(0, 0), clipping=0, dropout=0
 )
 
@@ -109,31 +108,29 @@ def report(run_dir: Path, weights: Path) -> None:
     heads = Heads(encoder.config.subvector_dim, len(corpus.tokens))
     heads.load_state_dict(torch.load(run_dir / "checkpoint.pt", weights_only=True)["heads"])
     skipped = {corpus.tokens.index("<blank>"), corpus.tokens.index("<wb>")}
-    val = corpus.indices("val")
-    noisy = Augmenter(
-        np.random.default_rng(0), corpus.samples(int(corpus.indices("train")[0])), _HARMLESS
-    )
+    babble = np.concatenate([corpus.samples(int(i)) for i in corpus.indices("train")[:30]])
+    noisy = Augmenter(np.random.default_rng(0), babble, _NOISE_ONLY)
+    conditions: dict[str, Callable[[Sound], Sound]] = {
+        "": lambda samples: samples,
+        "at -58 dBFS": lambda samples: samples * np.float32(10 ** (-35 / 20)),
+        "at -11 dBFS": lambda samples: (samples * np.float32(10 ** (12 / 20))).clip(-1, 1),
+        "in noise, 10 dB": noisy,
+    }
     print("rates over 20 ms frames; token errors against the teacher's own reading")
-    print(" " * 24 + " ".join(f"{name:>18}" for name in _COLUMNS))
-    for source in sorted({str(corpus.sources[i]) for i in val}):
-        score = _Score()
-        for i in val[corpus.sources[val] == source]:
-            truth = corpus.targets(int(i), 0, int(corpus.frame_counts[i]))
-            _score(heads, listen(encoder, corpus.samples(int(i))), truth, skipped, score)
-        _print_row(source, score)
-    for gain_db in GAINS_DB:
-        score = _Score()
-        for i in val:
-            truth = corpus.targets(int(i), 0, int(corpus.frame_counts[i]))
-            samples = corpus.samples(int(i)) * np.float32(10 ** (gain_db / 20))
-            _score(heads, listen(encoder, samples.clip(-1, 1)), truth, skipped, score)
-        _print_row(f"all at {gain_db - 23:+.0f} dBFS", score)
-    score = _Score()
-    for i in val:
-        truth = corpus.targets(int(i), 0, int(corpus.frame_counts[i]))
-        _score(heads, listen(encoder, noisy(corpus.samples(int(i)))), truth, skipped, score)
-    _print_row("all with noise, 10 dB", score)
+    print(" " * 26 + " ".join(f"{name:>18}" for name in _COLUMNS))
+    for condition, distort in conditions.items():
+        everyone = _Score()
+        by_source: defaultdict[str, _Score] = defaultdict(_Score)
+        for i in map(int, corpus.indices("val")):
+            truth = corpus.targets(i, 0, int(corpus.frame_counts[i]))
+            told = listen(encoder, distort(corpus.samples(i)))
+            for score in (everyone, by_source[str(corpus.sources[i])]):
+                _score(heads, told, truth, skipped, score)
+        if not condition:
+            for source, score in sorted(by_source.items()):
+                _print_row(source, score)
+        _print_row(f"all {condition}", everyone)
 
 
 def _print_row(name: str, score: _Score) -> None:
-    print(f"{name:24}" + " ".join(f"{score.rate(column):18.3f}" for column in _COLUMNS))
+    print(f"{name:26}" + " ".join(f"{score.rate(column):18.3f}" for column in _COLUMNS))
