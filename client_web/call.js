@@ -25,6 +25,24 @@ const TRANSITIONS = {
 };
 
 /**
+ * @param {string} reason of the message "ended": see server/lifecycle.py
+ * @returns {CallError}
+ */
+function endedError(reason) {
+  switch (reason) {
+    case "hung_up":
+      return new CallError("call-ended");
+    case "server_shutdown":
+      return new CallError("server-stopped", "", { retry: true });
+    case "client_gone":
+    case "connect_timeout":
+      return new CallError("connection-lost", "", { retry: true });
+    default:
+      return new CallError("server-failed");
+  }
+}
+
+/**
  * @typedef {object} CallCallbacks
  * @property {(state: string, reason: CallError | null, retryIn_ms: number) => void} onState
  *   `reason`: why the call waits or has ended, null when the user asked for it; `retryIn_ms`:
@@ -123,7 +141,7 @@ export class Call {
   #onMessage(message) {
     this.callbacks.onMessage(message);
     if (message.type === "ended") {
-      this.#onLost(new CallError("call-ended", message.reason));
+      this.#onLost(endedError(message.reason));
     } else if (message.type === "error" && message.fatal) {
       this.#onLost(new CallError("server-failed", message.message));
     }

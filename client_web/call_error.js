@@ -5,8 +5,8 @@
 
 /**
  * @typedef {"insecure-context" | "microphone-refused" | "microphone-missing" | "microphone-busy"
- *   | "microphone-failed" | "server-full" | "server-starting" | "server-away" | "server-failed"
- *   | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-unavailable" | "connection-lost"
+ *   | "microphone-failed" | "server-full" | "server-starting" | "server-stopped" | "server-away"
+ *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-unavailable" | "connection-lost"
  *   | "call-ended"} ErrorKind
  */
 

@@ -34,13 +34,17 @@ const WORDS = {
     title: "The server is waking up",
     help: "Its model is still loading.",
   },
+  "server-stopped": {
+    title: "The server was stopped",
+    help: "The call goes on when it is back.",
+  },
   "server-away": {
     title: "The server does not answer",
     help: "Check the network, and that Likeness is running.",
   },
   "server-failed": {
     title: "The server had a problem",
-    help: "",
+    help: "Press Start to try again.",
   },
   "offer-refused": {
     title: "The server refused the call",
@@ -69,7 +73,7 @@ const WORDS = {
 };
 
 /** @type {readonly import("./call_error.js").ErrorKind[]} the server tells these better */
-const TOLD_BY_DETAIL = ["portrait-refused", "server-failed", "offer-refused", "call-ended"];
+const TOLD_BY_DETAIL = ["portrait-refused", "server-failed", "offer-refused"];
 
 /** @param {string} text */
 function asSentence(text) {
