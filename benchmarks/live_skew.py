@@ -5,6 +5,10 @@ which the mouth opens in the drawn video minus the time at which its sound start
 picture late. Both starts are where the quantity passes a quarter of its peak
 (tests/browser/lip_sync.py); the words begin with plosives of the lips, whose sound begins when
 the lips part. So the figure holds the server's and the browser's skew, and the model's too.
+
+The sound's time is when the browser takes it for playing, the picture's when it expects it on the
+screen. Headless, the loudspeaker is a stand-in that reports no delay of its own; with a real one,
+the browser holds the picture back by the delay that the device reports.
 """
 
 import numpy as np

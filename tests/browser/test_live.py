@@ -72,7 +72,8 @@ def test_sound_and_picture_are_together(bursts: list[Burst]) -> None:
 
 def test_pictures_keep_coming(recording: Recording) -> None:
     presented = np.diff(recording.presented_frames)
-    assert presented.sum() > 0.5 * RECORDED_S * 25
+    # A busy machine shows every second frame; a third would be a fault.
+    assert presented.sum() > RECORDED_S * 25 / 3
     assert (presented > 0).all()
 
 
