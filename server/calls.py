@@ -71,7 +71,12 @@ class Calls:
     async def hang_up(self, session_id: str) -> None:
         """End the call and wait until its place is free; raises Problem 404."""
         self.get(session_id).end(Ending.HUNG_UP)
-        await asyncio.wait([self._sessions[session_id][1]])
+        await self.ended(session_id)
+
+    async def ended(self, session_id: str) -> None:
+        """Wait until the call has ended, at once if it is not there."""
+        if session_id in self._sessions:
+            await asyncio.wait([self._sessions[session_id][1]])
 
     async def aclose(self) -> None:
         """End all calls; their browsers are told that the server stops."""
@@ -152,7 +157,26 @@ def router(calls: Calls, services: Services) -> APIRouter:
         response.headers["Allow"] = "PATCH, DELETE, OPTIONS"
         return response
 
+    @routes.api_route(PATH, methods=["GET", "HEAD", "PUT"], include_in_schema=False)
+    async def refuse_on_calls() -> None:
+        """RFC 9725 section 4.1."""
+        raise _not_allowed("calls are opened by POST", "POST, OPTIONS")
+
+    @routes.api_route(
+        PATH + "/{call_id}", methods=["GET", "HEAD", "POST", "PUT"], include_in_schema=False
+    )
+    async def refuse_on_call(call_id: str) -> None:
+        """RFC 9725 section 4.1; a second offer would be a renegotiation."""
+        calls.get(call_id)
+        raise _not_allowed(
+            "a call cannot be changed: hang up and call again", "PATCH, DELETE, OPTIONS"
+        )
+
     return routes
+
+
+def _not_allowed(detail: str, allow: str) -> Problem:
+    return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"Allow": allow})
 
 
 def _check_if_match(if_match: str | None, etag: str) -> None:

@@ -169,6 +169,7 @@ class InferenceThread:
         return pending.future
 
     def _run(self) -> None:
+        batch: list[_Pending] = []
         try:
             while batch := self._next_batch():
                 self._compute(batch)
@@ -176,7 +177,7 @@ class InferenceThread:
             with self._changed:
                 self._stopping = True
                 left, self._waiting = self._waiting, []
-            for pending in left:
+            for pending in [*batch, *left]:
                 self._fail(pending, InferenceStopped("the inference thread has ended"))
 
     def _next_batch(self) -> list[_Pending]:

@@ -95,15 +95,12 @@ class SessionMedia:
             self._wake.set()
 
     async def play(self) -> NoReturn:
-        """Send what is due, when it is due, and hand in the hops. Raises InferenceError."""
+        """``step`` whenever there is something to do. Raises InferenceError."""
         loop = asyncio.get_running_loop()
         try:
             while True:
                 self._wake.clear()
-                self._finish_hop()
-                self._send_due()
-                self._start_hop()
-                due = self.stream.next_due()
+                due = self.step()
                 timer = None
                 if due is not None:
                     # Timers count whole milliseconds: waking a fraction early would be polling.
@@ -117,6 +114,17 @@ class SessionMedia:
         finally:
             if self._hop is not None:
                 self._hop[1].cancel()
+
+    def step(self) -> float | None:
+        """Send what is due and hand in the next hop; return when there is more to do.
+
+        Before that only sound from the microphone or a computed hop can change anything; None:
+        nothing else can. Raises InferenceError when the hop could not be computed.
+        """
+        self._finish_hop()
+        self._send_due()
+        self._start_hop()
+        return self.stream.next_due()
 
     def _start_hop(self) -> None:
         if self._hop is not None:

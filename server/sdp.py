@@ -15,6 +15,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription, parse_h264_profile_level_id
 
 from server.problems import Problem
+from streaming.rates import VOICE_RATE
 
 # aiortc's parser has no error class of its own: these are what it raises on text that is not SDP.
 _PARSER_ERRORS = (ValueError, AssertionError, LookupError, StopIteration, AttributeError, TypeError)
@@ -58,10 +59,11 @@ def check_offer(body: bytes) -> Offer:
     audio = _only(description, "audio", "add a microphone track")
     video = _only(description, "video", 'add a transceiver "video" with direction "recvonly"')
     if audio.direction != "sendrecv":
-        raise _unusable(f"audio is {audio.direction}, expected sendrecv: a microphone and its echo")
+        raise _unusable(f"audio is {_direction(audio)}, expected sendrecv: it goes both ways")
     if video.direction not in ("recvonly", "sendrecv"):
-        raise _unusable(f"video is {video.direction}, expected recvonly: the picture comes from us")
-    if not any(codec.mimeType.lower() == "audio/opus" for codec in audio.rtp.codecs):
+        raise _unusable(f"video is {_direction(video)}, expected recvonly: we send the picture")
+    opus = "audio/opus", VOICE_RATE
+    if not any((codec.mimeType.lower(), codec.clockRate) == opus for codec in audio.rtp.codecs):
         raise _unusable(f"audio offers {_names(audio)}, expected opus among them")
     _check_transport(description)
     ufrag = audio.ice.usernameFragment if audio.ice else None
@@ -155,7 +157,7 @@ def _video_codec(video: MediaDescription) -> VideoCodec:
 def _is_usable_h264(codec: RTCRtpCodecParameters) -> bool:
     if codec.name.upper() != VideoCodec.H264.value:
         return False
-    if int(codec.parameters.get("packetization-mode") or 0) != 1:
+    if str(codec.parameters.get("packetization-mode")) != "1":
         return False
     try:
         # RFC 6184 section 8.1: absent means constrained baseline at its lowest.
@@ -164,6 +166,10 @@ def _is_usable_h264(codec: RTCRtpCodecParameters) -> bool:
     except ValueError:
         return False
     return profile.name in ("PROFILE_BASELINE", "PROFILE_CONSTRAINED_BASELINE")
+
+
+def _direction(media: MediaDescription) -> str:
+    return media.direction or "not given a direction"
 
 
 def _names(media: MediaDescription) -> str:

@@ -31,7 +31,7 @@ class PacketTrack(MediaStreamTrack):
         super().__init__()
         self.kind = kind
         self.dropped_packets = 0
-        self._time_base = time_base
+        self.time_base = time_base
         self._queue: asyncio.Queue[AnyPacket] = asyncio.Queue(_QUEUE_MS // packet_ms)
 
     def put(self, data: bytes, pts: int) -> bool:
@@ -42,9 +42,14 @@ class PacketTrack(MediaStreamTrack):
             self.dropped_packets += 1
         packet: AnyPacket = av.Packet(data)
         packet.pts = pts
-        packet.time_base = self._time_base
+        packet.time_base = self.time_base
         self._queue.put_nowait(packet)
         return has_room
+
+    @property
+    def queued_packets(self) -> int:
+        """How many packets the sender has not taken yet."""
+        return self._queue.qsize()
 
     async def recv(self) -> AnyPacket:
         """Return the next packet; raises MediaStreamError once the track is stopped."""

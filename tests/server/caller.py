@@ -14,6 +14,7 @@ from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
+    RTCRtpReceiver,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
@@ -64,6 +65,7 @@ class Caller:
         self.pictures: list[NDArray[np.float64]] = []
         self.sounds: list[float] = []
         self.location = ""
+        self.video_codec: str | None = None
         self.response: httpx.Response | None = None
         self._arrived = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,7 +90,11 @@ class Caller:
     async def offer(self) -> str:
         """The SDP offer, with all its candidates."""
         self.peer.addTrack(self.speaker)
-        self.peer.addTransceiver("video", "recvonly")
+        video = self.peer.addTransceiver("video", "recvonly")
+        if self.video_codec is not None:
+            known = RTCRtpReceiver.getCapabilities("video")
+            assert known is not None
+            video.setCodecPreferences([c for c in known.codecs if c.name == self.video_codec])
         await self.peer.setLocalDescription(await self.peer.createOffer())
         return self.peer.localDescription.sdp
 
@@ -109,6 +115,11 @@ class Caller:
         self.location = response.headers["Location"]
         await self.peer.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
         await self.until(lambda: any(isinstance(m, messages.Ready) for m in self.messages))
+
+    async def vanish(self) -> None:
+        """Cut the network without a word."""
+        assert self.peer.sctp is not None
+        await self.peer.sctp.transport.transport.stop()
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 20) -> None:
         """Wait for what arrives to fulfil ``condition``."""

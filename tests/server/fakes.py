@@ -40,7 +40,8 @@ class FakeAvatar:
     """Same interface and timing rules as the real one; its picture is as bright as the sound.
 
     motion (hop_frames, 2): loudness 0..1 and happiness 0..1. ``gate`` holds up animate while it is
-    cleared. An upload is refused when it does not start with "FACE"; its fifth byte is the shade.
+    cleared, ``busy`` is set by animate. An upload is refused when it does not start with "FACE";
+    its fifth byte is the shade.
     """
 
     hop_frames = 2
@@ -50,6 +51,7 @@ class FakeAvatar:
     def __init__(self) -> None:
         self.gate = Event()
         self.gate.set()
+        self.busy = Event()
         self.warmed_up = False
         self.batches: list[int] = []
         self.failure: Exception | None = None
@@ -63,6 +65,7 @@ class FakeAvatar:
         return cast(AvatarState, FakeState(seed))
 
     def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
+        self.busy.set()
         assert self.gate.wait(10)
         if self.failure is not None:
             raise self.failure

@@ -1,0 +1,229 @@
+"""The resource rules of calls (RFC 9725), admission, and every way a call ends."""
+
+import asyncio
+import dataclasses
+
+import httpx
+import pytest
+
+from server import messages
+from server.config import CallConfig, IceServer
+from server.lifecycle import Ending, Phase
+from tests.server.caller import Caller
+from tests.server.conftest import CONFIG, Running, Serve, with_calls
+
+SDP = {"Content-Type": "application/sdp"}
+FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
+
+
+def ended(running: Running, ending: Ending) -> float:
+    value = running.server.services.metrics.registry.get_sample_value(
+        "likeness_calls_ended_total", {"reason": ending.value}
+    )
+    assert value is not None
+    return value
+
+
+async def until_free(running: Running, location: str) -> None:
+    """Wait until the call at ``location`` has left, by the task that runs it."""
+    async with asyncio.timeout(20):
+        await running.server.calls.ended(location.rpartition("/")[2])
+
+
+def problem(response: httpx.Response, status: int, code: str) -> str:
+    """Check that it is this problem; return its detail."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    content = response.json()
+    assert content["status"] == status
+    assert content["type"] == f"urn:likeness:problem:{code}"
+    assert content["title"]
+    detail: str = content["detail"]
+    return detail
+
+
+async def test_hanging_up_says_goodbye_and_frees_the_place(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        assert running.server.admission.sessions == 1
+        assert (await running.http.delete(caller.location)).status_code == 200
+        assert running.server.admission.sessions == 0
+        goodbye = await caller.until_message(messages.Ended)
+        assert goodbye == messages.Ended(reason="hung_up")
+        problem(await running.http.delete(caller.location), 404, "unknown-call")
+        assert ended(running, Ending.HUNG_UP) == 1
+
+
+async def test_the_browser_closes_its_connection(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        await caller.peer.close()
+        await until_free(running, caller.location)
+        assert running.server.admission.sessions == 0
+        assert ended(running, Ending.CLIENT_GONE) == 1
+
+
+async def test_the_browser_vanishes(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        await caller.vanish()
+        await until_free(running, caller.location)
+        assert ended(running, Ending.CLIENT_GONE) == 1
+
+
+async def test_ice_that_never_completes(serve: Serve) -> None:
+    config = with_calls(CallConfig(max_sessions=1, connect_timeout_s=1))
+    async with serve(config) as running, Caller(running.http) as caller:
+        response = await caller.post()
+        assert response.status_code == 201
+        await until_free(running, response.headers["Location"])
+        assert running.server.admission.sessions == 0
+        assert ended(running, Ending.CONNECT_TIMEOUT) == 1
+
+
+async def test_the_server_stops(serve: Serve) -> None:
+    async with serve() as running:
+        caller = Caller(running.http)
+        await caller.connect()
+        server = running.server
+    assert await caller.until_message(messages.Ended) == messages.Ended(reason="server_shutdown")
+    assert server.admission.sessions == 0
+    await caller.__aexit__(None, None, None)
+
+
+async def test_a_computation_fails(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        running.avatar.failure = RuntimeError("out of memory")
+        error = await caller.until_message(messages.Error)
+        assert isinstance(error, messages.Error)
+        assert error.fatal
+        assert error.code == "inference_failed"
+        assert "out of memory" in error.message
+        await until_free(running, caller.location)
+        assert ended(running, Ending.INFERENCE_FAILED) == 1
+        assert (await running.http.get("/healthz")).status_code == 200
+        running.avatar.failure = None
+        async with Caller(running.http) as next_caller:
+            await next_caller.connect()
+            await next_caller.until(lambda: len(next_caller.pictures) > 3)
+
+
+async def test_over_the_limit_503_and_those_who_talk_go_on(serve: Serve) -> None:
+    config = with_calls(CallConfig(max_sessions=1, retry_after_s=7))
+    async with serve(config) as running, Caller(running.http) as first:
+        await first.connect()
+        async with Caller(running.http) as second:
+            refused = await second.post()
+            assert "all 1 places" in problem(refused, 503, "server-full")
+            assert refused.headers["Retry-After"] == "7"
+        await first.until_sound(lambda rms: rms > 5000)
+        await running.http.delete(first.location)
+        async with Caller(running.http) as third:
+            assert (await third.post()).status_code == 201
+
+
+async def test_before_the_model_is_warm_calls_are_asked_to_come_back(serve: Serve) -> None:
+    async with serve(ready=False) as running, Caller(running.http) as caller:
+        running.avatar.gate.clear()
+        problem(await running.http.get("/readyz"), 503, "starting")
+        assert (await running.http.get("/healthz")).status_code == 200
+        problem(await caller.post(), 503, "starting")
+        running.avatar.gate.set()
+        await running.server.ready.wait()
+        assert (await running.http.get("/readyz")).json()["max_sessions"] == 2
+        assert (await running.http.post("/v1/calls", content="x", headers=SDP)).status_code == 400
+
+
+async def test_limit_is_measured_when_not_configured(serve: Serve) -> None:
+    async with serve(with_calls(CallConfig())) as running:
+        found = running.server.admission.max_sessions
+        assert found is not None
+        assert found >= 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "says"),
+    [
+        ("hello", 400, "invalid-sdp", "found 5 bytes that are not an SDP offer"),
+        ("", 400, "invalid-sdp", "found 0 bytes"),
+        ("v=0\r\nm=audio nine\r\n", 400, "invalid-sdp", "not an SDP offer"),
+        (b"v=0\xff\xfe", 400, "invalid-sdp", "UnicodeDecodeError"),
+        ("v=0\r\n", 422, "unusable-offer", "found 0 audio sections, expected 1"),
+    ],
+)
+async def test_what_is_no_offer(
+    serve: Serve, body: str | bytes, status: int, code: str, says: str
+) -> None:
+    async with serve() as running:
+        response = await running.http.post("/v1/calls", content=body, headers=SDP)
+        assert says in problem(response, status, code)
+        assert running.server.admission.sessions == 0
+
+
+async def test_wrong_type_too_long_unknown_portrait(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        http = running.http
+        response = await http.post("/v1/calls", json={})
+        assert "application/json, expected application/sdp" in problem(
+            response, 415, "unsupported-media-type"
+        )
+        response = await http.post("/v1/calls", content="v=0\n" * 20_000, headers=SDP)
+        problem(response, 413, "body-too-large")
+        problem(await caller.post(portrait="nobody"), 404, "unknown-portrait")
+        assert running.server.admission.sessions == 0
+
+
+async def test_patch_needs_the_etag_of_this_ice_session(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        response = await caller.post()
+        url, etag = response.headers["Location"], response.headers["ETag"]
+
+        async def patch(content: str, **headers: str) -> httpx.Response:
+            return await running.http.patch(url, content=content, headers=FRAGMENT | headers)
+
+        match = {"If-Match": etag}
+        problem(await patch(""), 428, "if-match-required")
+        problem(await patch("", **{"If-Match": '"other"'}), 412, "other-ice-session")
+        problem(await patch("", **{"If-Match": "*"}), 422, "ice-restart")
+        problem(await patch("a=ice-ufrag:else\r\n", **match), 422, "ice-restart")
+        problem(await patch("a=candidate:1 1 udp", **match), 400, "invalid-sdpfrag")
+        problem(await patch("a=mid:0\r\na=candidate:1 1 udp", **match), 400, "invalid-sdpfrag")
+        problem(await patch("garbage", **match), 400, "invalid-sdpfrag")
+        response = await running.http.patch(url, content="", headers=SDP | match)
+        problem(response, 415, "unsupported-media-type")
+        assert (await patch("a=end-of-candidates", **match)).status_code == 204
+        session = running.server.calls.get(url.rpartition("/")[2])
+        assert session.phase is Phase.CONNECTING
+
+
+async def test_no_renegotiation_and_what_is_allowed_is_said(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        url = (await caller.post()).headers["Location"]
+        response = await running.http.post(url, content="v=0", headers=SDP)
+        assert "call again" in problem(response, 405, "method-not-allowed")
+        assert response.headers["Allow"] == "PATCH, DELETE, OPTIONS"
+        problem(await running.http.get("/v1/calls"), 405, "method-not-allowed")
+        options = await running.http.options("/v1/calls")
+        assert options.status_code == 204
+        assert options.headers["Accept-Post"] == "application/sdp"
+        options = await running.http.options(url)
+        assert options.headers["Accept-Patch"] == "application/trickle-ice-sdpfrag"
+
+
+async def test_ice_servers_reach_the_browser(serve: Serve) -> None:
+    config = dataclasses.replace(
+        CONFIG,
+        ice_servers=(
+            IceServer(url="stun:127.0.0.1:9"),
+            IceServer(url="turn:127.0.0.1:9?transport=udp", username="u", credential="c:1"),
+        ),
+    )
+    async with serve(config) as running:
+        options = await running.http.options("/v1/calls")
+        assert options.headers.get_list("Link") == [
+            '<stun:127.0.0.1:9>; rel="ice-server"',
+            '<turn:127.0.0.1:9?transport=udp>; rel="ice-server"; username="u"; credential="c:1"'
+            '; credential-type="password"',
+        ]

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from server.app import stream_config
+from server.config import CallConfig, Config, ConfigError, Flags, IceServer, load
+from tests.server.conftest import with_calls
+from tests.server.fakes import FakeAvatar
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "likeness.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults() -> None:
+    assert load(None, Flags()) == Config()
+
+
+def test_file_then_flags(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        [http]
+        host = "0.0.0.0"
+        port = 9000
+        [call]
+        playout_delay_ms = 300
+        [[ice_servers]]
+        url = "turn:turn.example.org"
+        username = "u"
+        credential = "c"
+        """,
+    )
+    config = load(path, Flags(port=9001, portrait=Path("me.jpg"), max_sessions=3))
+    assert (config.http.host, config.http.port) == ("0.0.0.0", 9001)
+    assert (config.call.playout_delay_ms, config.call.max_sessions) == (300, 3)
+    assert config.portraits.default == Path("me.jpg")
+    assert config.ice_servers == (
+        IceServer(url="turn:turn.example.org", username="u", credential="c"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[http", "is not TOML"),
+        ("[http]\nprot = 80", r"http.prot = 80: .*Unexpected"),
+        ("[web]\n", "web = .*Unexpected"),
+        ("[http]\nport = 70000", "http.port = 70000: .*less than or equal to 65535"),
+        ("[http]\nport = 'x'", "http.port = 'x': .*integer"),
+        ("http = 3", "http = 3"),
+        ("[video]\nsize_px = 500", "video.size_px = 500: .*multiple of 16"),
+        ("[call]\nmax_sessions = 0", "call.max_sessions = 0: .*greater than or equal to 1"),
+        ("[[ice_servers]]\nurl = 'http://x'", "ice_servers.0.url = 'http://x'"),
+        ("[[ice_servers]]\nurl = 'turn:x'", "turn:x needs username and credential"),
+        ("[[ice_servers]]\nurl = 'stun:x>; rel=y'", "ice_servers.0.url"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load(write(tmp_path, text), Flags())
+
+
+def test_missing_file() -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*nowhere.toml: No such file"):
+        load(Path("nowhere.toml"), Flags())
+
+
+def test_what_is_left_of_the_delay_is_for_computing() -> None:
+    stream = stream_config(with_calls(CallConfig(playout_delay_ms=240)), FakeAvatar())
+    assert stream.playout_delay_ms == 240
+    assert stream.min_playout_delay_ms == pytest.approx(240)
+    assert 40 < stream.compute_budget_ms < 80
+
+
+def test_a_delay_too_short_for_the_model() -> None:
+    with pytest.raises(ConfigError, match=r"playout_delay_ms = 160.* need 18\d ms"):
+        stream_config(with_calls(CallConfig(playout_delay_ms=160)), FakeAvatar())

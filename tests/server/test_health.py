@@ -1,0 +1,62 @@
+"""What machines ask: health, metrics, the interface's description; and the page for people."""
+
+from server import messages
+from tests.server.caller import Caller
+from tests.server.conftest import Serve
+
+
+async def test_metrics_of_a_call(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        await caller.until_message(messages.Stats)
+        text = (await running.http.get("/metrics")).text
+        lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+        assert lines["likeness_sessions"] == "1.0"
+        assert lines["likeness_max_sessions"] == "2.0"
+        assert lines["likeness_ready"] == "1.0"
+        for stage in ("wait", "motion", "render", "encode", "voice"):
+            assert float(lines[f'likeness_stage_seconds_count{{stage="{stage}"}}']) > 0
+        assert float(lines["likeness_frames_sent_total"]) > 0
+        for name in ("late_frames", "repeated_frames", "dropped_frames", "concealed_audio_ms"):
+            assert f"likeness_{name}_total" in lines
+        assert float(lines["likeness_av_skew_ms_count"]) >= 1
+
+
+async def test_a_dead_inference_thread_is_unhealthy(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        running.avatar.failure = KeyError("a bug")
+        await caller.until_message(messages.Error)
+        await running.server.calls.ended(caller.location.rpartition("/")[2])
+        assert (await running.http.get("/healthz")).status_code == 500
+        assert (await running.http.get("/readyz")).status_code == 503
+
+
+async def test_the_interface_describes_itself(serve: Serve) -> None:
+    async with serve() as running:
+        paths = (await running.http.get("/openapi.json")).json()["paths"]
+        assert set(paths) == {
+            "/v1/calls",
+            "/v1/calls/{call_id}",
+            "/v1/portraits",
+            "/v1/portraits/{portrait_id}/image",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        }
+        assert "application/sdp" in paths["/v1/calls"]["post"]["requestBody"]["content"]
+
+
+async def test_errors_of_the_framework_are_problems_too(serve: Serve) -> None:
+    async with serve() as running:
+        missing = await running.http.get("/nowhere")
+        assert missing.status_code == 404
+        assert missing.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_the_page_is_served(serve: Serve) -> None:
+    async with serve() as running:
+        page = await running.http.get("/")
+        assert page.status_code == 200
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert (await running.http.get("/messages.js")).status_code == 200

@@ -1,0 +1,169 @@
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.avatar import AvatarState, Controls, HopRequest
+from model.identity.identity import Identity
+from model.rates import SAMPLES_PER_FRAME
+from server.config import VideoConfig
+from server.encoders import PictureEncoder
+from server.inference import HopJob, InferenceError, InferenceStopped, InferenceThread
+from server.sdp import VideoCodec
+from tests.server.fakes import SIZE_PX, FakeAvatar, FakeIdentity, FakeState
+
+
+@pytest.fixture
+def avatar() -> FakeAvatar:
+    return FakeAvatar()
+
+
+@pytest.fixture
+async def inference(avatar: FakeAvatar) -> AsyncIterator[InferenceThread]:
+    thread = InferenceThread(avatar, max_batch=3)
+    await thread.start(avatar.warm_up)
+    yield thread
+    avatar.gate.set()
+    await thread.aclose()
+
+
+def job(
+    deadline_s: float = 0.0, frames: tuple[int, ...] = (0, 1), samples: int = 2 * SAMPLES_PER_FRAME
+) -> HopJob:
+    heard: NDArray[np.float32] = np.zeros(samples, np.float32)
+    return HopJob(
+        request=HopRequest(cast(AvatarState, FakeState(0)), heard, Controls(), 4),
+        identity=cast(Identity, FakeIdentity(0)),
+        rows=tuple(range(len(frames))),
+        frames=frames,
+        encoder=PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX)),
+        deadline_s=deadline_s,
+    )
+
+
+async def test_pictures_of_a_hop(inference: InferenceThread, avatar: FakeAvatar) -> None:
+    assert avatar.warmed_up
+    result = await inference.submit(job(frames=(6, 7)))
+    assert [frame.index for frame in result.frames] == [6, 7]
+    assert [frame.is_keyframe for frame in result.frames] == [True, False]
+    assert result.batch_hops == 1
+    assert min(result.motion_s, result.render_s, result.encode_s) > 0
+
+
+async def test_left_out_frames_are_animated_but_not_drawn(inference: InferenceThread) -> None:
+    assert (await inference.submit(job(frames=()))).frames == ()
+    assert [f.index for f in (await inference.submit(job(frames=(8,)))).frames] == [8]
+
+
+async def test_what_waits_is_animated_together_the_most_urgent_first(
+    inference: InferenceThread, avatar: FakeAvatar
+) -> None:
+    avatar.gate.clear()
+    done: list[float] = []
+
+    def note(deadline_s: float, _: object) -> None:
+        done.append(deadline_s)
+
+    first = inference.submit(job())
+    await asyncio.to_thread(avatar.busy.wait)  # the first is being computed, alone
+    waiting = []
+    for deadline_s in (5.0, 2.0, 9.0, 1.0):
+        future = inference.submit(job(deadline_s))
+        future.add_done_callback(partial(note, deadline_s))
+        waiting.append(future)
+    avatar.gate.set()
+    await asyncio.gather(first, *waiting)
+    assert avatar.batches == [1, 3, 1]
+    assert done == [1.0, 2.0, 5.0, 9.0]
+
+
+async def test_a_withdrawn_job_is_not_computed(
+    inference: InferenceThread, avatar: FakeAvatar
+) -> None:
+    avatar.gate.clear()
+    first = inference.submit(job())
+    await asyncio.to_thread(avatar.busy.wait)
+    withdrawn, kept = inference.submit(job(1.0)), inference.submit(job(2.0))
+    withdrawn.cancel()
+    avatar.gate.set()
+    await asyncio.gather(first, kept)
+    assert avatar.batches == [1, 1]
+
+
+async def test_a_failed_computation_fails_its_batch_and_the_thread_goes_on(
+    inference: InferenceThread, avatar: FakeAvatar
+) -> None:
+    avatar.failure = RuntimeError("out of memory")
+    with pytest.raises(InferenceError, match="computing motion failed: out of memory"):
+        await inference.submit(job())
+    avatar.failure = None
+    assert len((await inference.submit(job())).frames) == 2
+
+
+async def test_a_failed_picture_fails_only_its_session(
+    inference: InferenceThread, avatar: FakeAvatar
+) -> None:
+    avatar.gate.clear()
+    first = inference.submit(job())
+    await asyncio.to_thread(avatar.busy.wait)
+    larger = PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=512))
+    broken = dataclasses.replace(job(), encoder=larger)
+    outcomes = asyncio.gather(
+        inference.submit(broken), inference.submit(job()), return_exceptions=True
+    )
+    avatar.gate.set()
+    failed, fine = await outcomes
+    await first
+    assert isinstance(failed, InferenceError)
+    assert "expected (512, 512, 3)" in str(failed)
+    assert not isinstance(fine, BaseException)
+
+
+async def test_a_bug_ends_the_thread_and_is_not_silent(
+    avatar: FakeAvatar, caplog: pytest.LogCaptureFixture
+) -> None:
+    inference = InferenceThread(avatar)
+    await inference.start(avatar.warm_up)
+    avatar.failure = KeyError("a bug")
+    with pytest.raises(InferenceStopped):
+        await inference.submit(job())
+    with pytest.raises(InferenceStopped):
+        inference.submit(job())
+    await inference.aclose()
+    assert inference.has_died
+    assert "the inference thread has died" in caplog.text
+
+
+async def test_closing_fails_what_waits(avatar: FakeAvatar) -> None:
+    inference = InferenceThread(avatar)
+    await inference.start(avatar.warm_up)
+    avatar.gate.clear()
+    computing = inference.submit(job())
+    await asyncio.to_thread(avatar.busy.wait)
+    waiting = inference.submit(job())
+    closing = asyncio.create_task(inference.aclose())
+    await asyncio.sleep(0)
+    avatar.gate.set()
+    await closing
+    assert len((await computing).frames) == 2
+    with pytest.raises(InferenceStopped):
+        await waiting
+    assert not inference.is_alive
+    assert not inference.has_died
+
+
+async def test_what_fails_to_prepare_is_told(avatar: FakeAvatar) -> None:
+    inference = InferenceThread(avatar)
+
+    def prepare() -> None:
+        raise OSError("no such device")
+
+    with pytest.raises(OSError, match="no such device"):
+        await inference.start(prepare)
+    assert not inference.is_alive
+    await inference.aclose()

@@ -1,0 +1,171 @@
+import asyncio
+import dataclasses
+import io
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from model.identity.identity import Identity
+from server.app import CLIENT_WEB
+from server.config import PortraitConfig
+from server.portraits import PortraitFile, Portraits, built_in
+from server.problems import Problem
+from tests.server.conftest import CONFIG, Serve
+from tests.server.fakes import SIZE_PX, FakeAvatar
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+class SlowAvatar(FakeAvatar):
+    """Waits with every portrait until told to go on; counts them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.identified = 0
+
+    def identify(self, image: bytes, size_px: int = SIZE_PX) -> Identity:
+        assert self.go.wait(10)
+        self.identified += 1
+        return super().identify(image, size_px)
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def avatar() -> SlowAvatar:
+    avatar = SlowAvatar()
+    avatar.go.set()
+    return avatar
+
+
+@pytest.fixture
+def store(
+    avatar: SlowAvatar, clock: list[float], portrait_files: list[PortraitFile]
+) -> Iterator[Portraits]:
+    config = PortraitConfig(max_uploads=2, upload_ttl_s=100)
+    portraits = Portraits(avatar, portrait_files, config, SIZE_PX, lambda: clock[0])
+    yield portraits
+    avatar.go.set()
+    portraits.close()
+
+
+async def known(store: Portraits, portrait_id: str) -> bool:
+    try:
+        await store.get(portrait_id)
+    except Problem as problem:
+        return problem.status != HTTPStatus.NOT_FOUND
+    return True
+
+
+async def test_a_file_is_prepared_once_also_for_two_at_the_same_time(
+    store: Portraits, avatar: SlowAvatar
+) -> None:
+    first, again = await asyncio.gather(store.get("second"), store.get("second"))
+    assert first is again
+    assert await store.get("second") is first
+    assert avatar.identified == 1
+    still = Image.open(io.BytesIO(first.still_jpeg))
+    assert still.size == (SIZE_PX, SIZE_PX)
+
+
+async def test_the_least_used_upload_makes_room(store: Portraits, clock: list[float]) -> None:
+    ids = []
+    for second in range(2):
+        clock[0] = second
+        ids.append((await store.add(b"FACE\x01")).id)
+    clock[0] = 2
+    await store.get(ids[0])
+    clock[0] = 3
+    newest = (await store.add(b"FACE\x02")).id
+    assert [await known(store, i) for i in (*ids, newest)] == [True, False, True]
+
+
+async def test_uploads_are_forgotten_after_a_time_without_use(
+    store: Portraits, clock: list[float]
+) -> None:
+    upload = await store.add(b"FACE\x01")
+    clock[0] = 90
+    assert await known(store, upload.id)
+    clock[0] = 180
+    assert await known(store, upload.id)
+    clock[0] = 281
+    assert not await known(store, upload.id)
+    assert await known(store, "first")
+
+
+async def test_ids_cannot_be_guessed(store: Portraits) -> None:
+    ids = {(await store.add(b"FACE\x01")).id for _ in range(5)}
+    assert len(ids) == 5
+    assert min(map(len, ids)) >= 20
+
+
+async def test_too_many_at_once_are_asked_to_come_back(
+    store: Portraits, avatar: SlowAvatar
+) -> None:
+    avatar.go.clear()
+    waiting = [asyncio.create_task(store.add(b"FACE\x01")) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem, match="4 portraits are being prepared") as caught:
+        await store.add(b"FACE\x01")
+    assert caught.value.status == 503
+    assert "Retry-After" in caught.value.headers
+    avatar.go.set()
+    await asyncio.gather(*waiting)
+    await store.add(b"FACE\x01")
+
+
+def test_the_built_in_portraits_are_there() -> None:
+    files = built_in(CLIENT_WEB)
+    assert [file.id for file in files] == ["astronaut", "morisot"]
+    assert all(file.credit and Path(file.path).is_file() for file in files)
+
+
+async def test_over_http(serve: Serve) -> None:
+    async with serve() as running:
+        http = running.http
+        assert (await http.get("/v1/portraits")).json() == [
+            {
+                "id": name,
+                "title": name.title(),
+                "credit": "nobody",
+                "image_url": f"/v1/portraits/{name}/image",
+            }
+            for name in ("first", "second")
+        ]
+        created = await http.post("/v1/portraits", content=b"FACE\x07", headers=JPEG)
+        assert created.status_code == 201
+        image = await http.get(created.json()["image_url"])
+        assert image.headers["Content-Type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(image.content)).size == (SIZE_PX, SIZE_PX)
+        assert len((await http.get("/v1/portraits")).json()) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "says"),
+    [
+        (b"a cat", "image/png", 422, "found no face"),
+        (b"FACE\x01", "text/plain", 415, "text/plain, expected image/*"),
+        (b"", "", 415, "(none), expected image/*"),
+        (b"FACE" + bytes(200_000), "image/png", 413, "more than 100000 bytes"),
+    ],
+)
+async def test_refused_uploads(
+    serve: Serve, body: bytes, content_type: str, status: int, says: str
+) -> None:
+    config = dataclasses.replace(CONFIG, portraits=PortraitConfig(max_upload_bytes=100_000))
+    async with serve(config) as running:
+        response = await running.http.post(
+            "/v1/portraits", content=body, headers={"Content-Type": content_type}
+        )
+        assert response.status_code == status
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert says in response.json()["detail"]
+        assert (await running.http.get("/v1/portraits/nobody/image")).status_code == 404
