@@ -11,14 +11,16 @@ from model.frames.warp import Head, Motion, way_back
 from model.identity.layer import Layer
 from model.identity.mouth import Mouth
 from model.identity.rig import Rig
+from model.identity.still import seam_shape
 from model.identity.topology import JAW
 from model.motion.face import FaceMotion
 
 # The lower sheet reaches this far under the upper one, so that lips that meet leave no gap.
 _OVERLAP_PX = 1.0
 # How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
-_SHADOW_UPPER, _SHADOW_LOWER = 0.055, 0.035
-_DARK_UPPER, _DARK_LOWER = 0.30, 0.55
+_SHADOW_UPPER, _SHADOW_LOWER = 0.035, 0.03
+# Light that comes through the lips is red.
+_DARKEST = (0.66, 0.54, 0.52)
 # The incisors go a little less far than the chin, which is farther from the jaw's hinge.
 _INCISORS = 0.9
 
@@ -33,10 +35,13 @@ def draw_mouth(
     cover_upper = (upper[:, 3:] + 0.5).clamp(0, 1)
     cover_lower = (lower[:, 3:] + 0.5 + _OVERLAP_PX).clamp(0, 1)
     inside = _interior(rig, mouth, motion, head, patch)
-    shade = _shadow(-upper[:, 3:], _SHADOW_UPPER * rig.scale, _DARK_UPPER)
-    shade = shade * _shadow(-lower[:, 3:], _SHADOW_LOWER * rig.scale, _DARK_LOWER)
+    shade = _shadow(-upper[:, 3:], _SHADOW_UPPER * rig.scale)
+    shade = shade * _shadow(-lower[:, 3:], _SHADOW_LOWER * rig.scale)
     color = torch.lerp(inside * shade, lower[:, :3], cover_lower)
-    patch.blend(frames, torch.lerp(color, upper[:, :3], cover_upper))
+    color = torch.lerp(color, upper[:, :3], cover_upper)
+    if mouth.seam > 0:
+        color = color * (1 - mouth.seam * seam_shape(upper[:, 3:], lower[:, 3:], rig.scale))
+    patch.blend(frames, color.clamp(max=255))
 
 
 def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
@@ -74,6 +79,7 @@ def _interior(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head, patch: Pat
     return color * (1 - upper[:, 3:]) + upper[:, :3]
 
 
-def _shadow(distance: Tensor, reach: float, darkest: float) -> Tensor:
+def _shadow(distance: Tensor, reach: float) -> Tensor:
+    darkest = torch.tensor(_DARKEST)[:, None, None]
     t = (distance / reach).clamp(0, 1)
     return darkest + (1 - darkest) * t * (2 - t)

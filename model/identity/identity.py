@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from model.identity.eyes import Eye, build_eyes
+from model.identity.light import measure_light
 from model.identity.lips import close_lips
 from model.identity.mouth import Mouth, build_mouth
 from model.identity.person import person_mask
@@ -18,14 +19,12 @@ from model.identity.portrait import PortraitError, read_portrait
 from model.identity.pose import Pose, fit_pose
 from model.identity.rig import Rig, build_rig
 from model.identity.still import bring_to_neutral
-from model.identity.teeth import Light, measure_light
-from model.identity.topology import LOWER_LIDS, UPPER_LIDS
+from model.identity.topology import LIDS
 
 MAX_YAW_DEGREES = 40
 MAX_PITCH_DEGREES = 35
 MIN_SIZE_PX, MAX_SIZE_PX = 256, 1024
 
-_CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
 
 Neutralize = Callable[[NDArray[np.floating]], NDArray[np.float64]]
 
@@ -64,9 +63,6 @@ def build_identity(
     face = close_lips(neutralize(pose.to_face(portrait.landmarks)))
     neutral = torch.from_numpy(pose.to_picture(face)).float()
     landmarks = torch.from_numpy(portrait.landmarks)
-    # Lids and irises keep the portrait's opening and gaze.
-    eyes = [*UPPER_LIDS[0], *LOWER_LIDS[0], *UPPER_LIDS[1], *LOWER_LIDS[1], *range(468, 478)]
-    neutral[eyes] = landmarks[eyes]
     rotation = torch.from_numpy(pose.rotation).float()
     rig = build_rig(
         size_px,
@@ -78,16 +74,20 @@ def build_identity(
     )
     pixels = torch.from_numpy(np.array(portrait.image))
     still = bring_to_neutral(pixels, rig, landmarks[:, :2], neutral[:, :2])
-    texture = _double(still)
-    both = build_eyes(neutral[:, :2])
+    texture = _double(still.image)
+    # Lids and irises keep the portrait's opening and gaze; they only go where their skin goes.
+    eyes = [*LIDS, *range(468, 478)]
+    neutral[eyes, :2] = still.carry(landmarks[eyes, :2])
     return Identity(
         size_px=size_px,
-        still=still.numpy(),
+        still=still.image.numpy(),
         texture=texture,
         landmarks=neutral.numpy(),
         rig=rig,
-        mouth=build_mouth(texture, neutral, rig, _light(still, neutral[:, :2], both)),
-        eyes=both,
+        mouth=build_mouth(
+            texture, neutral, rig, measure_light(pixels, landmarks[:, :2], rig.scale), still.seam
+        ),
+        eyes=build_eyes(neutral[:, :2]),
     )
 
 
@@ -95,7 +95,8 @@ def _check_pose(pose: Pose) -> None:
     forward = pose.rotation[:, 2]
     yaw = math.degrees(math.atan2(forward[0], forward[2]))
     pitch = math.degrees(math.asin(float(np.clip(forward[1], -1, 1))))
-    for name, angle, limit in (("aside", yaw, MAX_YAW_DEGREES), ("up or down", pitch, 35)):
+    limits = (("aside", yaw, MAX_YAW_DEGREES), ("up or down", pitch, MAX_PITCH_DEGREES))
+    for name, angle, limit in limits:
         if abs(angle) > limit:
             raise PortraitError(
                 f"the head is turned {abs(angle):.0f} degrees {name}, at most {limit} can be "
@@ -123,8 +124,3 @@ def _double(still: Tensor) -> Tensor:
     texture = torch.stack(doubled)[None].clamp(0, 255)
     texture[:, :, ::2, ::2] = still.permute(2, 0, 1)[None].float()
     return texture.contiguous()
-
-
-def _light(still: Tensor, neutral: Tensor, eyes: tuple[Eye, Eye]) -> Light:
-    whites = [eye.left + eye.direction * eye.width * share for eye in eyes for share in (0.2, 0.8)]
-    return measure_light(still, neutral[list(_CHEEKS)], torch.stack(whites))

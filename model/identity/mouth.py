@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from model.identity.layer import Box, Layer
+from model.identity.light import Light
 from model.identity.lip_line import LipLine
 from model.identity.rig import Rig
-from model.identity.teeth import Light, paint_lower, paint_upper
+from model.identity.still import seam_shape
+from model.identity.teeth import paint_lower, paint_upper
 
 # In face widths: how far the front teeth stand behind the lips, what an opening mouth may cover.
 _TEETH_BEHIND_LIPS = 0.07
@@ -23,8 +25,9 @@ class Mouth:
 
     upper_lip, lower_lip: colour 0..255 and how many pixels the point is inside the sheet.
     upper_teeth, lower_teeth: colour premultiplied by alpha, and alpha 0..1; the lower one holds the
-    tongue too. cavity: (3,) colour of the dark. depth: of the teeth, face widths, camera space.
-    center: (2,) pixels; half_extent: across and down, pixels that an opening mouth may cover.
+    tongue too. seam: how dark the shadow between lips that meet, 0..1. cavity: (3,) colour of the
+    dark. depth: of the teeth, face widths, camera space. center: (2,) pixels; half_extent: across
+    and down, pixels that an opening mouth may cover.
     """
 
     line: LipLine
@@ -32,14 +35,18 @@ class Mouth:
     lower_lip: Layer
     upper_teeth: Layer
     lower_teeth: Layer
+    seam: float
     cavity: Tensor
     depth: float
     center: Tensor
     half_extent: tuple[float, float]
 
 
-def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light) -> Mouth:
-    """Prepare the mouth of a neutral face (478, 3) in pixels; texture: of the still, doubled."""
+def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light, seam: float) -> Mouth:
+    """Prepare the mouth of a neutral face (478, 3) in pixels.
+
+    texture: of the still, doubled; seam: how dark the seam between its lips was painted.
+    """
     line = LipLine.through(neutral[:, :2])
     center = neutral[[13, 14], :2].mean(dim=0)
     half_extent = (0.62 * line.width + _REACH_ASIDE * rig.scale, _REACH_DOWN * rig.scale)
@@ -47,6 +54,9 @@ def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light) -> Mou
     reach = torch.tensor(half_extent) + 0.1 * rig.scale
     lips = Layer.cut(texture, Box.around(center - reach, center + reach, rig.size_px))
     places = lips.box.samples()
+    above, below = line.above(places), line.below_sheet(places)
+    # Lips that part have no seam: it is painted only while they meet.
+    bare = Layer(lips.box, lips.values / (1 - seam * seam_shape(above, below, rig.scale)))
     half = line.width / 2 + 0.05 * rig.scale
     teeth = Box.around(
         center - torch.tensor([half, 0.13 * rig.scale]),
@@ -58,10 +68,11 @@ def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light) -> Mou
     middle_depth = float((neutral[[13, 14], 2].mean() - rig.origin[2]) / rig.scale)
     return Mouth(
         line=line,
-        upper_lip=lips.with_channel(line.above(places)),
-        lower_lip=lips.with_channel(line.below_sheet(places)),
+        upper_lip=bare.with_channel(above),
+        lower_lip=bare.with_channel(below),
         upper_teeth=Layer(teeth, paint_upper(across, down, light, width, pixel)[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel)[None]),
+        seam=seam,
         cavity=torch.tensor(_CAVITY) * light.tint * light.white,
         depth=middle_depth + _TEETH_BEHIND_LIPS,
         center=center,

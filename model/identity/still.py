@@ -1,5 +1,7 @@
 """The portrait brought to neutral: its own pixels, warped until the lips meet."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,11 +14,34 @@ from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 # starts before them, and none of it may be left between closed ones.
 _TRIM = 0.007
 _OPEN_GAP = 0.02
+# The shadow between lips that meet.
 _SEAM_WIDTH = 0.006
 _SEAM_DARKNESS = 0.45
 
 
-def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Still:
+    """The neutral portrait.
+
+    image: (h, w, 3) uint8. way: (1, 2, h, w) where in the portrait its pixels come from, as a
+    displacement; above the lip line. seam: how dark the seam of its lips was painted, 0..1.
+    """
+
+    image: Tensor
+    way: Tensor
+    seam: float
+
+    def carry(self, points: Tensor) -> Tensor:
+        """Take points (N, 2) of the portrait, not of its mouth, to their places in the still."""
+        size = self.way.shape[-1]
+        place = points
+        for _ in range(4):
+            grid = (place * (2 / (size - 1)) - 1)[None, None]
+            place = points - functional.grid_sample(self.way, grid, align_corners=True)[0, :, 0].T
+        return place
+
+
+def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor) -> Still:
     """Warp a portrait (h, w, 3) uint8 from its landmarks (478, 2) to neutral ones, both in pixels.
 
     The rig is the neutral's. Pixels that nothing moves are copied bit by bit.
@@ -27,7 +52,7 @@ def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor
     source = (_trimmed(landmarks, _TRIM * rig.scale * open_share) - neutral)[rig.controls]
     upper, lower = (_field(rig, matrix @ source) for matrix in _sheets(rig))
     if float(torch.stack([upper.abs(), lower.abs()]).max()) < 0.05:
-        return image.clone()
+        return Still(image.clone(), upper, 0.0)
     axis = torch.arange(size, dtype=torch.float32)
     pixels = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     color = image.permute(2, 0, 1)[None].float()
@@ -38,12 +63,20 @@ def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor
     warped = torch.lerp(
         _sample(color, pixels, lower), _sample(color, pixels, upper), share[None, None]
     )
-    seam = torch.exp(-((above / (_SEAM_WIDTH * rig.scale)) ** 2))
-    seam = seam * torch.exp(-((line.beyond(pixels) / (0.02 * rig.scale)) ** 2))
-    warped = warped * (1 - _SEAM_DARKNESS * open_share * seam)
+    seam = _SEAM_DARKNESS * open_share
+    warped = warped * (1 - seam * seam_shape(above, line.below_sheet(pixels), rig.scale))
     moved = (upper.abs() + lower.abs()).sum(dim=1, keepdim=True) > 0
     result = torch.where(moved, warped.round().clamp(0, 255), color)
-    return result[0].permute(1, 2, 0).to(torch.uint8).contiguous()
+    return Still(result[0].permute(1, 2, 0).to(torch.uint8).contiguous(), upper, seam)
+
+
+def seam_shape(above: Tensor, below: Tensor, scale: float) -> Tensor:
+    """Where the seam's shadow lies, 0..1: where both sheets end.
+
+    above, below: pixels that a point is inside the upper and the lower sheet.
+    """
+    away = torch.maximum(above.abs(), below.abs()) / (_SEAM_WIDTH * scale)
+    return torch.exp(-(away**2))
 
 
 def _sheets(rig: Rig) -> tuple[Tensor, Tensor]:

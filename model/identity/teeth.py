@@ -4,60 +4,36 @@ Sizes are of adult teeth in face widths (one is about 140 mm), from Wheeler's De
 1-1.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from model.identity.light import Light
 
 # Half a jaw, from the middle outwards: width and height of each crown.
 _UPPER_WIDTHS = (0.061, 0.047, 0.054, 0.050, 0.048, 0.07)
-_UPPER_EDGES = (0.018, 0.012, 0.016, 0.010, 0.006, 0.002)
+_UPPER_EDGES = (0.020, 0.015, 0.018, 0.012, 0.008, 0.002)
 _LOWER_WIDTHS = (0.036, 0.040, 0.049, 0.050, 0.050, 0.07)
-_LOWER_EDGES = (0.008, 0.008, 0.004, 0.010, 0.014, 0.016)
+_LOWER_EDGES = (0.020, 0.020, 0.017, 0.022, 0.026, 0.030)
 _CROWN = 0.068
 _ARCH = 0.215  # half the width of the row of teeth
 _TYPICAL_MOUTH = 0.37
-_IVORY = (1.0, 0.945, 0.86)
+_IVORY = (1.0, 0.93, 0.84)
 _GUM = (0.62, 0.33, 0.32)
 _TONGUE = (0.60, 0.29, 0.28)
 
 
-@dataclass(frozen=True)
-class Light:
-    """How bright something white would be (0..255) in the portrait, and of which tint (3,)."""
-
-    white: float
-    tint: Tensor
-
-
-def measure_light(still: Tensor, skin: Tensor, eyes: Tensor) -> Light:
-    """Read the light off the portrait (h, w, 3): skin and eyes are pixel positions (N, 2)."""
-
-    def at(points: Tensor) -> Tensor:
-        place = points.round().long()
-        height, width = still.shape[:2]
-        return still[place[:, 1].clamp(0, height - 1), place[:, 0].clamp(0, width - 1)].float()
-
-    cheeks, whites = at(skin), at(eyes)
-    skin_level = float(cheeks.mean(dim=1).quantile(0.7))
-    eye_level = float(whites.mean(dim=1).quantile(0.9))
-    white = min(max(1.0 * skin_level, 0.95 * eye_level, 50.0), 205.0)
-    # Skin is reddish by itself: what it has beyond a usual skin tone is the light's.
-    usual = torch.tensor([1.16, 0.97, 0.87])
-    cast = cheeks.mean(dim=0) / cheeks.mean().clamp(min=1) / usual
-    return Light(white, (0.5 + 0.5 * cast).clamp(0.8, 1.2))
-
-
 def paint_upper(across: Tensor, down: Tensor, light: Light, mouth: float, pixel: float) -> Tensor:
     """Upper teeth and gum (4, h, w), premultiplied; see `_paint_row`."""
-    return _paint_row(across, down, light, mouth, pixel, _UPPER_WIDTHS, _UPPER_EDGES, 1.0)
+    row = _paint_row(across, down, light, mouth, pixel, _UPPER_WIDTHS, _UPPER_EDGES, 1.0)
+    return _soften(row)
 
 
 def paint_lower(across: Tensor, down: Tensor, light: Light, mouth: float, pixel: float) -> Tensor:
     """Lower teeth over the tongue (4, h, w), premultiplied."""
     teeth = _paint_row(across, down, light, mouth, pixel, _LOWER_WIDTHS, _LOWER_EDGES, -1.0)
     tongue = _paint_tongue(across / (mouth / _TYPICAL_MOUTH), down, light)
-    return teeth + (1 - teeth[3:]) * tongue
+    return _soften(teeth + (1 - teeth[3:]) * tongue)
 
 
 def _paint_row(
@@ -84,17 +60,18 @@ def _paint_row(
     within = ((along - start) / torch.tensor(widths)[tooth]).clamp(0, 1)
     # Crowns have rounded corners, and their flanks turn away from the viewer.
     corner = (2 * (within - 0.5)).abs()
-    edge = torch.tensor(edges)[tooth] - side * 0.012 * corner**4
+    edge = torch.tensor(edges)[tooth] - side * 0.006 * corner**4
     inside = side * (edge - down)
     alpha = _ramp(inside, -0.7 * pixel, 0.9 * pixel)
     foreshortened = torch.sqrt(1 - reach**2)
     gap = torch.minimum(within, 1 - within) * torch.tensor(widths)[tooth] * foreshortened
-    seam = 1 - 0.38 * torch.exp(-((gap / (0.8 * pixel + 0.0025)) ** 2))
-    body = 1 - 0.10 * corner**2
+    seam = 1 - 0.22 * torch.exp(-((gap / (0.6 * pixel + 0.002)) ** 2))
+    body = 1 - 0.06 * corner**2
     rim = 0.86 + 0.14 * _ramp(inside, 0.0, 0.02)
     depth = 0.25 + 0.75 * foreshortened**1.4
     shade = seam * body * rim * depth
-    ivory = torch.tensor(_IVORY) * light.tint * light.white
+    # The lower row stands in the shade of the upper one.
+    ivory = torch.tensor(_IVORY) * light.tint * light.white * (1.0 if side > 0 else 0.72)
     gum = torch.tensor(_GUM) * light.tint * light.white
     crown = (1 - _ramp(inside + 0.012 * corner**2, _CROWN, _CROWN + 0.012))[..., None]
     color = (crown * ivory + (1 - crown) * gum) * shade[..., None]
@@ -103,11 +80,11 @@ def _paint_row(
 
 
 def _paint_tongue(across: Tensor, down: Tensor, light: Light) -> Tensor:
-    x, y = across / 0.15, (down - 0.085) / 0.075
+    x, y = across / 0.14, (down - 0.055) / 0.085
     inside = 1 - (x**2 + y**2).sqrt()
     alpha = 0.9 * _ramp(inside, 0.0, 0.25)
     furrow = 1 - 0.18 * torch.exp(-((across / 0.012) ** 2))
-    shade = (0.35 + 0.55 * _ramp(inside, 0.0, 0.8)) * furrow
+    shade = (0.22 + 0.75 * _ramp(inside, 0.0, 0.75)) * furrow
     color = torch.tensor(_TONGUE) * light.tint * light.white * 0.85
     return torch.cat(
         [(color * shade[..., None]) * alpha[..., None], alpha[..., None]], dim=-1
@@ -117,3 +94,12 @@ def _paint_tongue(across: Tensor, down: Tensor, light: Light) -> Tensor:
 def _ramp(x: Tensor, start: float, end: float) -> Tensor:
     t = ((x - start) / (end - start)).clamp(0, 1)
     return t * t * (3 - 2 * t)
+
+
+def _soften(paint: Tensor) -> Tensor:
+    """Blur (4, h, w) a little: no camera draws teeth sharper than it drew the face."""
+    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    wide = functional.pad(paint[None], (2, 2, 2, 2), mode="replicate")
+    across = functional.conv2d(wide, kernel.reshape(1, 1, 1, 5).expand(4, 1, 1, 5), groups=4)
+    down = functional.conv2d(across, kernel.reshape(1, 1, 5, 1).expand(4, 1, 5, 1), groups=4)
+    return down[0]

@@ -1,0 +1,71 @@
+"""The light a portrait was taken or painted in, read off the face."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.identity.topology import LOWER_INNER_LIP, LOWER_LIDS, UPPER_INNER_LIP, UPPER_LIDS
+
+_CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
+# Colour of well-lit skin over its mean: what a portrait's skin has beyond that is the light's.
+_USUAL_SKIN = (1.16, 0.97, 0.87)
+_LEAST_WHITE, _MOST_WHITE = 60.0, 235.0
+# Teeth show where lips are this far apart, in face widths; they are pale, unlike gums and tongue.
+_TEETH_GAP = 0.03
+_PALE = 0.72
+
+
+@dataclass(frozen=True)
+class Light:
+    """How bright something white would be (0..255) in the portrait, and of which tint (3,)."""
+
+    white: float
+    tint: Tensor
+
+
+def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
+    """Read the light off a portrait (h, w, 3) with landmarks (478, 2); scale: pixels per face.
+
+    Cheeks and the whites of the eyes tell it, and the portrait's own teeth where they show.
+    """
+    cheeks = _colors(image, landmarks[list(_CHEEKS)])
+    whites = _colors(image, _eye_whites(landmarks))
+    skin_level = float(cheeks.mean(dim=1).quantile(0.7))
+    eye_level = float(whites.mean(dim=1).quantile(0.9))
+    white = max(skin_level, 0.95 * eye_level)
+    teeth = _teeth(image, landmarks, scale)
+    if len(teeth) > 0:
+        white = float(teeth.mean(dim=1).quantile(0.8))
+    cast = cheeks.mean(dim=0) / cheeks.mean().clamp(min=1) / torch.tensor(_USUAL_SKIN)
+    tint = (0.5 + 0.5 * cast).clamp(0.85, 1.15)
+    return Light(min(max(white, _LEAST_WHITE), _MOST_WHITE), tint)
+
+
+def _colors(image: Tensor, points: Tensor) -> Tensor:
+    place = points.round().long()
+    height, width = image.shape[:2]
+    return image[place[:, 1].clamp(0, height - 1), place[:, 0].clamp(0, width - 1)].float()
+
+
+def _eye_whites(landmarks: Tensor) -> Tensor:
+    corners = [(landmarks[upper[0]], landmarks[upper[-1]]) for upper in UPPER_LIDS]
+    floor = [landmarks[list(lower)].mean(dim=0) for lower in LOWER_LIDS]
+    sides = [
+        torch.lerp(left, right, share)
+        for left, right in corners
+        for share in (0.18, 0.25, 0.75, 0.82)
+    ]
+    return torch.stack(sides + floor)
+
+
+def _teeth(image: Tensor, landmarks: Tensor, scale: float) -> Tensor:
+    """Colours (N, 3) of the teeth between open lips; empty where none show."""
+    upper, lower = landmarks[list(UPPER_INNER_LIP[3:8])], landmarks[list(LOWER_INNER_LIP[3:8])]
+    if float((lower - upper).norm(dim=1).mean()) < _TEETH_GAP * scale:
+        return torch.zeros(0, 3)
+    shares = (0.3, 0.4, 0.5, 0.6)
+    colors = _colors(image, torch.cat([torch.lerp(upper, lower, share) for share in shares]))
+    pale = colors.amin(dim=1) / colors.amax(dim=1).clamp(min=1) > _PALE
+    cheeks = float(_colors(image, landmarks[list(_CHEEKS)]).mean())
+    return colors[pale & (colors.mean(dim=1) > 0.6 * cheeks)]
