@@ -4,17 +4,13 @@ import { Call, CallState } from "./call.js";
 import { CallError } from "./call_error.js";
 import { Controls } from "./controls.js";
 import { FiguresPanel } from "./figures_panel.js";
-import { Microphone } from "./microphone.js";
+import { MicrophonePanel } from "./microphone_panel.js";
 import { Notice } from "./notice.js";
 import { PortraitPicker } from "./portrait_picker.js";
 import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
 import { describe } from "./words.js";
-
-/** The voice level is shown this often, in steps of this size. */
-const LEVEL_PERIOD_MS = 80;
-const LEVEL_STEP = 0.05;
 
 /** @typedef {{ id: string, title: string }} ChosenPortrait */
 
@@ -23,18 +19,26 @@ class App {
   /** @type {ChosenPortrait | null} */
   #portrait = null;
   #opening = false;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #levelTimer;
 
-  #form = find("settings", HTMLFormElement);
   #start = find("start", HTMLButtonElement);
   #mute = find("mute", HTMLButtonElement);
   #sound = find("sound", HTMLButtonElement);
-  #devices = find("microphone", HTMLSelectElement);
-  #level = find("level", HTMLMeterElement);
 
   #notice = new Notice(document);
-  #microphone = new Microphone(() => this.#onMicrophoneEnded());
+  #microphone = new MicrophonePanel(
+    {
+      devices: find("microphone", HTMLSelectElement),
+      echoCancellation: find("echo-cancellation", HTMLInputElement),
+      noiseSuppression: find("noise-suppression", HTMLInputElement),
+      autoGainControl: find("auto-gain", HTMLInputElement),
+      level: find("level", HTMLMeterElement),
+    },
+    {
+      onChange: () => this.#onMicrophoneChange(),
+      onEnded: () => this.#onMicrophoneEnded(),
+      onLevel: (level) => this.#stage.setVoiceLevel(level),
+    },
+  );
   #call = new Call(new Signalling(this.#base), {
     onState: (state, reason, retryIn_ms) => this.#onCallState(state, reason, retryIn_ms),
     onStream: (stream) => this.#stage.showStream(stream),
@@ -73,7 +77,7 @@ class App {
     },
     this.#base,
     {
-      onSelect: (portrait) => this.#onPortrait(portrait),
+      onSelect: (portrait, byUser) => this.#onPortrait(portrait, byUser),
       onError: (error) => this.#notice.show(describe(error)),
     },
   );
@@ -82,20 +86,15 @@ class App {
     this.#start.addEventListener("click", () => this.#toggleCall());
     this.#mute.addEventListener("click", () => this.#toggleMute());
     this.#sound.addEventListener("click", () => this.#toggleSound());
-    this.#devices.addEventListener("change", () => this.#reopenMicrophone());
-    for (const name of ["echoCancellation", "noiseSuppression", "autoGainControl"]) {
-      this.#checkbox(name).addEventListener("change", () => this.#reopenMicrophone());
-    }
-    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    find("settings", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     const expand = find("expand", HTMLButtonElement);
     expand.hidden = !this.#stage.canExpand;
     expand.addEventListener("click", () => this.#stage.toggleExpanded());
-    navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
     window.addEventListener("online", () => this.#call.retryNow());
     window.addEventListener("pagehide", () => this.#call.stop());
 
     this.#sayStatus();
-    await Promise.all([this.#listDevices(), this.#picker.load()]);
+    await Promise.all([this.#microphone.listDevices(), this.#picker.load()]);
   }
 
   // Call ----------------------------------------------------------------------------------------
@@ -110,7 +109,7 @@ class App {
     this.#opening = true;
     this.#sayStatus();
     try {
-      const track = await this.#openMicrophone();
+      const track = await this.#microphone.open();
       this.#call.start(track, this.#portrait.id);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
@@ -149,7 +148,6 @@ class App {
       else this.#notice.hide();
       if (reason?.kind === "portrait-gone") this.#picker.load();
     }
-    this.#watchLevel(state !== CallState.IDLE);
     this.#start.textContent = state === CallState.IDLE ? "Start" : "Stop";
     this.#sayStatus();
   }
@@ -170,11 +168,15 @@ class App {
     this.#call.send({ type: "pause", paused: this.#microphone.muted });
   }
 
-  /** @param {import("./portrait_picker.js").Portrait} portrait */
-  async #onPortrait(portrait) {
+  /**
+   * @param {import("./portrait_picker.js").Portrait} portrait
+   * @param {boolean} byUser
+   */
+  async #onPortrait(portrait, byUser) {
     this.#portrait = portrait;
     this.#start.disabled = false;
-    this.#notice.hide();
+    // A choice the page made by itself must not hide why it had to.
+    if (byUser) this.#notice.hide();
     if (this.#call.state !== CallState.IDLE) this.#call.setPortrait(portrait.id);
     this.#sayStatus();
     await this.#stage.showStill(portrait.image_url, portrait.title);
@@ -195,20 +197,10 @@ class App {
 
   // Microphone ----------------------------------------------------------------------------------
 
-  async #openMicrophone() {
-    const track = await this.#microphone.open(this.#devices.value, {
-      echoCancellation: this.#checkbox("echoCancellation").checked,
-      noiseSuppression: this.#checkbox("noiseSuppression").checked,
-      autoGainControl: this.#checkbox("autoGainControl").checked,
-    });
-    await this.#listDevices();
-    return track;
-  }
-
-  async #reopenMicrophone() {
+  async #onMicrophoneChange() {
     if (this.#call.state === CallState.IDLE) return;
     try {
-      await this.#call.replaceTrack(await this.#openMicrophone());
+      await this.#call.replaceTrack(await this.#microphone.open());
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#notice.show(describe(error));
@@ -218,33 +210,7 @@ class App {
   #onMicrophoneEnded() {
     this.#call.stop();
     this.#notice.show(describe(new CallError("microphone-failed")));
-    this.#listDevices();
-  }
-
-  async #listDevices() {
-    const devices = await Microphone.list();
-    const chosen = this.#devices.value;
-    const options = devices
-      .filter(({ deviceId }) => deviceId !== "default" && deviceId !== "communications")
-      .map(({ deviceId, label }, index) => new Option(label || `Microphone ${index + 1}`, deviceId));
-    this.#devices.replaceChildren(new Option("Default microphone", ""), ...options);
-    const stillThere = options.some(({ value }) => value === chosen);
-    this.#devices.value = stillThere ? chosen : "";
-  }
-
-  /** @param {boolean} on */
-  #watchLevel(on) {
-    clearInterval(this.#levelTimer);
-    this.#levelTimer = on ? setInterval(() => this.#showLevel(), LEVEL_PERIOD_MS) : undefined;
-    this.#showLevel();
-  }
-
-  #showLevel() {
-    const level = Math.round(this.#microphone.level() / LEVEL_STEP) * LEVEL_STEP;
-    // Every change is painted, and the same processor may be drawing the portrait.
-    if (level === this.#level.value) return;
-    this.#level.value = level;
-    this.#stage.setVoiceLevel(level);
+    this.#microphone.listDevices();
   }
 
   // Buttons -------------------------------------------------------------------------------------
@@ -285,13 +251,6 @@ class App {
       default:
         return this.#portrait ? "Press Start, and speak." : "Choose a portrait.";
     }
-  }
-
-  /** @param {string} name */
-  #checkbox(name) {
-    const input = this.#form.elements.namedItem(name);
-    if (!(input instanceof HTMLInputElement)) throw new Error(`no checkbox named ${name}`);
-    return input;
   }
 }
 

@@ -17,8 +17,8 @@ export class PortraitPicker {
   /**
    * @param {{ gallery: HTMLElement, credit: HTMLElement, drop: HTMLElement }} elements
    * @param {string | URL} base the page's address, below which `v1/portraits` lives
-   * @param {{ onSelect: (portrait: Portrait) => void, onError: (error: CallError) => void }}
-   *   callbacks
+   * @param {{ onSelect: (portrait: Portrait, byUser: boolean) => void,
+   *   onError: (error: CallError) => void }} callbacks
    */
   constructor({ gallery, credit, drop }, base, { onSelect, onError }) {
     this.gallery = gallery;
@@ -54,18 +54,21 @@ export class PortraitPicker {
     }
     this.#draw();
     const stillThere = this.#portraits.some(({ id }) => id === this.#selectedId);
-    if (!stillThere && this.#portraits.length) this.select(this.#portraits[0].id);
+    if (!stillThere && this.#portraits.length) this.#select(this.#portraits[0].id, false);
   }
 
-  /** @param {string} id */
-  select(id) {
+  /**
+   * @param {string} id
+   * @param {boolean} byUser
+   */
+  #select(id, byUser) {
     const portrait = this.#portraits.find((candidate) => candidate.id === id);
     if (!portrait) return;
     this.#selectedId = id;
     this.credit.textContent = portrait.credit;
     const radio = this.gallery.querySelector(`input[value="${CSS.escape(id)}"]`);
     if (radio instanceof HTMLInputElement) radio.checked = true;
-    this.onSelect({ ...portrait, image_url: new URL(portrait.image_url, this.base).href });
+    this.onSelect({ ...portrait, image_url: new URL(portrait.image_url, this.base).href }, byUser);
   }
 
   /** @param {File | undefined} file */
@@ -85,7 +88,7 @@ export class PortraitPicker {
       const { id, image_url } = await response.json();
       this.#portraits.push({ id, title: file.name, credit: "", image_url });
       this.#draw();
-      this.select(id);
+      this.#select(id, true);
     } catch (error) {
       const away = () => new CallError("server-away", String(error));
       this.onError(error instanceof CallError ? error : away());
@@ -111,7 +114,7 @@ export class PortraitPicker {
     radio.value = id;
     radio.className = "visually-hidden";
     radio.checked = id === this.#selectedId;
-    radio.addEventListener("change", () => this.select(id));
+    radio.addEventListener("change", () => this.#select(id, true));
     const image = document.createElement("img");
     image.src = new URL(image_url, this.base).href;
     image.alt = title;

@@ -155,8 +155,12 @@ def test_a_refused_offer_ends_the_call_with_the_servers_words(served_page: Page)
 
 def test_a_portrait_that_expired_sends_back_to_the_gallery(served_page: Page) -> None:
     served_page.route("**/v1/calls*", lambda route: problem(route, 404, "unknown-portrait", ""))
-    with served_page.expect_request("**/v1/portraits"):
-        served_page.click("#start")
+    left = json.dumps(PORTRAITS[1:])
+    served_page.route(
+        "**/v1/portraits", lambda route: route.fulfill(body=left, content_type="application/json")
+    )
+    served_page.click("#start")
+    expect(served_page.locator("#still")).to_have_attribute("alt", str(PORTRAITS[1]["title"]))
     expect_notice(served_page, "This portrait is no longer here", "Add it again")
 
 
