@@ -5,7 +5,6 @@ import errno
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
@@ -16,7 +15,7 @@ from model.identity.portrait import PortraitError
 from model.rates import FPS
 from server import doctor, logs
 from server.app import CLIENT_WEB, Server, stream_config
-from server.config import Config, ConfigError, Flags, VideoConfig, load
+from server.config import ConfigError, Flags, load
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
@@ -46,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="likeness", description="One portrait, one microphone: a face that speaks, live."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, dest="command")
 
     serve = commands.add_parser("serve", help="serve calls and the page")
     serve.add_argument("--portrait", type=Path, metavar="FILE", help="the default portrait")
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("portrait", type=Path, help="picture file with one face")
     render.add_argument("audio", type=Path, help="recording of speech")
     render.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
-    render.add_argument("--size", type=int, default=512, metavar="PX", help="pixels a side (512)")
+    render.add_argument("--size", type=int, metavar="PX", help="pixels a side (512)")
     render.add_argument("--expression", default="neutral", help="neutral, happy, sad, ...")
     render.add_argument("--strength", type=float, default=0.5, help="of the expression, 0..1")
     render.add_argument("--head-speed", type=float, default=0.5, help="of the head, 0..1")
@@ -112,17 +111,17 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
+    config = load(None, Flags(size_px=options.size))
     try:
-        video = VideoConfig(size_px=options.size)
         controls = Controls(options.expression, options.strength, options.head_speed)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     image = _read(options.portrait)
     recording = Recording(options.audio)
     avatar = Avatar.load(options.weights)
-    identity = avatar.identify(image, video.size_px)
-    config = stream_config(replace(Config(), video=video), avatar)
-    rendering = Rendering(avatar, identity, config, Look(controls, options.seed))
+    identity = avatar.identify(image, config.video.size_px)
+    look = Look(controls, options.seed)
+    rendering = Rendering(avatar, identity, stream_config(config, avatar), look)
     total = None if recording.stated_s is None else round(recording.stated_s * FPS)
     with tqdm(total=total, unit="frame", desc=options.output.name) as progress:
         for _ in rendering.write(recording, options.output):

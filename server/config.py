@@ -117,6 +117,7 @@ class Flags:
     log_level: str | None = None
     max_sessions: int | None = None
     portrait: Path | None = None
+    size_px: int | None = None
 
 
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
@@ -141,6 +142,7 @@ def load(path: Path | None, flags: Flags) -> Config:
         ("http", "log_level", flags.log_level),
         ("call", "max_sessions", flags.max_sessions),
         ("portraits", "default", flags.portrait),
+        ("video", "size_px", flags.size_px),
     )
     for table_name, key, wish in wishes:
         table = tables.setdefault(table_name, {})

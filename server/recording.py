@@ -28,6 +28,7 @@ class Recording:
         self.read_s = 0.0
         self.stated_s: float | None = None
         self._damage: str | None = None
+        self._is_cut_off = False
         try:
             self._container = av.open(str(path))
         except av.InvalidDataError as error:
@@ -50,8 +51,9 @@ class Recording:
         """After ``chunks``: what is wrong with the file, None if all of it was read."""
         if self._damage is not None:
             return f"it is damaged after {self.read_s:.2f} s ({self._damage})"
-        if self.stated_s is not None and self.read_s < self.stated_s - _TOLERANCE_S:
-            return f"it is cut off: {self.read_s:.2f} s of {self.stated_s:.2f} s are there"
+        is_short = self.stated_s is not None and self.read_s < self.stated_s - _TOLERANCE_S
+        if is_short or self._is_cut_off:
+            return f"it is cut off after {self.read_s:.2f} s"
         return None
 
     def chunks(self) -> Iterator[NDArray[np.int16]]:
@@ -61,11 +63,13 @@ class Recording:
         """
         resampler = AudioResampler(format="s16", rate=self.sample_rate)
         try:
-            for decoded in self._container.decode(audio=0):
-                for sound in resampler.resample(decoded):
-                    self.read_s += sound.samples / self.sample_rate
-                    packed = sound.to_ndarray().astype(np.int16, copy=False)
-                    yield packed.reshape(-1, sound.layout.nb_channels)
+            for packet in self._container.demux(audio=0):
+                self._is_cut_off |= packet.is_corrupt
+                for decoded in packet.decode():
+                    for sound in resampler.resample(decoded):
+                        self.read_s += sound.samples / self.sample_rate
+                        packed = sound.to_ndarray().astype(np.int16, copy=False)
+                        yield packed.reshape(-1, sound.layout.nb_channels)
         except av.FFmpegError as error:
             self._damage = error.strerror or str(error)
         finally:

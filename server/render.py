@@ -59,13 +59,11 @@ class Rendering:
         """
         part = out.with_name(f".{out.name}.part")
         try:
-            try:
-                container = av.open(str(part), "w", format="mp4")
-            except OSError as error:
-                raise OutputError(f"cannot write {out}: {error.strerror}") from error
-            with container:
+            with av.open(str(part), "w", format="mp4") as container:
                 yield from self._write(recording, _Writer(container, self._identity.size_px))
             part.replace(out)
+        except OSError as error:
+            raise OutputError(f"cannot write {out}: {error.strerror}") from error
         finally:
             part.unlink(missing_ok=True)
 
