@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from model.rates import FRAME_MS
 from server import calls, health, portrait_routes, problems
 from server.admission import Admission
 from server.config import Config, ConfigError
@@ -20,6 +21,9 @@ from server.session import Services
 from streaming.config import StreamConfig
 
 logger = logging.getLogger(__name__)
+
+# Of a hop's duration, computing it may take this part: what is more is a backlog soon.
+_SUSTAINABLE_LOAD = 0.85
 
 CLIENT_WEB = Path(__file__).resolve().parents[1] / "client_web"
 
@@ -77,6 +81,8 @@ class Server:
 def stream_config(config: Config, avatar: Animator) -> StreamConfig:
     """The numbers of every call's stream: what of its delay is left is there for computing.
 
+    Only so much of it that hops do not pile up; the rest evens out hiccups.
+
     Raises ConfigError when ``call.playout_delay_ms`` leaves nothing.
     """
     fixed = StreamConfig(
@@ -94,8 +100,11 @@ def stream_config(config: Config, avatar: Animator) -> StreamConfig:
             f"call.playout_delay_ms = {config.call.playout_delay_ms}: hop, lookahead and jitter"
             f" need {needed_ms:.0f} ms and computing some more: raise it"
         )
+    sustainable_ms = _SUSTAINABLE_LOAD * avatar.hop_frames * FRAME_MS
     return dataclasses.replace(
-        fixed, compute_budget_ms=budget_ms, playout_delay_ms=config.call.playout_delay_ms
+        fixed,
+        compute_budget_ms=min(budget_ms, sustainable_ms),
+        playout_delay_ms=config.call.playout_delay_ms,
     )
 
 

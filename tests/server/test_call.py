@@ -26,7 +26,7 @@ async def test_sound_comes_back_and_the_picture_follows_it(serve: Serve) -> None
         stats = await caller.until_message(messages.Stats)
         assert isinstance(stats, messages.Stats)
         assert stats.num_steps == 4
-        assert stats.playout_delay_ms == 240
+        assert stats.playout_delay_ms == 280
 
 
 async def test_answer_is_a_whip_resource(serve: Serve) -> None:
@@ -140,3 +140,14 @@ async def test_a_second_data_channel_is_closed(serve: Serve) -> None:
         async with asyncio.timeout(10):
             await closed.wait()
         await caller.until_pictures(is_bright)
+
+
+async def test_two_calls_share_the_model(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as one, Caller(running.http) as other:
+        await one.connect()
+        await other.connect(portrait="second")
+        other.speaker.loud = False
+        await one.until_pictures(lambda colour: is_bright(colour) and colour[2] < 20)
+        await other.until_pictures(lambda colour: not is_bright(colour) and colour[2] > 180)
+        await one.until_sound(lambda rms: rms > 5000)
+        await other.until_sound(lambda rms: rms < 100)

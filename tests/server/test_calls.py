@@ -48,6 +48,8 @@ async def test_hanging_up_says_goodbye_and_frees_the_place(serve: Serve) -> None
         assert running.server.admission.sessions == 1
         assert (await running.http.delete(caller.location)).status_code == 200
         assert running.server.admission.sessions == 0
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert not [name for name in names if name.startswith(("call ", "session "))]
         goodbye = await caller.until_message(messages.Ended)
         assert goodbye == messages.Ended(reason="hung_up")
         problem(await running.http.delete(caller.location), 404, "unknown-call")

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
@@ -80,8 +81,8 @@ class World:
     _packets: int = 0
     _ready_s: float = math.inf
 
-    async def run(self, seconds: float, *, level: int = 8000) -> None:
-        """Let time pass; the microphone delivers a packet every 20 ms."""
+    async def run(self, seconds: float, *, lost: Callable[[int], bool] = lambda _: False) -> None:
+        """Let time pass; the microphone delivers a packet every 20 ms, if it is not ``lost``."""
         end = self.clock[0] + seconds
         while True:
             due = self.media.step()
@@ -94,8 +95,9 @@ class World:
                 return
             self.clock[0] = max(self.clock[0], next_s)
             if next_s == spoken:
-                pcm = np.full((960, 1), level, np.int16)
-                self.media.stream.push_audio(pcm, self._packets * 960, 48_000, self.clock[0])
+                pcm = np.full((960, 1), 8000, np.int16)
+                if not lost(self._packets):
+                    self.media.stream.push_audio(pcm, self._packets * 960, 48_000, self.clock[0])
                 self._packets += 1
             if next_s == self._ready_s:
                 self._ready_s = math.inf
@@ -175,6 +177,20 @@ async def test_voice_keeps_time_and_every_picture_is_sent_when_computing_is_slow
     assert sent == computed[: len(sent)]
     assert len(computed) - len(sent) <= 4
     assert world.media.frames_sent < len(sent)
+
+
+async def test_lost_sound_is_silence_and_the_picture_goes_on(world: World) -> None:
+    await world.run(1)
+    await world.run(2, lost=lambda packet: packet % 5 == 0)
+    await world.run(2, lost=lambda _: True)
+    sent, pictures = len(world.voice), len(world.pictures)
+    await world.run(1)
+    assert np.diff([sent.at_s for sent in world.voice]).max() < PACKET_S + 0.001
+    pts = [sent.pts_s for sent in world.voice]
+    assert pts == [Fraction(index, 50) for index in range(len(pts))]
+    assert (len(world.voice) - sent, len(world.pictures) - pictures) == (50, 25)
+    assert world.media.stream.stats.concealed_ms >= 2300
+    assert world.media.stream.stats.repeated_frames == 0
 
 
 async def test_a_hop_is_told_which_rows_to_draw(world: World) -> None:
