@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -21,6 +22,7 @@ from torch import nn
 from model.features.encoder import SUBFRAMES, CausalAudioEncoder
 from model.train.encoder_batches import Batch, Batches, Corpus
 from model.train.encoder_corpus import recordings
+from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
@@ -66,6 +68,17 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
 
+    def continue_from(self, path: Path) -> None:
+        """Starts at a checkpoint's encoder and keeps its heads' weights as they are.
+
+        What reads the old features, linear heads or a motion model, can then read the new ones.
+        """
+        state = torch.load(path, weights_only=True)
+        self.encoder.load_state_dict(state["encoder"])
+        self.heads.load_state_dict(state["heads"])
+        for name, parameter in self.heads.named_parameters():
+            parameter.requires_grad_(name.endswith("bias"))
+
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step; the losses before it."""
         for group in self._optimizer.param_groups:
@@ -90,11 +103,20 @@ class Trainer:
         return min(warm_up, 0.5 + 0.5 * math.cos(math.pi * min(self.step / self._steps, 1)))
 
 
-def fit(run_dir: Path, steps: int, batch_size: int, learning_rate: float, seed: int) -> None:
+def fit(
+    run_dir: Path,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    compatible_with: Path | None = None,
+) -> None:
     """Trains to `steps`, from the checkpoint in run_dir if there is one."""
     torch.manual_seed(seed)
-    corpus = Corpus(run_dir / "corpus.npz")
+    corpus = Corpus(run_dir)
     trainer = Trainer(corpus.tokens, steps, learning_rate)
+    if compatible_with is not None:
+        trainer.continue_from(compatible_with)
     checkpoint = run_dir / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
@@ -113,6 +135,14 @@ def fit(run_dir: Path, steps: int, batch_size: int, learning_rate: float, seed: 
             trainer.save(checkpoint)
 
 
+def label(run_dir: Path, seed: int) -> None:
+    """Adds phone probabilities to the corpus in run_dir."""
+    with np.load(run_dir / "corpus.npz") as arrays:
+        train = np.repeat(arrays["splits"] == "train", arrays["frame_counts"])
+        probs = phone_probs(arrays["hidden"], arrays["phones"], train, seed)
+    np.save(run_dir / "phone_probs.npy", probs)
+
+
 def export(run_dir: Path, path: Path) -> None:
     """Writes the checkpoint's encoder, in half precision, to `path`."""
     state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
@@ -127,8 +157,11 @@ def main() -> None:
     parser.add_argument("task", choices=("corpus", "fit", "export", "report"))
     parser.add_argument("--run-dir", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--data", type=Path, help="directory with clips.csv and speech.csv")
+    parser.add_argument(
+        "--compatible-with", type=Path, help="checkpoint whose features' meaning is kept (fit)"
+    )
     parser.add_argument("--steps", type=int, default=2200)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -140,6 +173,7 @@ def main() -> None:
                 parser.error("corpus needs --data DIR, the directory with clips.csv and speech.csv")
             corpus = recordings(options.data, options.seed)
             pack(corpus, options.run_dir / "corpus.npz", options.seed)
+            label(options.run_dir, options.seed)
         case "fit":
             fit(
                 options.run_dir,
@@ -147,6 +181,7 @@ def main() -> None:
                 options.batch_size,
                 options.learning_rate,
                 options.seed,
+                options.compatible_with,
             )
         case "export":
             export(options.run_dir, WEIGHTS)

@@ -10,14 +10,18 @@ from torch import Tensor
 
 from model.rates import SAMPLES_PER_FRAME
 from model.train.encoder_augment import Augmenter
-from model.train.encoder_phones import PHONES, SILENCE
+from model.train.encoder_phones import PHONES, SILENCE, UNKNOWN
 from model.train.encoder_teacher import FRAME_SAMPLES
 
 PCM_SCALE = 10**0.5 / 32767
 """The corpus keeps 10 dB of headroom."""
 
 _LABELS = ("hidden", "log_probs", "phones", "speech", "acoustics")
+_ROWS = (*_LABELS, "phone_probs")
 _SOURCE_WEIGHT = {"grid_s1": 0.5, "espeak": 0.7}  # one voice, and a robot's
+
+
+_ONE_OF = np.eye(len(PHONES), dtype=np.float32)
 
 
 @dataclass
@@ -25,27 +29,29 @@ class Batch:
     """Crops and what is true of them.
 
     samples: (B, n * 640). The rest is (B, 2n, ...) as in `encoder_targets.Targets`, row j at the
-    time j * 20 ms of the crop. taught: (B, 2n) whether the teacher's view of that time counts.
+    time j * 20 ms of the crop. phone_probs: (B, 2n, phones), where a label is known the mean of it
+    and of what the teacher's layers say. taught: (B, 2n) whether the teacher's view counts.
     """
 
     samples: Tensor
     hidden: Tensor
     log_probs: Tensor
-    phones: Tensor
+    phone_probs: Tensor
     speech: Tensor
     acoustics: Tensor
     taught: Tensor
 
 
 class Corpus:
-    """The file that `encoder_targets.pack` wrote, in memory.
+    """What the task `corpus` of `model.train.encoder` wrote into run_dir, in memory.
 
     Raises FileNotFoundError if it has not been written yet.
     """
 
-    def __init__(self, path: Path) -> None:
-        with np.load(path) as arrays:
+    def __init__(self, run_dir: Path) -> None:
+        with np.load(run_dir / "corpus.npz") as arrays:
             self._arrays = {name: arrays[name] for name in ("pcm", *_LABELS)}
+            self._arrays["phone_probs"] = np.load(run_dir / "phone_probs.npy")
             self.sources: NDArray[np.str_] = arrays["sources"]
             self.splits: NDArray[np.str_] = arrays["splits"]
             self.tokens: tuple[str, ...] = tuple(arrays["tokens"])
@@ -65,7 +71,7 @@ class Corpus:
         """Up to `length` rows of each target of recording `index` from row `start`."""
         end = self._frame_ends[index]
         first = end - self.frame_counts[index] + start
-        return {name: self._arrays[name][first : min(first + length, end)] for name in _LABELS}
+        return {name: self._arrays[name][first : min(first + length, end)] for name in _ROWS}
 
     def indices(self, split: str) -> NDArray[np.int64]:
         """The recordings of a split."""
@@ -117,7 +123,9 @@ class Batches:
         heard = self._corpus.samples(index, start * FRAME_SAMPLES, length - skip * FRAME_SAMPLES)
         sound[skip * FRAME_SAMPLES :][: len(heard)] = heard
         known = len(heard) // FRAME_SAMPLES
-        for name, values in self._corpus.targets(index, start, known).items():
+        targets = self._corpus.targets(index, start, known)
+        targets["phone_probs"] = _with_labels(targets["phone_probs"], targets.pop("phones"))
+        for name, values in targets.items():
             crop[name][skip : skip + known] = values
         crop["taught"][skip : skip + known] = True
         return crop | {"samples": self._augment(sound)}
@@ -127,8 +135,16 @@ class Batches:
         return {
             "hidden": np.zeros((rows, width["hidden"].shape[1]), np.float32),
             "log_probs": np.zeros((rows, width["log_probs"].shape[1]), np.float32),
-            "phones": np.full(rows, PHONES.index(SILENCE), np.int64),
+            "phone_probs": np.tile(_ONE_OF[PHONES.index(SILENCE)], (rows, 1)),
             "speech": np.zeros(rows, np.int64),
             "acoustics": np.tile(np.array([-3, 0, 0], np.float32), (rows, 1)),
             "taught": np.zeros(rows, np.bool_),
         }
+
+
+def _with_labels(probs: NDArray[np.generic], phones: NDArray[np.generic]) -> NDArray[np.float32]:
+    """(rows, phones): the labels where there are any count as much as the probabilities."""
+    known = phones != UNKNOWN
+    mixed = np.asarray(probs, np.float32)
+    mixed[known] = 0.5 * mixed[known] + 0.5 * _ONE_OF[phones[known].astype(np.int64)]
+    return mixed

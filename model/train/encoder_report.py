@@ -103,7 +103,7 @@ def _score(
 @torch.inference_mode()
 def report(run_dir: Path, weights: Path) -> None:
     """Prints tables for the val split: per source, then per input level and in noise."""
-    corpus = Corpus(run_dir / "corpus.npz")
+    corpus = Corpus(run_dir)
     encoder = load_encoder(weights)
     heads = Heads(encoder.config.subvector_dim, len(corpus.tokens))
     heads.load_state_dict(torch.load(run_dir / "checkpoint.pt", weights_only=True)["heads"])
