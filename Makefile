@@ -5,7 +5,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python3.14; do \
+PYTHON ?= $(shell for p in python3.11 python3.13 python3.12 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 BENCHMARKS := stage_cost offline_realtime_factor sessions_held startup
