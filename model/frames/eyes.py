@@ -4,7 +4,9 @@ Lid and ball are sampled from the still on their own, and the lids laid over the
 lines.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,16 +19,21 @@ _SLACK_PX = 0.75
 
 
 def draw_eye(
-    frames: Tensor, texture: Tensor, eye: Eye, back: Tensor, closure: Tensor, gaze: Tensor
+    pixels: NDArray[np.uint8],
+    texture: Tensor,
+    eye: Eye,
+    back: Tensor,
+    closure: Tensor,
+    gaze: Tensor,
 ) -> None:
-    """Draw one eye into frames (n, 3, size, size) in place.
+    """Draw one eye into pixels (n, size, size, 3) in place.
 
-    texture: the identity's; back: (n, 2, size, size) where each pixel is in the still, pixels;
+    texture: the identity's; back: (n, 2, size, size) where in it each pixel is, -1..1;
     closure: (n,); gaze: (n, 2) in widths of the eye.
     """
-    size = frames.shape[-1]
-    patch = Patch.around(_center(eye, back), eye.half_extent, size, 2.0)
-    place = patch.cut(back).permute(0, 2, 3, 1)
+    size = back.shape[-1]
+    patch = Patch.around(_center(eye, back), eye.half_extent, size, 1.0)
+    place = (patch.cut(back).permute(0, 2, 3, 1) + 1) * ((size - 1) / 2)
     u, v = eye.coordinates(place)
     upper, lower = eye.lines(u)
     opening = (lower - upper).clamp(min=0)
@@ -45,7 +52,7 @@ def draw_eye(
     cover_upper = (above + 0.5).clamp(0, 1)[:, None]
     cover_lower = (below + 0.5 + _OVERLAP_PX * shut.clamp(0, 1)).clamp(0, 1)[:, None]
     color = torch.lerp(ball, skin_lower, cover_lower)
-    patch.blend(frames, torch.lerp(color, skin_upper, cover_upper))
+    patch.blend(pixels, torch.lerp(color, skin_upper, cover_upper))
 
 
 def _center(eye: Eye, back: Tensor) -> Tensor:
@@ -55,7 +62,7 @@ def _center(eye: Eye, back: Tensor) -> Tensor:
     for _ in range(3):
         grid = (guess * (2 / (size - 1)) - 1)[:, None, None]
         found = functional.grid_sample(back, grid, align_corners=True)[:, :, 0, 0]
-        guess = guess + (eye.center - found)
+        guess = guess + eye.center - (found + 1) * ((size - 1) / 2)
     return guess
 
 

@@ -3,7 +3,9 @@
 The place where a learned painter of mouths would go: it would get `Opening` and return its colour.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.frames.patch import Patch
@@ -26,9 +28,9 @@ _INCISORS = 0.9
 
 
 def draw_mouth(
-    frames: Tensor, rig: Rig, mouth: Mouth, motion: FaceMotion, nodes: Motion, head: Head
+    pixels: NDArray[np.uint8], rig: Rig, mouth: Mouth, motion: FaceMotion, nodes: Motion, head: Head
 ) -> None:
-    """Draw the mouth into frames (n, 3, size, size) in place."""
+    """Draw the mouth into pixels (n, size, size, 3) in place."""
     patch = _place(rig, mouth, motion, head)
     upper = _sheet(rig, mouth.upper_lip, nodes.upper, patch)
     lower = _sheet(rig, mouth.lower_lip, nodes.lower, patch)
@@ -41,7 +43,7 @@ def draw_mouth(
     color = torch.lerp(color, upper[:, :3], cover_upper)
     if mouth.seam > 0:
         color = color * (1 - mouth.seam * seam_shape(upper[:, 3:], lower[:, 3:], rig.scale))
-    patch.blend(frames, color.clamp(max=255))
+    patch.blend(pixels, color)
 
 
 def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
@@ -54,11 +56,12 @@ def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
 
 def _sheet(rig: Rig, lip: Layer, nodes: Tensor, patch: Patch) -> Tensor:
     box = rig.mouth_box
-    origin = torch.tensor([box.left, box.top]) * rig.spacing_px
-    targets = patch.nodes()
-    back = way_back(nodes, targets, origin, rig.spacing_px)
-    dense = patch.densify(back + targets.permute(0, 3, 1, 2))
-    return lip.sample(dense)
+    first = (torch.tensor([box.left, box.top]) * rig.spacing_px)[:, None, None]
+    rows, columns = box.shape
+    # Pixels to the sheet's own grid of nodes, and back.
+    to_unit = (2 / (rig.spacing_px * torch.tensor([columns - 1, rows - 1])))[:, None, None]
+    place = way_back(nodes * to_unit, (patch.nodes() - first) * to_unit - 1)
+    return lip.sample(patch.densify((place + 1) / to_unit + first))
 
 
 def _interior(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head, patch: Patch) -> Tensor:

@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,7 +28,7 @@ class Patch:
         cls, center: Tensor, half_extent: tuple[float, float], size_px: int, spacing_px: float
     ) -> "Patch":
         """Cover at least `half_extent` (across, down) around centers (n, 2), inside the picture."""
-        every = max(round(spacing_px / 2), 1)
+        every = max(round(spacing_px), 1)
         room = (size_px - 1) // every
         columns, rows = (min(math.ceil(2 * half / every), room) for half in half_extent)
         extent = torch.tensor([columns * every, rows * every])
@@ -40,11 +42,11 @@ class Patch:
         return self.steps[0] * self.every + 1, self.steps[1] * self.every + 1
 
     def nodes(self) -> Tensor:
-        """Places (n, rows + 1, columns + 1, 2) of the coarse grid in pixels of the picture."""
+        """Places (n, 2, rows + 1, columns + 1) of the coarse grid in pixels of the picture."""
         y = torch.arange(self.steps[0] + 1) * self.every
         x = torch.arange(self.steps[1] + 1) * self.every
-        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-        return (self.corner[:, None, None] + grid).float()
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"))
+        return (self.corner[:, :, None, None] + grid).float()
 
     def pixels(self) -> Tensor:
         """Places (n, 2, h, w) of all pixels."""
@@ -66,13 +68,16 @@ class Patch:
         ]
         return torch.stack(rows)
 
-    def blend(self, frames: Tensor, color: Tensor) -> None:
-        """Put colour (n, C, h, w) into frames (n, C, size, size) in place, feathered at the rim."""
+    def blend(self, pixels: NDArray[np.uint8], color: Tensor) -> None:
+        """Put colour (n, 3, h, w) into pixels (n, size, size, 3) in place, feathered at the rim."""
         height, width = self.shape
-        weight = feather(height, width)
+        weight = feather(height, width)[..., None]
         corners: list[list[int]] = self.corner.tolist()
-        for frame, patch, (left, top) in zip(frames, color, corners, strict=True):
-            frame[:, top : top + height, left : left + width].lerp_(patch, weight)
+        patches = color.permute(0, 2, 3, 1)
+        for frame, patch, (left, top) in zip(pixels, patches, corners, strict=True):
+            place = frame[top : top + height, left : left + width]
+            blended = torch.lerp(torch.from_numpy(place).float(), patch, weight)
+            place[:] = blended.add_(0.5).clamp_(0, 255).numpy()
 
 
 def feather(height: int, width: int) -> Tensor:

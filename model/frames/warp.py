@@ -14,7 +14,7 @@ from torch.nn import functional
 from model.identity.rig import NUM_NODES, NodeBox, Rig
 from model.motion.face import FaceMotion
 
-_ITERATIONS = 4
+_ITERATIONS = 5
 # A fold has no way back: where the rig is squeezed to less than this area, steps stay short.
 _LEAST_AREA = 0.2
 _LONGEST_STEP = 1.5
@@ -53,49 +53,40 @@ def head_motion(rig: Rig, motion: FaceMotion) -> Head:
 def move_nodes(rig: Rig, motion: FaceMotion, head: Head, breath: Tensor) -> Motion:
     """Displace all nodes for n frames; breath (n,) in -1..1."""
     frames = len(breath)
-    # Face space to the camera of the portrait.
-    deltas = (
-        (motion.deltas[:, rig.controls] @ rig.rotation.T).permute(1, 0, 2).reshape(-1, frames * 3)
+    matrix = head.rotation[:, :2] * (head.size * rig.scale)[:, None, None]
+    rest = torch.eye(3)[:2] * rig.scale
+    rigid = ((matrix - rest) @ rig.nodes + head.shift[:, :, None]).reshape(
+        frames, 2, NUM_NODES, NUM_NODES
     )
-    picture = _displace(rig, rig.nodes, None, head)
-    box = rig.face_box
-    at_rest = _boxed(rig.nodes, box)
-    inside = _displace(rig, at_rest, (rig.face @ deltas).reshape(-1, frames, 3), head)
-    picture = picture.reshape(frames, NUM_NODES, NUM_NODES, 2)
-    picture[:, box.top : box.bottom + 1, box.left : box.right + 1] = inside.reshape(
-        frames, *box.shape, 2
+    # Face space to the camera of the portrait, and on to pixels.
+    moved = matrix @ rig.rotation @ motion.deltas[:, rig.controls].transpose(1, 2)
+    moved = moved.reshape(2 * frames, -1)
+    lips = _boxed(rigid, rig.mouth_box)
+    upper, lower = (
+        (lips + (moved @ sheet).reshape(lips.shape)) * _boxed(rig.head_weight, rig.mouth_box)
+        for sheet in (rig.upper, rig.lower)
     )
-    weight = rig.head_weight.reshape(NUM_NODES, NUM_NODES, 1)
-    picture = picture * weight
-    picture = picture + breath[:, None, None, None] * rig.breath.reshape(NUM_NODES, NUM_NODES, 2)
-    sheets = []
-    lips = rig.mouth_box
-    lips_weight = _boxed(rig.head_weight[:, None], lips)
-    lips_at_rest = _boxed(rig.nodes, lips)
-    for matrix in (rig.upper, rig.lower):
-        sheet = _displace(rig, lips_at_rest, (matrix @ deltas).reshape(-1, frames, 3), head)
-        sheets.append((sheet * lips_weight).reshape(frames, *lips.shape, 2).permute(0, 3, 1, 2))
-    return Motion(picture.permute(0, 3, 1, 2).contiguous(), *(s.contiguous() for s in sheets))
+    face = _boxed(rigid, rig.face_box)
+    face += (moved @ rig.face).reshape(face.shape)
+    picture = rigid * rig.head_weight + breath[:, None, None, None] * rig.breath
+    return Motion(picture, upper, lower)
 
 
-def way_back(displacement: Tensor, targets: Tensor, origin: Tensor, step: float) -> Tensor:
-    """Find x with x + D(x) = y for y in `targets`; returns x - y.
+def way_back(displacement: Tensor, targets: Tensor) -> Tensor:
+    """Find the x (n, 2, r, c) with x + D(x) = y for the y in `targets` (n or 1, 2, r, c).
 
-    displacement: D (n, 2, h, w) in pixels at nodes `step` pixels apart, the first at `origin` (2,);
-    targets: (n or 1, r, c, 2) in pixels; result (n, 2, r, c).
+    displacement: D (n, 2, h, w) at nodes. All in the unit of `grid_sample` on that grid of nodes:
+    -1 and 1 are its first and last node.
     """
-    rows, columns = displacement.shape[-2:]
-    to_unit = torch.tensor([2 / (step * (columns - 1)), 2 / (step * (rows - 1))])
-    base = (targets - origin) * to_unit - 1
-    # In grid_sample's units from here on.
-    field = _with_slopes(displacement * to_unit[:, None, None])
-    base = base.permute(0, 3, 1, 2).expand(len(field), -1, -1, -1)
-    place = base
+    field = _with_slopes(displacement)
+    place = targets.expand(len(field), -1, -1, -1)
     for _ in range(_ITERATIONS):
-        d, slopes = _look_up(field, place)
-        missed = place + d - base
+        found = functional.grid_sample(
+            field, place.permute(0, 2, 3, 1), padding_mode="border", align_corners=True
+        )
+        missed = place + found[:, :2] - targets
         # One step of Newton: (1 + dD/dx) step = missed.
-        xx, xy, yx, yy = slopes.unbind(dim=1)
+        xx, xy, yx, yy = found[:, 2:].unbind(dim=1)
         xx, yy = 1 + xx, 1 + yy
         shrink = 1 / (xx * yy - xy * yx).clamp(min=_LEAST_AREA)
         step_x = (yy * missed[:, 0] - xy * missed[:, 1]) * shrink
@@ -103,14 +94,7 @@ def way_back(displacement: Tensor, targets: Tensor, origin: Tensor, step: float)
         newton = torch.stack([step_x, step_y], dim=1)
         limit = _LONGEST_STEP * missed.abs().amax(dim=1, keepdim=True)
         place = place - newton.clamp(-limit, limit)
-    return (place - base) / to_unit[:, None, None]
-
-
-def _look_up(field: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    found = functional.grid_sample(
-        field, place.permute(0, 2, 3, 1), padding_mode="border", align_corners=True
-    )
-    return found[:, :2], found[:, 2:]
+    return place
 
 
 def _with_slopes(field: Tensor) -> Tensor:
@@ -123,20 +107,9 @@ def _with_slopes(field: Tensor) -> Tensor:
     return torch.cat([field, slopes], dim=1)
 
 
-def _displace(rig: Rig, nodes: Tensor, deltas: Tensor | None, head: Head) -> Tensor:
-    """Displacement (n, M, 2) in pixels of nodes (M, 3), moved by deltas (M, n, 3)."""
-    matrix = head.rotation * head.size[:, None, None]
-    change = (matrix - torch.eye(3))[:, :2]
-    moved = nodes @ change.transpose(1, 2)
-    if deltas is not None:
-        moved = moved + deltas.permute(1, 0, 2) @ matrix[:, :2].transpose(1, 2)
-    return moved * rig.scale + head.shift[:, None]
-
-
-def _boxed(values: Tensor, box: NodeBox) -> Tensor:
-    grid = values.reshape(NUM_NODES, NUM_NODES, -1)
-    inside = grid[box.top : box.bottom + 1, box.left : box.right + 1]
-    return inside.reshape(-1, values.shape[1])
+def _boxed(grid: Tensor, box: NodeBox) -> Tensor:
+    """View of the nodes in a box, of a grid (..., G, G)."""
+    return grid[..., box.top : box.bottom + 1, box.left : box.right + 1]
 
 
 def _rotation_matrices(vectors: Tensor) -> Tensor:

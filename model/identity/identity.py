@@ -121,6 +121,7 @@ def _double(still: Tensor) -> Tensor:
             box=(0.25, 0.25, size - 0.25, size - 0.25),
         )
         doubled.append(torch.from_numpy(np.array(values)))
-    texture = torch.stack(doubled)[None].clamp(0, 255)
+    # Channels last: a look-up reads one place of memory, not three.
+    texture = torch.stack(doubled)[None].clamp(0, 255).to(memory_format=torch.channels_last)
     texture[:, :, ::2, ::2] = still.permute(2, 0, 1)[None].float()
-    return texture.contiguous()
+    return texture

@@ -42,11 +42,12 @@ class Layer:
         """Cut a box out of a whole picture at double density (1, C, ·, ·)."""
         rows = slice(2 * box.top, 2 * (box.top + box.height) - 1)
         columns = slice(2 * box.left, 2 * (box.left + box.width) - 1)
-        return cls(box, texture[:, :, rows, columns].contiguous())
+        return cls(box, texture[:, :, rows, columns])
 
     def with_channel(self, values: Tensor) -> "Layer":
         """Add one channel (2h - 1, 2w - 1)."""
-        return Layer(self.box, torch.cat([self.values, values[None, None]], dim=1))
+        both = torch.cat([self.values, values[None, None]], dim=1)
+        return Layer(self.box, both.contiguous(memory_format=torch.channels_last))
 
     def sample(self, places: Tensor) -> Tensor:
         """Values (n, C, h, w) at places (n, 2, h, w) in pixels of the still; the rim goes on."""

@@ -14,7 +14,7 @@ from model.identity.teeth import paint_lower, paint_upper
 
 # In face widths: how far the front teeth stand behind the lips, what an opening mouth may cover.
 _TEETH_BEHIND_LIPS = 0.07
-_REACH_DOWN = 0.34
+_REACH_DOWN = 0.27
 _REACH_ASIDE = 0.06
 _CAVITY = (0.16, 0.055, 0.05)
 

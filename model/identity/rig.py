@@ -57,8 +57,8 @@ class Rig:
     """Nodes (G, G) over a picture of `size_px`, G = NUM_NODES.
 
     rotation: (3, 3) face space to camera, at rest. scale: pixels per face width. origin: (3,) the
-    head's centre in pixels. nodes: (G * G, 3) camera space, face widths, from the head's centre.
-    head_weight: (G * G,) 0..1. breath: (G * G, 2) pixels that a full breath moves a node. controls:
+    head's centre in pixels. nodes: (3, G * G) camera space, face widths, from the head's centre.
+    head_weight: (G, G) 0..1. breath: (2, G, G) pixels that a full breath moves a node. controls:
     (N,) the landmarks that move nodes. face_box, mouth_box: which nodes they move. face: (nodes of
     face_box, N); upper, lower: (nodes of mouth_box, N), the two sheets of the lips.
     """
@@ -118,15 +118,15 @@ def build_rig(
         rotation=rotation,
         scale=scale,
         origin=origin,
-        nodes=nodes,
-        head_weight=head_weight,
+        nodes=nodes.T.contiguous(),
+        head_weight=head_weight.reshape(NUM_NODES, NUM_NODES),
         breath=_breath(body, head_weight, size_px),
         controls=controls,
         face_box=face_box,
-        face=(share * upper + (1 - share) * lower).contiguous(),
+        face=(share * upper + (1 - share) * lower).T.contiguous(),
         mouth_box=mouth_box,
-        upper=upper[rows].contiguous(),
-        lower=lower[rows].contiguous(),
+        upper=upper[rows].T.contiguous(),
+        lower=lower[rows].T.contiguous(),
     )
 
 
@@ -202,7 +202,8 @@ def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, T
 
 def _breath(body: Tensor, head_weight: Tensor, size_px: int) -> Tensor:
     lift = body * (1 - head_weight).clamp(0, 1 - _SHOULDER_SHARE)
-    return torch.stack([torch.zeros_like(lift), -0.006 * size_px * lift], dim=1)
+    moved = torch.stack([torch.zeros_like(lift), -0.006 * size_px * lift])
+    return moved.reshape(2, NUM_NODES, NUM_NODES)
 
 
 def _distance_to(queries: Tensor, inside: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor
     line = LipLine.through(neutral)
     open_share = _open_share(landmarks, rig.scale)
     source = (_trimmed(landmarks, _TRIM * rig.scale * open_share) - neutral)[rig.controls]
-    upper, lower = (_field(rig, matrix @ source) for matrix in _sheets(rig))
+    upper, lower = (_field(rig, source.T @ sheet) for sheet in _sheets(rig))
     if float(torch.stack([upper.abs(), lower.abs()]).max()) < 0.05:
         return Still(image.clone(), upper, 0.0)
     axis = torch.arange(size, dtype=torch.float32)
@@ -83,23 +83,22 @@ def _sheets(rig: Rig) -> tuple[Tensor, Tensor]:
     outer, inner = rig.face_box, rig.mouth_box
     sheets = []
     for sheet in (rig.upper, rig.lower):
-        whole = rig.face.reshape(*outer.shape, -1).clone()
+        whole = rig.face.reshape(-1, *outer.shape).clone()
         whole[
+            :,
             inner.top - outer.top : inner.bottom - outer.top + 1,
             inner.left - outer.left : inner.right - outer.left + 1,
-        ] = sheet.reshape(*inner.shape, -1)
-        sheets.append(whole.reshape(-1, sheet.shape[1]))
+        ] = sheet.reshape(-1, *inner.shape)
+        sheets.append(whole.flatten(1))
     return sheets[0], sheets[1]
 
 
 def _field(rig: Rig, values: Tensor) -> Tensor:
-    """Displacements at the face's nodes to a field (1, 2, h, w) over the picture."""
+    """Displacements (2, M) of the face's nodes to a field (1, 2, h, w) over the picture."""
     box = rig.face_box
     nodes = torch.zeros(1, 2, NUM_NODES, NUM_NODES)
-    nodes[0, :, box.top : box.bottom + 1, box.left : box.right + 1] = values.T.reshape(
-        2, *box.shape
-    )
-    nodes = nodes * rig.head_weight.reshape(NUM_NODES, NUM_NODES)
+    nodes[0, :, box.top : box.bottom + 1, box.left : box.right + 1] = values.reshape(2, *box.shape)
+    nodes = nodes * rig.head_weight
     return functional.interpolate(
         nodes, (rig.size_px, rig.size_px), mode="bilinear", align_corners=True
     )

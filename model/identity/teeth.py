@@ -71,7 +71,7 @@ def _paint_row(
     depth = 0.25 + 0.75 * foreshortened**1.4
     shade = seam * body * rim * depth
     # The lower row stands in the shade of the upper one.
-    ivory = torch.tensor(_IVORY) * light.tint * light.white * (1.0 if side > 0 else 0.72)
+    ivory = torch.tensor(_IVORY) * light.tint * light.white * (1.0 if side > 0 else 0.66)
     gum = torch.tensor(_GUM) * light.tint * light.white
     crown = (1 - _ramp(inside + 0.012 * corner**2, _CROWN, _CROWN + 0.012))[..., None]
     color = (crown * ivory + (1 - crown) * gum) * shade[..., None]
@@ -80,7 +80,7 @@ def _paint_row(
 
 
 def _paint_tongue(across: Tensor, down: Tensor, light: Light) -> Tensor:
-    x, y = across / 0.14, (down - 0.055) / 0.085
+    x, y = across / 0.15, (down - 0.06) / 0.115
     inside = 1 - (x**2 + y**2).sqrt()
     alpha = 0.9 * _ramp(inside, 0.0, 0.25)
     furrow = 1 - 0.18 * torch.exp(-((across / 0.012) ** 2))
