@@ -7,8 +7,9 @@ from safetensors.torch import save_file
 
 from model.features.encoder import CausalAudioEncoder, EncoderConfig, EncoderState, load_encoder
 from model.protocols import AudioEncoder
-from model.rates import SAMPLES_PER_FRAME
+from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 
+SHIPPED = Path(__file__).parents[3] / "model" / "weights" / "audio_encoder.safetensors"
 SMALL = EncoderConfig(num_mels=20, conv_width=8, hidden_width=16, subvector_dim=4)
 
 
@@ -116,6 +117,21 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(b"half a file")
     with pytest.raises(ValueError, match=r"cut\.safetensors does not hold"):
         load_encoder(tmp_path / "cut.safetensors")
+
+
+def test_the_shipped_weights_hear_a_change_of_voice_but_little_of_its_level() -> None:
+    encoder = load_encoder(SHIPPED)
+    times_s = torch.arange(25 * SAMPLES_PER_FRAME) / SAMPLE_RATE
+
+    def hum(formant_hz: float, gain: float) -> torch.Tensor:
+        pulses = sum(torch.sin(2 * torch.pi * 120 * k * times_s) / k for k in range(1, 9))
+        vowel = pulses * torch.sin(2 * torch.pi * formant_hz * times_s)
+        features, _ = encoder.encode(0.1 * gain * vowel[None], encoder.initial_state(1))
+        return features[:, 15:]
+
+    change_of_vowel = (hum(500, 1) - hum(2000, 1)).square().mean()
+    change_of_level = (hum(500, 1) - hum(500, 0.25)).square().mean()
+    assert change_of_level < 0.5 * change_of_vowel
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
