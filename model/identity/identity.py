@@ -59,7 +59,7 @@ def build_identity(
         raise ValueError(f"size_px is {size_px}, expected {MIN_SIZE_PX}..{MAX_SIZE_PX}")
     portrait = read_portrait(image, size_px)
     pose = fit_pose(portrait.landmarks, template)
-    _check_pose(pose)
+    check_pose(pose)
     face = close_lips(neutralize(pose.to_face(portrait.landmarks)))
     neutral = torch.from_numpy(pose.to_picture(face)).float()
     landmarks = torch.from_numpy(portrait.landmarks)
@@ -91,7 +91,8 @@ def build_identity(
     )
 
 
-def _check_pose(pose: Pose) -> None:
+def check_pose(pose: Pose) -> None:
+    """Raise PortraitError when the head is turned too far away to be animated."""
     forward = pose.rotation[:, 2]
     yaw = math.degrees(math.atan2(forward[0], forward[2]))
     pitch = math.degrees(math.asin(float(np.clip(forward[1], -1, 1))))

@@ -55,6 +55,8 @@ def decode(data: bytes) -> Image.Image:
         ) from None
     except Image.DecompressionBombError:
         raise PortraitError(_too_large("more than 178")) from None
+    except OSError as error:
+        raise PortraitError(_damaged(error)) from None
     pixels = picture.width * picture.height
     if pixels > MAX_PIXELS:
         raise PortraitError(_too_large(f"{pixels / 1e6:.0f}"))
@@ -62,9 +64,7 @@ def decode(data: bytes) -> Image.Image:
         picture.load()
         return _to_rgb(ImageOps.exif_transpose(picture))
     except (OSError, SyntaxError, ValueError) as error:
-        raise PortraitError(
-            f"the picture is damaged ({error}): export it again or send another"
-        ) from None
+        raise PortraitError(_damaged(error)) from None
 
 
 def find_face(picture: Image.Image) -> NDArray[np.float32]:
@@ -98,6 +98,10 @@ def _too_large(megapixels: str) -> str:
         f"the picture has {megapixels} megapixels, at most {MAX_PIXELS // 1_000_000} are "
         "accepted: scale it down"
     )
+
+
+def _damaged(error: Exception) -> str:
+    return f"the picture is damaged ({error}): export it again or send another"
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

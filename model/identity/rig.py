@@ -33,7 +33,9 @@ _INFLUENCE_ASIDE, _INFLUENCE_DOWN = 0.4, 0.75
 _NUM_CONTROLS = 100  # besides the lips
 _NECK = 0.62  # from the chin to where the shoulders begin
 _SHOULDER_SHARE = 0.12  # of the head's motion
-_HALO = 0.6  # of background around the head that gives way
+# Of background that gives way, around the head and around the shoulders.
+_HALO, _SHOULDER_HALO = 0.4, 0.15
+_BREATH = 0.006  # of the picture's size, that shoulders rise
 _MOUTH_MARGIN = 0.3
 
 
@@ -100,7 +102,7 @@ def build_rig(
     skin = points[list(SKIN), :2]
     face_box = _box(skin, (_INFLUENCE_ASIDE, _INFLUENCE_DOWN), flat)
     mouth_box = _box(lip_line.points, (_MOUTH_MARGIN, _MOUTH_MARGIN), flat)
-    head_weight, body = _weights(points, flat, person)
+    head_weight, breathing = _weights(points, flat, person)
     controls = _controls(points)
     places = points[controls, :2]
     is_upper, is_lower = (
@@ -120,7 +122,7 @@ def build_rig(
         origin=origin,
         nodes=nodes.T.contiguous(),
         head_weight=head_weight.reshape(NUM_NODES, NUM_NODES),
-        breath=_breath(body, head_weight, size_px),
+        breath=_breath(breathing, size_px),
         controls=controls,
         face_box=face_box,
         face=(share * upper + (1 - share) * lower).T.contiguous(),
@@ -180,7 +182,7 @@ def _sheet(points: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
 
 
 def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
-    """Head weight (M,) and nearness to the person (M,), both 0..1."""
+    """Head weight (M,) and how much a node breathes (M,), both 0..1."""
     nearest = functional.interpolate(
         person[None, None], (NUM_NODES, NUM_NODES), mode="bilinear", antialias=True
     ).reshape(-1)
@@ -188,21 +190,21 @@ def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, T
     near_face = torch.cdist(queries, face).amin(dim=1)
     inside = (nearest > 0.5) | (near_face < 0.08)
     outside = _distance_to(queries, inside)
-    body = _smoothstep(1 - outside / _HALO)
     chin = points[152, :2]
     up = points[10, :2] - chin
     up = up / up.norm()
     below_chin = -((queries - chin) @ up)
-    neck = 1 - (1 - _SHOULDER_SHARE) * _smoothstep(below_chin / _NECK)
+    shoulders = _smoothstep(below_chin / _NECK)
+    neck = 1 - (1 - _SHOULDER_SHARE) * shoulders
+    body = _fade(outside / torch.lerp(torch.tensor(_HALO), torch.tensor(_SHOULDER_HALO), shoulders))
     # Far beside the head there is no neck: hands, other people and furniture stay where they are.
     aside = ((queries - chin) @ torch.stack([-up[1], up[0]])).abs()
     reach = 1 - _smoothstep((aside - 0.8) / 1.0)
-    return body * neck * reach, body
+    return body * neck * reach, body * shoulders
 
 
-def _breath(body: Tensor, head_weight: Tensor, size_px: int) -> Tensor:
-    lift = body * (1 - head_weight).clamp(0, 1 - _SHOULDER_SHARE)
-    moved = torch.stack([torch.zeros_like(lift), -0.006 * size_px * lift])
+def _breath(breathing: Tensor, size_px: int) -> Tensor:
+    moved = torch.stack([torch.zeros_like(breathing), -_BREATH * size_px * breathing])
     return moved.reshape(2, NUM_NODES, NUM_NODES)
 
 
@@ -243,6 +245,11 @@ def _within(outer: NodeBox, inner: NodeBox) -> Tensor:
         inner.left - outer.left : inner.right - outer.left + 1,
     ] = True
     return mask.reshape(-1)
+
+
+def _fade(x: Tensor) -> Tensor:
+    """From 1 at 0 to 0 at 1, less steep in the middle than a smoothstep, so that less folds."""
+    return 1 - 0.5 * (_smoothstep(x) + x.clamp(0, 1))
 
 
 def _smoothstep(x: Tensor) -> Tensor:

@@ -1,0 +1,99 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from model.identity.identity import build_identity, check_pose
+from model.identity.lips import lip_gap
+from model.identity.portrait import PortraitError, read_portrait
+from model.identity.pose import Pose
+from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
+from tests.model.identity.astronaut import encode, identity, picture, space
+
+
+def turned(yaw_degrees: float, pitch_degrees: float = 0) -> Pose:
+    a, b = math.radians(yaw_degrees), math.radians(pitch_degrees)
+    yaw = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
+    pitch = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
+    return Pose(yaw @ pitch, np.zeros(3), 100.0)
+
+
+def test_the_still_closes_the_mouth_of_a_smile() -> None:
+    portrait = read_portrait(encode(picture()), 512)
+    teeth = portrait.landmarks[[13, 14], :2].mean(axis=0).round().astype(int)
+    seam = identity().landmarks[[13, 14], :2].mean(axis=0).round().astype(int)
+    before = np.asarray(portrait.image)[teeth[1], teeth[0]].mean()
+    after = identity().still[seam[1], seam[0]].mean()
+    assert np.abs(lip_gap(portrait.landmarks)).max() > 8
+    assert np.abs(lip_gap(identity().landmarks)).max() < 0.01
+    assert before > 150
+    assert after < 0.7 * before
+
+
+def test_no_white_line_is_left_between_the_lips() -> None:
+    line = identity().landmarks[list(UPPER_INNER_LIP[2:-2]), :2]
+    rows = line[:, 1].round().astype(int)
+    columns = line[:, 0].round().astype(int)
+    still = identity().still.astype(float)
+    for row, column in zip(rows, columns, strict=True):
+        across = still[row - 2 : row + 3, column]
+        # Teeth are grey, lips are red.
+        assert (across.min(axis=1) / across.max(axis=1)).max() < 0.9
+
+
+def test_pixels_far_from_the_mouth_are_the_portraits_own() -> None:
+    portrait = np.asarray(read_portrait(encode(picture()), 512).image)
+    np.testing.assert_array_equal(identity().still[:30], portrait[:30])
+
+
+def test_the_texture_holds_the_still_and_what_is_between() -> None:
+    texture = identity().texture
+    assert texture.shape == (1, 3, 1023, 1023)
+    exact = texture[0, :, ::2, ::2].permute(1, 2, 0)
+    torch.testing.assert_close(exact, torch.from_numpy(identity().still).float())
+    between = texture[0, :, 200:300:2, 201:300:2]
+    left, right = texture[0, :, 200:300:2, 200:299:2], texture[0, :, 200:300:2, 202:301:2]
+    assert float((between - (left + right) / 2).abs().mean()) < 3
+
+
+def test_the_rig_holds_the_head_and_lets_the_background_go() -> None:
+    rig = identity().rig
+    x, y = (identity().landmarks[1, :2] / rig.spacing_px).round().astype(int)
+    assert float(rig.head_weight[y, x]) == 1
+    assert float(rig.head_weight[0, 0]) == 0
+    assert float(rig.head_weight[-1, 60]) < 0.3
+
+
+def test_a_landmark_moves_the_skin_at_its_place() -> None:
+    rig, chin = identity().rig, 152
+    delta = torch.zeros(478)
+    lower_face = [int(i) for i in rig.controls if identity().landmarks[i, 1] > 340]
+    delta[lower_face] = 1.0
+    moved = (delta[rig.controls] @ rig.face).reshape(rig.face_box.shape)
+    x, y = (identity().landmarks[chin, :2] / rig.spacing_px).round().astype(int)
+    assert float(moved[y - rig.face_box.top, x - rig.face_box.left]) > 0.8
+    assert float(moved[0].abs().max()) < 0.05
+
+
+def test_upper_and_lower_lip_move_on_their_own() -> None:
+    rig = identity().rig
+    delta = torch.zeros(478)
+    delta[list(LOWER_INNER_LIP[1:-1])] = 1.0
+    controls = delta[rig.controls]
+    assert float((controls @ rig.upper).abs().max()) == 0
+    assert float((controls @ rig.lower).abs().max()) > 0.5
+
+
+@pytest.mark.parametrize("size_px", [255, 1025])
+def test_a_size_out_of_range_is_refused(size_px: int) -> None:
+    with pytest.raises(ValueError, match=rf"size_px is {size_px}, expected 256\.\.1024"):
+        build_identity(b"", space().template, space().neutralize, size_px)
+
+
+def test_a_face_that_looks_away_is_refused() -> None:
+    check_pose(turned(35, 20))
+    with pytest.raises(PortraitError, match=r"turned 55 degrees aside, at most 40"):
+        check_pose(turned(55))
+    with pytest.raises(PortraitError, match=r"turned 45 degrees up or down, at most 35"):
+        check_pose(turned(0, 45))
