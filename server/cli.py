@@ -19,6 +19,7 @@ from server.config import ConfigError, Flags, load
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
+from server.threads import limit_torch
 
 BAD_INPUT = 2
 DAMAGED_INPUT = 3
@@ -90,6 +91,7 @@ def _serve(options: argparse.Namespace) -> int:
     listener = _listen(config.http.host, config.http.port)
     with listener:
         logs.configure(config.http.log_level)
+        limit_torch(config.compute)
         avatar = Avatar.load(options.weights)
         files = built_in(CLIENT_WEB)
         if config.portraits.default is not None:
@@ -118,6 +120,7 @@ def _render(options: argparse.Namespace) -> int:
         raise ConfigError(str(error)) from error
     image = _read(options.portrait)
     recording = Recording(options.audio)
+    limit_torch(config.compute)
     avatar = Avatar.load(options.weights)
     identity = avatar.identify(image, config.video.size_px)
     look = Look(controls, options.seed)
@@ -138,6 +141,7 @@ def _render(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     config = load(options.config, Flags())
+    limit_torch(config.compute)
     return 0 if doctor.examine(Avatar.load(options.weights), config, print) else 1
 
 

@@ -69,6 +69,13 @@ class VoiceConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ComputeConfig:
+    """``torch_threads`` the model computes with; None: half of the cores, see ``threads``."""
+
+    torch_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class PortraitConfig:
     """``default`` is an image file shown instead of the built-in portrait.
 
@@ -104,6 +111,7 @@ class Config:
     call: CallConfig = Field(default_factory=CallConfig)
     video: VideoConfig = Field(default_factory=VideoConfig)
     voice: VoiceConfig = Field(default_factory=VoiceConfig)
+    compute: ComputeConfig = Field(default_factory=ComputeConfig)
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
     ice_servers: tuple[IceServer, ...] = ()
 

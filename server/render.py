@@ -1,8 +1,10 @@
 """``likeness render``: a portrait and a recording to an MP4, by the same path as a call."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -68,21 +70,33 @@ class Rendering:
             part.unlink(missing_ok=True)
 
     def _write(self, recording: Recording, writer: "_Writer") -> Iterator[int]:
+        """Draw on a second thread: a hop's pictures while the next one's motion is computed.
+
+        Frames are due ``playout_delay_ms`` after their sound, which bounds what is on the way.
+        """
         state = self._avatar.open(self._look.seed)
 
-        def draw(hop: Hop) -> list[NDArray[np.uint8]]:
+        def draw(hop: Hop) -> list[Callable[[], NDArray[np.uint8]]]:
             request = HopRequest(state, hop.samples, self._look.controls, hop.num_steps)
             motion = self._avatar.animate([request])[0]
             if not hop.render_frames:
                 return []
             first = hop.index * self._config.hop_frames - self._config.lookahead_frames
             rows = [index - first for index in hop.render_frames]
-            return list(self._avatar.render(self._identity, motion[rows]))
+            drawing = drawer.submit(self._avatar.render, self._identity, motion[rows])
+            return [partial(_picture, drawing, row) for row in range(len(rows))]
 
-        for due in offline.play(self._config, recording.chunks(), recording.sample_rate, draw):
-            writer.write(due)
-            yield from (frame.index for frame in due.frames)
+        with ThreadPoolExecutor(1, thread_name_prefix="drawing") as drawer:
+            for due in offline.play(self._config, recording.chunks(), recording.sample_rate, draw):
+                writer.write(due)
+                yield from (frame.index for frame in due.frames)
         writer.finish()
+
+
+def _picture(drawing: Future[NDArray[np.uint8]], row: int) -> NDArray[np.uint8]:
+    pictures = drawing.result()
+    picture: NDArray[np.uint8] = pictures[row]
+    return picture
 
 
 class _Writer:
@@ -99,7 +113,7 @@ class _Writer:
         self._voice: AudioStream = container.add_stream("aac", VOICE_RATE, layout="mono")
         self._voice.bit_rate = _VOICE_BITRATE_BPS
 
-    def write(self, due: Due[NDArray[np.uint8]]) -> None:
+    def write(self, due: Due[Callable[[], NDArray[np.uint8]]]) -> None:
         for chunk in due.voice:
             sound = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(chunk.pcm.T), format="s16", layout="mono"
@@ -110,7 +124,7 @@ class _Writer:
             self._container.mux(self._voice.encode(sound))
         for frame in due.frames:
             picture = self._reformatter.reformat(
-                av.VideoFrame.from_ndarray(frame.frame, format="rgb24"),
+                av.VideoFrame.from_ndarray(frame.frame(), format="rgb24"),
                 format="yuv420p",
                 dst_colorspace=Colorspace.ITU601,
                 dst_color_range=ColorRange.MPEG,
