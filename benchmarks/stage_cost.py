@@ -130,7 +130,9 @@ def stream_figure(avatar: Avatar) -> Figure:
             now = (turn + 1) * 0.02
             stream.push_audio(sound[turn % len(sound)], turn * VOICE_CHUNK_SAMPLES, VOICE_RATE, now)
             while hop := stream.due_hop(now):
-                stream.finish_hop(hop, [b""] * len(hop.render_frames), now)
+                for index in hop.render_frames:
+                    stream.put_frame(hop, index, b"", now)
+                stream.finish_hop(hop, now)
             stream.pop_due(now)
 
     return measure("streaming core, a hop", work, count=200)

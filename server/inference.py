@@ -1,8 +1,9 @@
 """The one thread on which the model runs, for all sessions together.
 
 It takes the hops that wait, the most urgent first, animates them as one batch, then draws and
-codes the pictures of each. Nothing of this ever runs on the event loop; torch and the codecs
-release the GIL while they work.
+codes their pictures one by one: the first of every hop, then the second of every hop. Each is
+handed over as soon as it is ready. Nothing of this ever runs on the event loop; torch and the
+codecs release the GIL while they work.
 """
 
 import asyncio
@@ -69,8 +70,9 @@ class InferenceStopped(InferenceError):
 class HopJob:
     """One hop of one session.
 
-    ``rows`` of the motion are drawn and coded as ``frames``, index by index; ``deadline_s`` is
-    the monotonic time at which the first of them is due.
+    ``rows`` of the motion are drawn and coded as ``frames``, index by index, and each is given to
+    ``on_frame`` on the event loop; ``deadline_s`` is the monotonic time at which the first of them
+    is due.
     """
 
     request: HopRequest
@@ -79,16 +81,16 @@ class HopJob:
     frames: tuple[int, ...]
     encoder: PictureEncoder
     deadline_s: float
+    on_frame: Callable[[EncodedFrame], None]
 
 
 @dataclass(frozen=True)
 class HopResult:
-    """The coded pictures of a hop and the seconds each stage took.
+    """What is known of a hop once its last picture is handed over: the seconds each stage took.
 
     ``motion_s`` is the whole batch's, in which ``batch_hops`` hops were animated.
     """
 
-    frames: tuple[EncodedFrame, ...]
     batch_hops: int
     wait_s: float
     motion_s: float
@@ -101,6 +103,21 @@ class _Pending:
     job: HopJob
     future: asyncio.Future[HopResult]
     since_s: float
+
+
+@dataclass
+class _Drawing:
+    """A hop between its motion and its last picture."""
+
+    pending: _Pending
+    motion: Tensor
+    wait_s: float
+    render_s: float = 0.0
+    encode_s: float = 0.0
+    failed: bool = False
+
+    def result(self, batch_hops: int, motion_s: float) -> HopResult:
+        return HopResult(batch_hops, self.wait_s, motion_s, self.render_s, self.encode_s)
 
 
 # What model and codecs raise when a computation fails; anything else is a bug and ends the thread.
@@ -204,33 +221,36 @@ class InferenceThread:
                 self._fail(pending, _error("motion", error))
             return
         motion_s = time.perf_counter() - start_s
-        for pending, motion in zip(batch, motions, strict=True):
-            job = pending.job
-            drawing_s = time.perf_counter()
-            try:
-                pictures = self._draw(job, motion)
-                coding_s = time.perf_counter()
-                frames = tuple(
-                    job.encoder.encode(picture, index)
-                    for picture, index in zip(pictures, job.frames, strict=True)
-                )
-            except _FAILURES as error:
-                self._fail(pending, _error("pictures", error))
-                continue
-            result = HopResult(
-                frames=frames,
-                batch_hops=len(batch),
-                wait_s=start_s - pending.since_s,
-                motion_s=motion_s,
-                render_s=coding_s - drawing_s,
-                encode_s=time.perf_counter() - coding_s,
-            )
-            self._hand_back(pending.future, pending.future.set_result, result)
+        drawings = [
+            _Drawing(pending, motion, start_s - pending.since_s)
+            for pending, motion in zip(batch, motions, strict=True)
+        ]
+        for position in range(self.avatar.hop_frames):
+            for drawing in drawings:
+                if position < len(drawing.pending.job.frames) and not drawing.failed:
+                    self._draw(drawing, position)
+        for drawing in drawings:
+            if not drawing.failed:
+                future = drawing.pending.future
+                self._hand_back(future, future.set_result, drawing.result(len(batch), motion_s))
 
-    def _draw(self, job: HopJob, motion: Tensor) -> NDArray[np.uint8]:
-        if not job.rows:
-            return np.zeros((0, 0, 0, 3), np.uint8)
-        return self.avatar.render(job.identity, motion[list(job.rows)])
+    def _draw(self, drawing: _Drawing, position: int) -> None:
+        """Draw, code and hand over one picture."""
+        job = drawing.pending.job
+        row = job.rows[position]
+        start_s = time.perf_counter()
+        try:
+            picture = self.avatar.render(job.identity, drawing.motion[row : row + 1])[0]
+            drawn_s = time.perf_counter()
+            frame = job.encoder.encode(picture, job.frames[position])
+        except _FAILURES as error:
+            drawing.failed = True
+            self._fail(drawing.pending, _error("pictures", error))
+            return
+        drawing.render_s += drawn_s - start_s
+        drawing.encode_s += time.perf_counter() - drawn_s
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(job.on_frame, frame)
 
     def _fail(self, pending: _Pending, error: InferenceError) -> None:
         self._hand_back(pending.future, pending.future.set_exception, error)

@@ -141,10 +141,15 @@ class SessionMedia:
             frames=hop.render_frames,
             encoder=self._outlets.picture_encoder,
             deadline_s=hop.deadline,
+            on_frame=lambda frame: self._take_frame(hop, frame),
         )
         future = self._inference.submit(job)
         future.add_done_callback(lambda _: self._wake.set())
         self._hop = hop, future
+
+    def _take_frame(self, hop: Hop, frame: EncodedFrame) -> None:
+        self.stream.put_frame(hop, frame.index, frame, self._clock())
+        self._wake.set()
 
     def _finish_hop(self) -> None:
         if self._hop is None or not self._hop[1].done():
@@ -152,7 +157,7 @@ class SessionMedia:
         hop, future = self._hop
         self._hop = None
         result = future.result()
-        self.stream.finish_hop(hop, result.frames, self._clock())
+        self.stream.finish_hop(hop, self._clock())
         self._observe(result)
 
     def _observe(self, result: HopResult) -> None:

@@ -24,7 +24,10 @@ class StreamConfig:
     playout_delay_ms: float = 220
     """From a sample's arrival to its playout, for voice and picture alike."""
     compute_budget_ms: float = 36
-    """What a hop may take, from its last sample to its last frame, before quality gives way."""
+    """What a hop may take, from its last sample to its first frame, before quality gives way.
+
+    Each further frame of it may take a frame's time more.
+    """
     jitter_ms: float = 20
     """Lateness of packets that does not make a frame late."""
     packet_ms: int = 20

@@ -1,6 +1,6 @@
 """The same stream for a whole recording: live, but with a clock that only turns when asked."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ def play(
     config: StreamConfig,
     chunks: Iterable[NDArray[np.int16]],
     sample_rate: int,
-    draw: Callable[[Hop], Sequence[T]],
+    draw: Callable[[Hop], Iterable[T]],
 ) -> Iterator[Due[T]]:
     """Yield all voice and frames of a recording, as a session without jitter would release them.
 
@@ -40,7 +40,9 @@ def play(
         now = pushed / sample_rate
         stream.push_audio(piece, pts, sample_rate, now)
         while hop := stream.due_hop(now):
-            stream.finish_hop(hop, draw(hop), now)
+            for index, frame in zip(hop.render_frames, draw(hop), strict=True):
+                stream.put_frame(hop, index, frame, now)
+            stream.finish_hop(hop, now)
         return stream.pop_due(now)
 
     for piece in _split(chunks, packet):

@@ -47,4 +47,4 @@ class StreamStats:
     quality_changes: int
     """Times the governor changed either of them."""
     compute_ms: float
-    """What the last hop took from being handed out to its frames being ready."""
+    """What the last hop took to its first frame, or more if later ones took over 40 ms each."""

@@ -1,11 +1,11 @@
 """A stream: one session's I/O-free state, from microphone packets to what must leave now."""
 
-from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.rates import FPS
 from streaming.clock import SessionClock
 from streaming.config import StreamConfig
 from streaming.governor import Governor
@@ -40,6 +40,8 @@ class Stream(Generic[T]):
         )
         self._next_hop = 0
         self._in_flight: Hop | None = None
+        self._frames_in = 0
+        self._spent_s = 0.0
         self._too_late = False
         self._last_push = now
         self._hops = 0
@@ -71,28 +73,42 @@ class Stream(Generic[T]):
         if self._hop_due() > now:
             return None
         self._in_flight = hop = self._take_hop(now)
+        self._frames_in, self._spent_s = 0, 0.0
         self._next_hop += 1
         self._forget()
         return hop
 
-    def finish_hop(self, hop: Hop, frames: Sequence[T], now: float) -> None:
-        """Hand back a hop's frames, one for each of `hop.render_frames`.
+    def put_frame(self, hop: Hop, index: int, frame: T, now: float) -> None:
+        """Hand in one frame of the hop taken last: it can be shown while the next one is drawn.
 
-        Raises ValueError for another hop than the last one taken, or another number of frames.
+        Raises ValueError for another hop, or out of the order of `hop.render_frames`.
         """
-        if self._in_flight is not hop:
-            expected = "none" if self._in_flight is None else f"hop {self._in_flight.index}"
-            raise ValueError(f"hop {hop.index} is finished, expected {expected}: take it first")
-        if len(frames) != len(hop.render_frames):
+        self._expect(hop)
+        expected = hop.render_frames[self._frames_in] if self._frames_missing(hop) else None
+        if index != expected:
             raise ValueError(
-                f"hop {hop.index} has {len(frames)} frames, expected {len(hop.render_frames)}: "
-                "draw each of its render_frames"
+                f"hop {hop.index} brings frame {index}, expected {expected}: put its "
+                "render_frames one by one"
+            )
+        self._frames_in += 1
+        self._playout.put(index, frame, now)
+        self._account(hop, index, now)
+
+    def finish_hop(self, hop: Hop, now: float) -> None:
+        """End a hop whose frames are all in, so that the next one can be taken.
+
+        Raises ValueError for another hop than the last one taken, or if frames are missing.
+        """
+        self._expect(hop)
+        if missing := self._frames_missing(hop):
+            raise ValueError(
+                f"hop {hop.index} lacks {missing} of its {len(hop.render_frames)} frames: put "
+                "each of its render_frames first"
             )
         self._in_flight = None
-        self._compute_s = now - hop.taken
+        self._account(hop, self._plan.frames(hop.index)[-1], now)
+        self._compute_s = self._spent_s
         self._governor.observe(self._compute_s, too_late=self._too_late)
-        for index, frame in zip(hop.render_frames, frames, strict=True):
-            self._playout.put(index, frame, now)
 
     def pop_due(self, now: float) -> Due[T]:
         """Return the voice and the frames that must leave now."""
@@ -134,6 +150,19 @@ class Stream(Generic[T]):
             quality_changes=self._governor.changes,
             compute_ms=self._compute_s * 1000,
         )
+
+    def _expect(self, hop: Hop) -> None:
+        if self._in_flight is not hop:
+            expected = "none" if self._in_flight is None else f"hop {self._in_flight.index}"
+            raise ValueError(f"hop {hop.index} is handed in, expected {expected}: take it first")
+
+    def _frames_missing(self, hop: Hop) -> int:
+        return len(hop.render_frames) - self._frames_in
+
+    def _account(self, hop: Hop, index: int, now: float) -> None:
+        """Measure the hop as its first frame: each later one is due a frame's time after it."""
+        grace_s = (index - self._plan.frames(hop.index)[0]) / FPS
+        self._spent_s = max(self._spent_s, now - hop.taken - grace_s)
 
     def _hop_due(self) -> float:
         """Return the `now` from which the next hop can be taken."""

@@ -52,8 +52,9 @@ class LaterInference(InferenceThread):
         pictures = self.avatar.render(
             job.identity, self.avatar.animate([job.request])[0][list(job.rows)]
         )
-        frames = [job.encoder.encode(p, i) for p, i in zip(pictures, job.frames, strict=True)]
-        self.futures[-1].set_result(HopResult(tuple(frames), 1, 0.0, 0.0, 0.0, 0.0))
+        for picture, index in zip(pictures, job.frames, strict=True):
+            job.on_frame(job.encoder.encode(picture, index))
+        self.futures[-1].set_result(HopResult(1, 0.0, 0.0, 0.0, 0.0))
 
 
 @dataclass

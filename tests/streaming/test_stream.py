@@ -374,14 +374,37 @@ def test_one_hop_at_a_time() -> None:
     first = subject.due_hop(0.2)
     assert first is not None
     assert subject.due_hop(0.2) is None
-    subject.finish_hop(first, [], 0.21)
+    for index in first.render_frames:
+        subject.put_frame(first, index, 0, 0.205)
+    subject.finish_hop(first, 0.21)
     second = subject.due_hop(0.21)
     assert second is not None
     assert second.index == 1
-    with pytest.raises(ValueError, match="hop 0 is finished, expected hop 1"):
-        subject.finish_hop(first, [], 0.22)
-    with pytest.raises(ValueError, match=r"hop 1 has 1 frames, expected 2"):
-        subject.finish_hop(second, [0], 0.22)
+    with pytest.raises(ValueError, match="hop 0 is handed in, expected hop 1"):
+        subject.finish_hop(first, 0.22)
+    with pytest.raises(ValueError, match=r"hop 1 lacks 2 of its 2 frames"):
+        subject.finish_hop(second, 0.22)
+    with pytest.raises(ValueError, match=r"hop 1 brings frame 1, expected 0"):
+        subject.put_frame(second, 1, 0, 0.22)
+
+
+def test_each_frame_may_take_its_own_time() -> None:
+    """Drawn one after the other, frames of a hop are on time though the hop as a whole is not."""
+    config = StreamConfig()
+    subject = Stream[int](config, now=0.0)
+    frame_s = 0.9 * config.compute_budget_ms / 1000
+    for packet in packets(noise(48_000 * 4)):
+        subject.push_audio(packet.pcm, packet.pts, 48_000, packet.arrival)
+        hop = subject.due_hop(packet.arrival)
+        if hop is not None:
+            now = packet.arrival
+            for index in hop.render_frames:
+                now += frame_s
+                subject.put_frame(hop, index, index, now)
+            subject.finish_hop(hop, now)
+    assert subject.stats.hops > 40
+    assert subject.stats.quality_changes == 0
+    assert subject.stats.compute_ms == pytest.approx(1000 * frame_s)
 
 
 def test_bad_sound_is_refused_and_nothing_is_lost() -> None:

@@ -77,7 +77,9 @@ def live(
             stream.push_audio(packet.pcm, packet.pts, packet.sample_rate, now)
             busy = True
         if work is not None and done_at <= now:
-            stream.finish_hop(work, work.render_frames, now)
+            for index in work.render_frames:
+                stream.put_frame(work, index, index, now)
+            stream.finish_hop(work, now)
             work, done_at, busy = None, float("inf"), True
         hop = stream.due_hop(now)
         if hop is not None:
