@@ -20,9 +20,9 @@ from model.motion.face import FaceMotion
 # The lower sheet reaches this far under the upper one, so that lips that meet leave no gap.
 _OVERLAP_PX = 1.0
 # How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
-_SHADOW_UPPER, _SHADOW_LOWER = 0.035, 0.03
+_SHADOW_UPPER, _SHADOW_LOWER = 0.025, 0.025
 # Light that comes through the lips is red.
-_DARKEST = (0.66, 0.54, 0.52)
+_DARKEST = (0.72, 0.60, 0.57)
 # The incisors go a little less far than the chin, which is farther from the jaw's hinge.
 _INCISORS = 0.9
 

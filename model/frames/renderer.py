@@ -66,7 +66,7 @@ def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
             texture.expand(frames, -1, -1, -1),
             back[..., left : left + _STRIP_PX].permute(0, 2, 3, 1),
             mode="bilinear",
-            padding_mode="border",
+            padding_mode="reflection",
             align_corners=True,
         )
         planes = strip.add_(0.5).numpy()

@@ -33,7 +33,7 @@ def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
     whites = _colors(image, _eye_whites(landmarks))
     skin_level = float(cheeks.mean(dim=1).quantile(0.7))
     eye_level = float(whites.mean(dim=1).quantile(0.9))
-    white = max(skin_level, 0.95 * eye_level)
+    white = 0.94 * max(skin_level, eye_level)
     teeth = _teeth(image, landmarks, scale)
     if len(teeth) > 0:
         white = float(teeth.mean(dim=1).quantile(0.8))

@@ -14,11 +14,13 @@ from model.identity.light import Light
 _UPPER_WIDTHS = (0.061, 0.047, 0.054, 0.050, 0.048, 0.07)
 _UPPER_EDGES = (0.020, 0.015, 0.018, 0.012, 0.008, 0.002)
 _LOWER_WIDTHS = (0.036, 0.040, 0.049, 0.050, 0.050, 0.07)
-_LOWER_EDGES = (0.020, 0.020, 0.017, 0.022, 0.026, 0.030)
+_LOWER_EDGES = (0.013, 0.013, 0.010, 0.015, 0.020, 0.026)
 _CROWN = 0.068
 _ARCH = 0.215  # half the width of the row of teeth
 _TYPICAL_MOUTH = 0.37
-_IVORY = (1.0, 0.93, 0.84)
+_IVORY = (1.03, 0.96, 0.88)
+# The lower row stands in the shade of the upper one, in light that comes off tongue and lips.
+_SHADED_IVORY = (0.86, 0.77, 0.69)
 _GUM = (0.62, 0.33, 0.32)
 _TONGUE = (0.60, 0.29, 0.28)
 
@@ -65,13 +67,12 @@ def _paint_row(
     alpha = _ramp(inside, -0.7 * pixel, 0.9 * pixel)
     foreshortened = torch.sqrt(1 - reach**2)
     gap = torch.minimum(within, 1 - within) * torch.tensor(widths)[tooth] * foreshortened
-    seam = 1 - 0.22 * torch.exp(-((gap / (0.6 * pixel + 0.002)) ** 2))
+    seam = 1 - 0.14 * torch.exp(-((gap / (0.6 * pixel + 0.002)) ** 2))
     body = 1 - 0.06 * corner**2
-    rim = 0.86 + 0.14 * _ramp(inside, 0.0, 0.02)
+    rim = 0.9 + 0.1 * _ramp(inside, 0.0, 0.02)
     depth = 0.25 + 0.75 * foreshortened**1.4
     shade = seam * body * rim * depth
-    # The lower row stands in the shade of the upper one.
-    ivory = torch.tensor(_IVORY) * light.tint * light.white * (1.0 if side > 0 else 0.66)
+    ivory = torch.tensor(_IVORY if side > 0 else _SHADED_IVORY) * light.tint * light.white
     gum = torch.tensor(_GUM) * light.tint * light.white
     crown = (1 - _ramp(inside + 0.012 * corner**2, _CROWN, _CROWN + 0.012))[..., None]
     color = (crown * ivory + (1 - crown) * gum) * shade[..., None]
