@@ -1,6 +1,7 @@
 """The ``likeness`` command: serve, render, doctor."""
 
 import argparse
+import contextlib
 import errno
 import socket
 import sys
@@ -23,6 +24,7 @@ from server.threads import limit_torch
 
 BAD_INPUT = 2
 DAMAGED_INPUT = 3
+INTERRUPTED = 130
 
 
 class StartError(Exception):
@@ -30,7 +32,7 @@ class StartError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, 2 for bad input, 3 for a damaged recording."""
+    """Run the command; returns the exit status: 0, or one of the above."""
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return status
 
 
@@ -108,7 +112,9 @@ def _serve(options: argparse.Namespace) -> int:
         server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         )
-        server.run(sockets=[listener])
+        # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     return 0
 
 

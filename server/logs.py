@@ -10,7 +10,12 @@ from typing import TextIO
 _session_id: ContextVar[str | None] = ContextVar("session_id", default=None)
 
 # Everything a LogRecord has of its own; the rest came by `extra=`.
-_RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",  # of uvicorn: its message once more, for terminals
+}
 
 
 def bind_session(session_id: str) -> None:
