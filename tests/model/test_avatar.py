@@ -30,7 +30,7 @@ def babble(seed: int = 0) -> NDArray[np.float32]:
     t = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
     voice = np.sign(np.sin(2 * np.pi * (120 + 20 * seed) * t)) * np.sin(2 * np.pi * 700 * t)
     syllables = np.clip(np.sin(2 * np.pi * 3 * t), 0, 1)
-    return (0.3 * voice * syllables).astype(np.float32)
+    return np.asarray(0.3 * voice * syllables, np.float32)
 
 
 def animate(
