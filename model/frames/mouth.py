@@ -1,6 +1,6 @@
 """Drawing the mouth: two sheets of lip over the teeth, the tongue and the dark.
 
-The place where a learned painter of mouths would go: it would get `Opening` and return its colour.
+`_interior` is the place for a learned painter of mouths: everything around it stays as it is.
 """
 
 import numpy as np
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from model.frames.patch import Patch
 from model.frames.warp import Head, Motion, way_back
-from model.identity.layer import Layer
 from model.identity.mouth import Mouth
 from model.identity.rig import Rig
 from model.identity.still import seam_shape
@@ -32,17 +31,17 @@ def draw_mouth(
 ) -> None:
     """Draw the mouth into pixels (n, size, size, 3) in place."""
     patch = _place(rig, mouth, motion, head)
-    upper = _sheet(rig, mouth.upper_lip, nodes.upper, patch)
-    lower = _sheet(rig, mouth.lower_lip, nodes.lower, patch)
-    cover_upper = (upper[:, 3:] + 0.5).clamp(0, 1)
-    cover_lower = (lower[:, 3:] + 0.5 + _OVERLAP_PX).clamp(0, 1)
-    inside = _interior(rig, mouth, motion, head, patch)
-    shade = _shadow(-upper[:, 3:], _SHADOW_UPPER * rig.scale)
-    shade = shade * _shadow(-lower[:, 3:], _SHADOW_LOWER * rig.scale)
-    color = torch.lerp(inside * shade, lower[:, :3], cover_lower)
+    upper, lower = _lips(rig, mouth, nodes, patch)
+    inside_upper, inside_lower = upper[:, 3:4], lower[:, 4:]
+    cover_upper = (inside_upper + 0.5).clamp(0, 1)
+    cover_lower = (inside_lower + 0.5 + _OVERLAP_PX).clamp(0, 1)
+    shade = _shadow(-inside_upper, _SHADOW_UPPER * rig.scale)
+    shade = shade * _shadow(-inside_lower, _SHADOW_LOWER * rig.scale)
+    inside = _interior(rig, mouth, motion, head, patch) * shade
+    color = torch.lerp(inside, lower[:, :3], cover_lower)
     color = torch.lerp(color, upper[:, :3], cover_upper)
     if mouth.seam > 0:
-        color = color * (1 - mouth.seam * seam_shape(upper[:, 3:], lower[:, 3:], rig.scale))
+        color = color * (1 - mouth.seam * seam_shape(inside_upper, inside_lower, rig.scale))
     patch.blend(pixels, color)
 
 
@@ -54,26 +53,30 @@ def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
     return Patch.around(center, mouth.half_extent, rig.size_px, rig.spacing_px)
 
 
-def _sheet(rig: Rig, lip: Layer, nodes: Tensor, patch: Patch) -> Tensor:
+def _lips(rig: Rig, mouth: Mouth, nodes: Motion, patch: Patch) -> tuple[Tensor, Tensor]:
+    """Upper and lower sheet (n, 5, h, w): colour, pixels inside the upper and the lower sheet."""
     box = rig.mouth_box
     first = (torch.tensor([box.left, box.top]) * rig.spacing_px)[:, None, None]
     rows, columns = box.shape
-    # Pixels to the sheet's own grid of nodes, and back.
+    # Pixels to the sheets' own grid of nodes, and back.
     to_unit = (2 / (rig.spacing_px * torch.tensor([columns - 1, rows - 1])))[:, None, None]
-    place = way_back(nodes * to_unit, (patch.nodes() - first) * to_unit - 1)
-    return lip.sample(patch.densify((place + 1) / to_unit + first))
+    targets = (patch.nodes() - first) * to_unit - 1
+    place = way_back(nodes.lips * to_unit, targets.repeat(2, 1, 1, 1))
+    both = mouth.lips.sample(patch.densify((place + 1) / to_unit + first))
+    upper, lower = both.chunk(2)
+    return upper, lower
 
 
 def _interior(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head, patch: Patch) -> Tensor:
     """Colour (n, 3, h, w) behind the lips."""
     # The plane of the teeth moves rigidly with the head: its way back is a 2x2 matrix.
     matrix = head.rotation * head.size[:, None, None]
-    pixels = patch.pixels().permute(0, 2, 3, 1)
-    away = (pixels - rig.origin[:2] - head.shift[:, None, None]) / rig.scale
-    away = away - (matrix[:, :2, 2] * mouth.depth)[:, None, None]
-    inverse = torch.linalg.inv(matrix[:, :2, :2])
-    rest = torch.einsum("nij,nhwj->nhwi", inverse, away) * rig.scale + rig.origin[:2]
-    rest = rest.permute(0, 3, 1, 2)
+    center = rig.origin[:2] + head.shift + matrix[:, :2, 2] * (mouth.depth * rig.scale)
+    back = torch.linalg.inv(matrix[:, :2, :2])
+    first = (back @ (patch.corner - center)[:, :, None]) + rig.origin[:2, None]
+    height, width = patch.shape
+    across = back[:, :, :1] * torch.arange(width) + first
+    rest = across[:, :, None] + back[:, :, 1, None, None] * torch.arange(height)[:, None]
     jaw = motion.deltas[:, list(JAW)].mean(dim=1) @ rig.rotation.T
     drop = (_INCISORS * rig.scale * jaw[:, :2])[:, :, None, None]
     lower = mouth.lower_teeth.sample(rest - drop)

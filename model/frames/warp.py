@@ -31,14 +31,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Motion:
-    """Displacement of nodes in pixels: `picture` (n, 2, G, G); `upper`, `lower` (n, 2, h, w).
+    """Displacement of nodes in pixels: `picture` (n, 2, G, G), `lips` (2n, 2, h, w).
 
-    The last two are the lips' sheets, over the nodes of the rig's mouth box.
+    The lips are two sheets over the nodes of the rig's mouth box: n times the upper one, then n
+    times the lower one.
     """
 
     picture: Tensor
-    upper: Tensor
-    lower: Tensor
+    lips: Tensor
 
 
 def head_motion(rig: Rig, motion: FaceMotion) -> Head:
@@ -61,15 +61,13 @@ def move_nodes(rig: Rig, motion: FaceMotion, head: Head, breath: Tensor) -> Moti
     # Face space to the camera of the portrait, and on to pixels.
     moved = matrix @ rig.rotation @ motion.deltas[:, rig.controls].transpose(1, 2)
     moved = moved.reshape(2 * frames, -1)
-    lips = _boxed(rigid, rig.mouth_box)
-    upper, lower = (
-        (lips + (moved @ sheet).reshape(lips.shape)) * _boxed(rig.head_weight, rig.mouth_box)
-        for sheet in (rig.upper, rig.lower)
-    )
+    beneath = _boxed(rigid, rig.mouth_box)
+    sheets = [beneath + (moved @ sheet).reshape(beneath.shape) for sheet in (rig.upper, rig.lower)]
+    lips = torch.cat(sheets) * _boxed(rig.head_weight, rig.mouth_box)
     face = _boxed(rigid, rig.face_box)
     face += (moved @ rig.face).reshape(face.shape)
     picture = rigid * rig.head_weight + breath[:, None, None, None] * rig.breath
-    return Motion(picture, upper, lower)
+    return Motion(picture, lips)
 
 
 def way_back(displacement: Tensor, targets: Tensor) -> Tensor:

@@ -44,10 +44,10 @@ class Layer:
         columns = slice(2 * box.left, 2 * (box.left + box.width) - 1)
         return cls(box, texture[:, :, rows, columns])
 
-    def with_channel(self, values: Tensor) -> "Layer":
-        """Add one channel (2h - 1, 2w - 1)."""
-        both = torch.cat([self.values, values[None, None]], dim=1)
-        return Layer(self.box, both.contiguous(memory_format=torch.channels_last))
+    def with_channels(self, *channels: Tensor) -> "Layer":
+        """Add channels (2h - 1, 2w - 1)."""
+        values = torch.cat([self.values, torch.stack(channels)[None]], dim=1)
+        return Layer(self.box, values.contiguous(memory_format=torch.channels_last))
 
     def sample(self, places: Tensor) -> Tensor:
         """Values (n, C, h, w) at places (n, 2, h, w) in pixels of the still; the rim goes on."""

@@ -23,7 +23,7 @@ _CAVITY = (0.16, 0.055, 0.05)
 class Mouth:
     """The mouth in the still.
 
-    upper_lip, lower_lip: colour 0..255 and how many pixels the point is inside the sheet.
+    lips: colour 0..255, how many pixels a point is inside the upper and inside the lower sheet.
     upper_teeth, lower_teeth: colour premultiplied by alpha, and alpha 0..1; the lower one holds the
     tongue too. seam: how dark the shadow between lips that meet, 0..1. cavity: (3,) colour of the
     dark. depth: of the teeth, face widths, camera space. center: (2,) pixels; half_extent: across
@@ -31,8 +31,7 @@ class Mouth:
     """
 
     line: LipLine
-    upper_lip: Layer
-    lower_lip: Layer
+    lips: Layer
     upper_teeth: Layer
     lower_teeth: Layer
     seam: float
@@ -68,8 +67,7 @@ def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light, seam: 
     middle_depth = float((neutral[[13, 14], 2].mean() - rig.origin[2]) / rig.scale)
     return Mouth(
         line=line,
-        upper_lip=bare.with_channel(above),
-        lower_lip=bare.with_channel(below),
+        lips=bare.with_channels(above, below),
         upper_teeth=Layer(teeth, paint_upper(across, down, light, width, pixel)[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel)[None]),
         seam=seam,

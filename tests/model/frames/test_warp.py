@@ -64,5 +64,6 @@ def test_a_lower_lip_leaves_the_upper_sheet_alone() -> None:
     still = at_rest()
     motion = FaceMotion(deltas, still.lid_closure, still.gaze, still.rotation, still.translation)
     nodes = move_nodes(rig, motion, head_motion(rig, motion), torch.zeros(1))
-    assert float(nodes.upper.abs().max()) == 0
-    assert float(nodes.lower[:, 1].max()) > 0.08 * rig.scale
+    upper, lower = nodes.lips
+    assert float(upper.abs().max()) == 0
+    assert float(lower[1].max()) > 0.08 * rig.scale
