@@ -23,6 +23,7 @@ from model.identity.topology import LIDS
 
 MAX_YAW_DEGREES = 40
 MAX_PITCH_DEGREES = 35
+MAX_ROLL_DEGREES = 50
 MIN_SIZE_PX, MAX_SIZE_PX = 256, 1024
 
 
@@ -96,6 +97,12 @@ def check_pose(pose: Pose) -> None:
     forward = pose.rotation[:, 2]
     yaw = math.degrees(math.atan2(forward[0], forward[2]))
     pitch = math.degrees(math.asin(float(np.clip(forward[1], -1, 1))))
+    roll = math.degrees(math.atan2(pose.rotation[1, 0], pose.rotation[0, 0]))
+    if abs(roll) > MAX_ROLL_DEGREES:
+        raise PortraitError(
+            f"the head is tilted by {abs(roll):.0f} degrees, at most {MAX_ROLL_DEGREES} can be "
+            "animated: turn the picture upright"
+        )
     limits = (("aside", yaw, MAX_YAW_DEGREES), ("up or down", pitch, MAX_PITCH_DEGREES))
     for name, angle, limit in limits:
         if abs(angle) > limit:

@@ -18,6 +18,8 @@ MIN_FACE_PX = 64
 _SECOND_FACE_SHARE = 0.45
 _FACE_SHARE = 0.4
 _EYE_LEVEL = 0.42
+# Others either run programs to decode (EPS) or never hold a portrait.
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _BACKGROUND = (128, 128, 128)
 _FACE_SIDES = (234, 454)
 _EYES = (33, 133, 263, 362)
@@ -43,12 +45,12 @@ def read_portrait(data: bytes, size_px: int) -> Portrait:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Decode any picture Pillow knows into upright RGB; alpha goes over a neutral grey."""
+    """Decode a picture file into upright RGB; alpha goes over a neutral grey."""
     try:
         with warnings.catch_warnings():
             # Pillow only warns where we refuse.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
+            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise PortraitError(
             f"the {len(data)} bytes are not a picture: send a JPEG, PNG or WebP file"

@@ -12,11 +12,12 @@ from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from tests.model.identity.astronaut import encode, identity, picture, space
 
 
-def turned(yaw_degrees: float, pitch_degrees: float = 0) -> Pose:
-    a, b = math.radians(yaw_degrees), math.radians(pitch_degrees)
+def turned(yaw_degrees: float, pitch_degrees: float = 0, roll_degrees: float = 0) -> Pose:
+    a, b, c = (math.radians(d) for d in (yaw_degrees, pitch_degrees, roll_degrees))
+    roll = np.array([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
     yaw = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
     pitch = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
-    return Pose(yaw @ pitch, np.zeros(3), 100.0)
+    return Pose(roll @ yaw @ pitch, np.zeros(3), 100.0)
 
 
 def test_the_still_closes_the_mouth_of_a_smile() -> None:
@@ -97,3 +98,5 @@ def test_a_face_that_looks_away_is_refused() -> None:
         check_pose(turned(55))
     with pytest.raises(PortraitError, match=r"turned 45 degrees up or down, at most 35"):
         check_pose(turned(0, 45))
+    with pytest.raises(PortraitError, match=r"tilted by 180 degrees, at most 50 .* upright"):
+        check_pose(turned(0, 0, 180))

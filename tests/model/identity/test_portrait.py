@@ -69,7 +69,10 @@ def test_too_many_pixels_are_refused_from_the_header() -> None:
         decode(claim(20000, 20000))
 
 
-@pytest.mark.parametrize("data", [b"", b"hello, this is no picture", b"\x00" * 100])
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n"
+
+
+@pytest.mark.parametrize("data", [EPS, b"", b"hello, this is no picture", b"\x00" * 100])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(PortraitError, match=f"the {len(data)} bytes are not a picture"):
         decode(data)
