@@ -176,11 +176,17 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="holds motion/ and features/; gets checkpoints")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--licence",
+        default="",
+        help="train on clips whose licence begins so: CC-BY-4.0 is GRID alone",
+    )
     parser.add_argument("--export", type=Path, default=WEIGHTS / "motion_denoiser.safetensors")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     space = MotionSpace.load(WEIGHTS / "motion_space.safetensors")
     rows = usable_clips(args.data / "clips.csv", "train")
+    rows = [row for row in rows if row["licence"].startswith(args.licence)]
     recordings = load_recordings(rows, args.runs / "motion", args.runs / "features", space)
     frames = sum(len(r.motion) for r in recordings)
     print(f"{len(recordings)} recordings, {frames / 25 / 60:.1f} minutes")

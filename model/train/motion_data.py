@@ -135,8 +135,8 @@ class WindowSampler:
         self._past = num_motion_frames
         frames = np.array([len(r.motion) for r in recordings], float)
         grid = np.array([r.speaker == "grid-s1" for r in recordings])
-        weights = np.where(grid, frames / frames[grid].sum(), 0) * GRID_SHARE
-        weights += np.where(~grid, frames / frames[~grid].sum(), 0) * (1 - GRID_SHARE)
+        weights = np.where(grid, frames / max(frames[grid].sum(), 1), 0) * GRID_SHARE
+        weights += np.where(~grid, frames / max(frames[~grid].sum(), 1), 0) * (1 - GRID_SHARE)
         self._weights = weights / weights.sum()
 
     def draw(self, batch_size: int, new_frames: int) -> Batch:

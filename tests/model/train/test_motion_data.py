@@ -1,0 +1,120 @@
+"""Windows for the motion denoiser: what belongs together stays together."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.motion.space import INNER_LIP_PAIRS, MotionSpace
+from model.train.motion import MotionLoss
+from model.train.motion_data import Recording, WindowSampler, load_recordings, usable_clips
+
+DIM, FEATURES = 34, 6
+
+
+@pytest.fixture
+def space() -> MotionSpace:
+    rng = np.random.default_rng(0)
+    return MotionSpace(
+        template=rng.standard_normal((478, 3)).astype(np.float32),
+        mouth_basis=torch.from_numpy(rng.standard_normal((20, 478, 3)).astype(np.float32)) * 0.01,
+        brow_basis=torch.from_numpy(rng.standard_normal((4, 478, 3)).astype(np.float32)) * 0.01,
+        scale=torch.ones(10),
+        neutral_gain=np.zeros((24, 1434), np.float32),
+    )
+
+
+def recording(speaker: str, start: float, length: int = 60) -> Recording:
+    """Every number of frame i is `start` + i."""
+    count = start + np.arange(length, dtype=np.float32)
+    return Recording(
+        clip_id=speaker,
+        speaker=speaker,
+        motion=np.repeat(count[:, None], DIM, 1),
+        features=np.repeat(count[None, :, None], FEATURES, 2),
+        blink=np.zeros(length, np.float32),
+        head_speed=np.full(length, 0.1, np.float32),
+    )
+
+
+def sampler(recordings: list[Recording], space: MotionSpace) -> WindowSampler:
+    idle = np.full((500, FEATURES), -1.0, np.float32)
+    return WindowSampler(recordings, idle, space, num_motion_frames=10, seed=0)
+
+
+def test_sound_and_motion_of_a_window_are_of_the_same_frames(space: MotionSpace) -> None:
+    drawn = sampler([recording("grid-s1", 1), recording("other", 1001)], space)
+    batch = drawn.draw(400, new_frames=4)
+    assert batch.motion.shape == (400, 14, DIM)
+    talking = batch.features[:, -1, 0] > 0
+    assert 0.8 < talking.float().mean() < 0.95
+    head = batch.motion[talking][..., space.head.start]
+    torch.testing.assert_close(head, batch.features[talking][..., 0])
+
+
+def test_windows_reach_before_the_start_with_zeros(space: MotionSpace) -> None:
+    batch = sampler([recording("grid-s1", 1)], space).draw(500, new_frames=2)
+    first = batch.motion[..., space.head.start]
+    early = first[:, 0] == 0
+    assert early.any()
+    assert ((first[early].diff(dim=1) == 0) | (first[early].diff(dim=1) == 1)).all()
+
+
+def test_idle_windows_bring_the_mouth_to_rest_and_let_the_head_live(space: MotionSpace) -> None:
+    batch = sampler([recording("grid-s1", 1)], space).draw(500, new_frames=8)
+    idle = batch.features[:, -1, 0] == -1
+    mouth = batch.motion[idle][:, -8:, 0].abs()
+    assert (mouth.diff(dim=1) <= 0).all()
+    assert (mouth[:, -1] <= 0.02 * batch.motion[idle][:, 9, 0].abs() + 1e-6).all()
+    assert (batch.motion[idle][:, -1, space.head.start] > 1).all()
+
+
+def test_the_speaker_with_most_minutes_gets_half_of_the_windows(space: MotionSpace) -> None:
+    drawn = sampler([recording("grid-s1", 1, 900), recording("other", 5001, 60)], space)
+    head = drawn.draw(1000, new_frames=2).motion[:, -1, space.head.start]
+    assert 0.42 < (head > 4000).float().mean() < 0.58
+
+
+@pytest.mark.parametrize("lead", [-3, 0, 4])
+def test_sound_is_moved_onto_the_lips(tmp_path: Path, space: MotionSpace, lead: int) -> None:
+    count = np.arange(60, dtype=np.float32)
+    motion = np.repeat(count[:, None] / 100, DIM, 1)
+    np.savez(tmp_path / "a.npz", motion=motion, valid=np.ones(60, bool))
+    # The sound of lips at frame i comes `lead` frames later.
+    np.save(tmp_path / "a.npy", np.repeat((count - lead)[None, :, None], FEATURES, 2))
+    row = {"id": "a", "speaker": "x", "lips_lead_frames": str(lead)}
+    (loaded,) = load_recordings([row], tmp_path, tmp_path, space)
+    np.testing.assert_allclose(loaded.motion[:, 0] * 100, loaded.features[0, :, 0], atol=1e-4)
+
+
+def test_clips_of_uncertain_synchrony_are_left_out(tmp_path: Path) -> None:
+    rows = [
+        ("sure", "train", "1", "2", "0.3"),
+        ("in step", "train", "1", "0", "0.05"),
+        ("doubtful", "train", "1", "3", "0.05"),
+        ("unknown", "train", "1", "", ""),
+        ("silent", "train", "0", "0", "0.3"),
+        ("validation", "val", "1", "0", "0.3"),
+    ]
+    path = tmp_path / "clips.csv"
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["id", "split", "audio", "lips_lead_frames", "sync_score"])
+        writer.writerows(rows)
+    assert [row["id"] for row in usable_clips(path, "train")] == ["sure", "in step"]
+
+
+def test_a_missed_contact_costs_more_than_a_missed_opening(space: MotionSpace) -> None:
+    loss = MotionLoss(space)
+    upper, lower = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
+    gap = (space.mouth_basis[:, lower, 1] - space.mouth_basis[:, upper, 1]).mean(dim=1)
+    closed = torch.zeros(1, 3, DIM)
+    opened = closed.clone()
+    opened[..., space.mouth] = gap / gap.square().sum() * 0.05
+    error = torch.randn(1, 2, DIM, generator=torch.Generator().manual_seed(0))
+    missed_contact = loss(closed[:, 1:] + error, closed[:, 1:], closed[:, :1])
+    missed_opening = loss(opened[:, 1:] + error, opened[:, 1:], opened[:, :1])
+    assert loss(closed[:, 1:], closed[:, 1:], closed[:, :1]).item() == 0
+    assert missed_contact.item() > 1.05 * missed_opening.item()
