@@ -19,7 +19,7 @@ _SECOND_FACE_SHARE = 0.45
 _FACE_SHARE = 0.4
 _EYE_LEVEL = 0.42
 # Others either run programs to decode (EPS) or never hold a portrait.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _BACKGROUND = (128, 128, 128)
 _FACE_SIDES = (234, 454)
 _EYES = (33, 133, 263, 362)
