@@ -32,7 +32,7 @@ class Renderer:
         head = head_motion(rig, motion)
         nodes = move_nodes(rig, motion, head, breath)
         coarse = way_back(nodes.picture * (2 / (rig.size_px - 1)), _targets())
-        back = _densify(_mirrored(coarse), rig.size_px)
+        back = _densify(coarse, rig.size_px)
         pixels = _sample(identity.texture, back)
         draw_mouth(pixels, rig, identity.mouth, motion, nodes, head)
         for side, eye in enumerate(identity.eyes):
@@ -45,11 +45,6 @@ def _targets() -> Tensor:
     """Places (1, 2, T, T) of every second node, -1..1: between them a face bends little."""
     axis = torch.linspace(-1, 1, NUM_NODES // 2 + 1)
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"))[None]
-
-
-def _mirrored(places: Tensor) -> Tensor:
-    """Fold places beyond the picture's edge, -1 or 1, back into it."""
-    return places - 2 * (places - places.clamp(-1, 1))
 
 
 def _densify(coarse: Tensor, size_px: int) -> Tensor:
@@ -72,7 +67,7 @@ def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
             texture.expand(frames, -1, -1, -1),
             back[..., left : left + _STRIP_PX].permute(0, 2, 3, 1),
             mode="bilinear",
-            padding_mode="border",
+            padding_mode="reflection",
             align_corners=True,
         )
         planes = strip.add_(0.5).numpy()

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from model.identity.topology import LOWER_INNER_LIP, LOWER_LIDS, UPPER_INNER_LIP, UPPER_LIDS
 
 _CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
 # Colour of well-lit skin over its mean: what a portrait's skin has beyond that is the light's.
 _USUAL_SKIN = (1.16, 0.97, 0.87)
+_BLUR = 0.03  # face widths
 _LEAST_WHITE, _MOST_WHITE = 60.0, 235.0
 # Teeth show where lips are this far apart, in face widths; they are pale, unlike gums and tongue.
 _TEETH_GAP = 0.03
@@ -29,9 +31,10 @@ def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
 
     Cheeks and the whites of the eyes tell it, and the portrait's own teeth where they show.
     """
-    cheeks = _colors(image, landmarks[list(_CHEEKS)])
+    smooth = _blurred(image, max(round(_BLUR * scale), 1))
+    cheeks = _colors(smooth, landmarks[list(_CHEEKS)])
     whites = _colors(image, _eye_whites(landmarks))
-    skin_level = float(cheeks.mean(dim=1).quantile(0.7))
+    skin_level = float(cheeks.mean(dim=1).quantile(0.85))
     eye_level = float(whites.mean(dim=1).quantile(0.9))
     white = 0.94 * max(skin_level, eye_level)
     teeth = _teeth(image, landmarks, scale)
@@ -40,6 +43,13 @@ def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
     cast = cheeks.mean(dim=0) / cheeks.mean().clamp(min=1) / torch.tensor(_USUAL_SKIN)
     tint = (0.5 + 0.5 * cast).clamp(0.85, 1.15)
     return Light(min(max(white, _LEAST_WHITE), _MOST_WHITE), tint)
+
+
+def _blurred(image: Tensor, reach: int) -> Tensor:
+    """Mean over squares of 2 * reach + 1 pixels: a brush stroke is no light."""
+    planes = image.permute(2, 0, 1).float()
+    mean = functional.avg_pool2d(planes, 2 * reach + 1, 1, reach, count_include_pad=False)
+    return mean.permute(1, 2, 0)
 
 
 def _colors(image: Tensor, points: Tensor) -> Tensor:

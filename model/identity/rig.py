@@ -35,6 +35,7 @@ _NECK = 0.62  # from the chin to where the shoulders begin
 _SHOULDER_SHARE = 0.12  # of the head's motion
 # Of background that gives way, around the head and around the shoulders.
 _HALO, _SHOULDER_HALO = 0.4, 0.15
+_HOLD = 0.15  # above the picture's lower edge, which holds the shoulders
 _BREATH = 0.006  # of the picture's size, that shoulders rise
 _MOUTH_MARGIN = 0.3
 
@@ -200,7 +201,10 @@ def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, T
     # Far beside the head there is no neck: hands, other people and furniture stay where they are.
     aside = ((queries - chin) @ torch.stack([-up[1], up[0]])).abs()
     reach = 1 - _smoothstep((aside - 0.8) / 1.0)
-    return body * neck * reach, body * shoulders
+    # What shows at the bottom goes on beyond it: it stretches rather than to be torn off the edge.
+    held = 1 - _smoothstep((queries[-1, 1] - queries[:, 1]) / _HOLD)
+    weight = (body * neck * reach - _SHOULDER_SHARE * held).clamp(min=0)
+    return weight, body * shoulders * (1 - held)
 
 
 def _breath(breathing: Tensor, size_px: int) -> Tensor:
