@@ -48,12 +48,6 @@ class Patch:
         grid = torch.stack(torch.meshgrid(x, y, indexing="xy"))
         return (self.corner[:, :, None, None] + grid).float()
 
-    def pixels(self) -> Tensor:
-        """Places (n, 2, h, w) of all pixels."""
-        height, width = self.shape
-        grid = torch.stack(torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy"))
-        return (self.corner[:, :, None, None] + grid).float()
-
     def densify(self, values: Tensor) -> Tensor:
         """Values (n, C, rows + 1, columns + 1) of the coarse grid to all pixels (n, C, h, w)."""
         return functional.interpolate(values, self.shape, mode="bilinear", align_corners=True)

@@ -30,7 +30,6 @@ class Mouth:
     and down, pixels that an opening mouth may cover.
     """
 
-    line: LipLine
     lips: Layer
     upper_teeth: Layer
     lower_teeth: Layer
@@ -66,7 +65,6 @@ def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light, seam: 
     width, pixel = line.width / rig.scale, 1 / rig.scale
     middle_depth = float((neutral[[13, 14], 2].mean() - rig.origin[2]) / rig.scale)
     return Mouth(
-        line=line,
         lips=bare.with_channels(above, below),
         upper_teeth=Layer(teeth, paint_upper(across, down, light, width, pixel)[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel)[None]),

@@ -18,8 +18,6 @@ LOWER_LIP_RINGS = (
 )
 UPPER_INNER_LIP = UPPER_LIP_RINGS[0]
 LOWER_INNER_LIP = LOWER_LIP_RINGS[0]
-UPPER_OUTER_LIP = UPPER_LIP_RINGS[-1]
-LOWER_OUTER_LIP = LOWER_LIP_RINGS[-1]
 
 # Image left is the person's right eye. Both lids run from image left to image right.
 UPPER_LIDS = (
@@ -30,8 +28,6 @@ LOWER_LIDS = (
     (33, 7, 163, 144, 145, 153, 154, 155, 133),
     (362, 382, 381, 380, 374, 373, 390, 249, 263),
 )
-IRIS_CENTERS = (468, 473)
-IRIS_RINGS = ((469, 470, 471, 472), (474, 475, 476, 477))
 
 # Moves with the lower jaw and nothing else.
 JAW = (152, 148, 377, 175, 199, 200)
