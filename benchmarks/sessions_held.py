@@ -21,14 +21,15 @@ from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import Avatar
 from model.identity.identity import Identity
 from model.rates import FPS
-from server.config import VideoConfig, VoiceConfig
+from server.app import stream_config
+from server.config import Config, VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder
 from server.inference import InferenceThread
 from server.media import Outlets, SessionMedia
 from server.metrics import Metrics
 from server.sdp import VideoCodec
+from server.threads import limit_torch
 from server.tracks import PacketTrack, picture_track, voice_track
-from streaming.config import StreamConfig
 from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
 from streaming.stats import StreamStats
 
@@ -84,11 +85,7 @@ async def hold(
     """Run `sessions` at once; what each did in `seconds` after the warm-up."""
     sound = (material.speech(12.0, VOICE_RATE) * 32767).astype(np.int16)
     avatar = inference.avatar
-    config = StreamConfig(
-        hop_frames=avatar.hop_frames,
-        lookahead_frames=avatar.lookahead_frames,
-        max_steps=avatar.max_steps,
-    )
+    config = stream_config(Config(), avatar)
     hop_s = avatar.hop_frames / FPS
     medias: list[SessionMedia] = []
     tasks: list[asyncio.Task[None]] = []
@@ -141,6 +138,7 @@ def compare(before: StreamStats, after: StreamStats) -> Load:
 
 async def run(seconds: float, limit: int) -> tuple[int, list[Figure]]:
     """Add sessions until they are not held: how many were, and the figures of each number."""
+    limit_torch(Config().compute)
     avatar = Avatar.load()
     identity = avatar.identify(material.portrait())
     inference = InferenceThread(avatar)
@@ -158,7 +156,8 @@ async def run(seconds: float, limit: int) -> tuple[int, list[Figure]]:
                 Figure(f"{sessions} sessions: late frames", "%", late),
                 Figure(f"{sessions} sessions: denoising steps at the end", "", steps),
             ]
-            if max(repeated) > 100 * MAX_REPEATED:
+            every_frame = all(load.draw_every == 1 for load in loads)
+            if max(repeated) > 100 * MAX_REPEATED or not every_frame:
                 break
             held = sessions
     finally:

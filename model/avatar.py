@@ -1,5 +1,6 @@
 """The model as a whole: portrait to identity, sound to motion, motion to frames."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,10 +27,17 @@ MAX_STEPS = 4
 # Angular speed of the head when the control is at 1; people who talk are at 0.1 to 0.3.
 _MAX_HEAD_SPEED = 0.4
 _BREATH_S = 4.2
+# What the motion denoiser reads and writes is defined by these; other numbers would be noise to it.
+_PARTS = ("audio_encoder.safetensors", "motion_space.safetensors")
 
 
 class WeightsError(RuntimeError):
     """Weights are missing or belong to another version."""
+
+
+def part_digests(weights_dir: Path) -> dict[str, str]:
+    """SHA-256 of the weight files that a motion denoiser belongs to, by name."""
+    return {name: hashlib.sha256((weights_dir / name).read_bytes()).hexdigest() for name in _PARTS}
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,12 @@ class Avatar:
                 f"the motion denoiser in {weights_dir} works on (motion, features) of size {found},"
                 f" expected {(space.dim, encoder.feature_dim)}: the files are of several versions"
             )
+        for name, digest in part_digests(weights_dir).items():
+            if motion.trained_with.get(name) != digest:
+                raise WeightsError(
+                    f"the motion denoiser in {weights_dir} was trained with another {name}: take "
+                    "all weights from one version"
+                )
         return cls(encoder, motion, space)
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:

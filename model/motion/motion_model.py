@@ -1,6 +1,7 @@
 """The sliding window over the denoiser: audio features in, a few frames of motion out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,24 +32,33 @@ class MotionState:
 class MotionModel:
     """Audio features to motion, hop by hop, for any number of sessions at once."""
 
-    def __init__(self, denoiser: MotionDenoiser) -> None:
+    def __init__(
+        self, denoiser: MotionDenoiser, trained_with: Mapping[str, str] | None = None
+    ) -> None:
+        """`trained_with`: SHA-256 of the weight files whose numbers this model speaks, by name."""
         self._denoiser = denoiser.eval()
         self.config = denoiser.config
+        self.trained_with = dict(trained_with or {})
 
     @classmethod
     def load(cls, path: Path) -> "MotionModel":
         """Read weights and configuration from one safetensors file."""
         with safe_open(path, framework="pt") as file:
-            config = DenoiserConfig(**json.loads(file.metadata()["config"]))
+            metadata = file.metadata()
+            config = DenoiserConfig(**json.loads(metadata["config"]))
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         denoiser = MotionDenoiser(config)
         denoiser.load_state_dict(weights)
-        return cls(denoiser)
+        return cls(denoiser, json.loads(metadata["trained_with"]))
 
     def save(self, path: Path) -> None:
         """Write weights (half precision) and configuration."""
         weights = {k: v.half().contiguous() for k, v in self._denoiser.state_dict().items()}
-        save_file(weights, path, metadata={"config": json.dumps(asdict(self.config))})
+        metadata = {
+            "config": json.dumps(asdict(self.config)),
+            "trained_with": json.dumps(self.trained_with),
+        }
+        save_file(weights, path, metadata=metadata)
 
     def initial_state(self, seed: int) -> MotionState:
         """Begin a session; the same seed and audio give the same motion."""

@@ -15,6 +15,7 @@ import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from model.avatar import part_digests
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import MotionModel
 from model.motion.sampler import euler_flow_sampler
@@ -166,7 +167,7 @@ class MotionTrainer:
         averaged = MotionDenoiser(self.denoiser.config)
         averaged.load_state_dict(self.denoiser.state_dict())
         self.average.copy_to(averaged.parameters())
-        MotionModel(averaged).save(path)
+        MotionModel(averaged, part_digests(WEIGHTS)).save(path)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The whole model, with the weights that ship: what server and command line rely on."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest, WeightsE
 from model.identity.portrait import PortraitError
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import MotionModel
-from model.motion.space import INNER_LIP_PAIRS
+from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 
 PORTRAIT = Path(__file__).parents[2] / "client_web" / "portraits" / "astronaut.jpg"
@@ -149,6 +150,16 @@ def test_truncated_weights_say_so(tmp_path: Path) -> None:
     denoiser = tmp_path / "motion_denoiser.safetensors"
     denoiser.write_bytes(denoiser.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="damaged or of another version"):
+        Avatar.load(tmp_path)
+
+
+def test_a_retrained_part_of_the_same_size_is_noticed(tmp_path: Path) -> None:
+    for file in DEFAULT_WEIGHTS.glob("*.safetensors"):
+        shutil.copy(file, tmp_path)
+    path = tmp_path / "motion_space.safetensors"
+    space = MotionSpace.load(path)
+    replace(space, scale=space.scale * 1.5).save(path)
+    with pytest.raises(WeightsError, match=r"trained with another motion_space\.safetensors"):
         Avatar.load(tmp_path)
 
 

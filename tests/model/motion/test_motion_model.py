@@ -59,9 +59,11 @@ def test_sound_head_speed_and_steps_matter(motion_model: MotionModel) -> None:
 
 def test_saved_weights_come_back(motion_model: MotionModel, tmp_path: Path) -> None:
     path = tmp_path / "motion.safetensors"
+    motion_model.trained_with["space"] = "abc"
     motion_model.save(path)
     loaded = MotionModel.load(path)
     assert loaded.config == motion_model.config
+    assert loaded.trained_with == {"space": "abc"}
     sound = features(3)
     # Weights are kept in half precision.
     torch.testing.assert_close(

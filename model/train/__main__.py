@@ -1,0 +1,31 @@
+"""All training programs behind one command: `python -m model.train STEP ...`, in this order."""
+
+import argparse
+import runpy
+import sys
+
+STEPS = {
+    "track": "find the 478 landmarks in every clip and portrait",
+    "motion_space": "learn what moves, and write every clip as motion",
+    "encoder": "distil the audio encoder from a phoneme recognizer",
+    "motion_features": "let the audio encoder hear every clip",
+    "motion": "train the motion denoiser",
+}
+
+
+def main() -> None:
+    """Run one step; what follows its name is its own."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.train",
+        description=__doc__,
+        epilog="\n".join(f"{name:16} {what}" for name, what in STEPS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("step", choices=STEPS)
+    step = parser.parse_args(sys.argv[1:2]).step
+    sys.argv = [f"python -m model.train {step}", *sys.argv[2:]]
+    runpy.run_module(f"model.train.{step}", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
