@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -18,6 +18,7 @@ from server.inference import Animator, InferenceThread
 from server.metrics import Metrics
 from server.portraits import Portrait, PortraitFile, Portraits
 from server.session import Services
+from server.warm_up import warm_up
 from streaming.config import StreamConfig
 
 logger = logging.getLogger(__name__)
@@ -31,12 +32,18 @@ CLIENT_WEB = Path(__file__).resolve().parents[1] / "client_web"
 class Server:
     """One server: what its calls share, and ``app``, which runs it by its lifespan.
 
-    ``default`` is the first of ``files``, prepared. Raises ConfigError when the configured delay
-    is too short for the model.
+    ``default`` is the first of ``files``, prepared. When the model cannot run on this machine,
+    ``failure`` holds why and ``stop`` is called, which must end the process. Raises ConfigError
+    when the configured delay is too short for the model.
     """
 
     def __init__(
-        self, config: Config, avatar: Animator, files: Sequence[PortraitFile], default: Portrait
+        self,
+        config: Config,
+        avatar: Animator,
+        files: Sequence[PortraitFile],
+        default: Portrait,
+        stop: Callable[[], None],
     ) -> None:
         self.services = Services(
             config=config,
@@ -46,9 +53,14 @@ class Server:
             metrics=Metrics(),
         )
         self.services.portraits.keep(default)
-        self.admission = Admission(None, config.call.retry_after_s)
+        self.admission = Admission(
+            None, config.call.retry_after_s, lambda: self.services.inference.has_died
+        )
+        self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
         self.ready = asyncio.Event()
+        self.failure: BaseException | None = None
+        self._stop = stop
         self._default = default
         self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
         problems.install(self.app)
@@ -62,7 +74,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.create_task(self._warm_up())
-        warming.add_done_callback(_log_failure)
+        warming.add_done_callback(self._stop_if_failed)
         try:
             yield
         finally:
@@ -74,8 +86,16 @@ class Server:
             self.services.portraits.close()
 
     async def _warm_up(self) -> None:
-        await health.warm_up(self.services, self.admission, self._default)
+        await warm_up(self.services, self.admission, self._default)
         self.ready.set()
+
+    def _stop_if_failed(self, warming: asyncio.Task[None]) -> None:
+        """End a server that will never take a call: whoever watches the process can see that."""
+        if warming.cancelled() or warming.exception() is None:
+            return
+        self.failure = warming.exception()
+        logger.critical("the model cannot run on this machine", exc_info=self.failure)
+        self._stop()
 
 
 def stream_config(config: Config, avatar: Animator) -> StreamConfig:
@@ -106,8 +126,3 @@ def stream_config(config: Config, avatar: Animator) -> StreamConfig:
         compute_budget_ms=min(budget_ms, sustainable_ms),
         playout_delay_ms=config.call.playout_delay_ms,
     )
-
-
-def _log_failure(warming: asyncio.Task[None]) -> None:
-    if not warming.cancelled() and warming.exception() is not None:
-        logger.critical("the model cannot run on this machine", exc_info=warming.exception())

@@ -22,6 +22,7 @@ from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
 from server.threads import limit_torch
 
+FAILED = 1
 BAD_INPUT = 2
 DAMAGED_INPUT = 3
 INTERRUPTED = 130
@@ -105,16 +106,29 @@ def _serve(options: argparse.Namespace) -> int:
         default = prepare(
             avatar, first.id, first.title, first.credit, _read(first.path), config.video.size_px
         )
-        app = Server(config, avatar, files, default).app
+
+        def stop() -> None:
+            web.should_exit = True
+
+        server = Server(config, avatar, files, default, stop)
         host, port = listener.getsockname()[:2]
         shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
         print(f"Likeness is at http://{shown}:{port}/", flush=True)
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        web = uvicorn.Server(
+            uvicorn.Config(
+                server.app, log_config=None, access_log=False, timeout_graceful_shutdown=5
+            )
         )
         # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
         with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+            web.run(sockets=[listener])
+    if server.failure is not None:
+        print(
+            f"likeness: the model cannot run on this machine ({server.failure}): the log above"
+            " tells where it failed",
+            file=sys.stderr,
+        )
+        return FAILED
     return 0
 
 

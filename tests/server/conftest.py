@@ -1,5 +1,6 @@
 """A whole server around the fake model, spoken to over ASGI, and peers that call it."""
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,7 @@ class Running:
     http: httpx.AsyncClient
     avatar: FakeAvatar
     server: Server
+    stopped: asyncio.Event
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Running]]
@@ -46,12 +48,15 @@ def serve(portrait_files: list[PortraitFile]) -> Serve:
     """Return a context manager that runs a server with a configuration until it is ready."""
 
     @contextlib.asynccontextmanager
-    async def run(config: Config = CONFIG, *, ready: bool = True) -> AsyncIterator[Running]:
-        avatar = FakeAvatar()
+    async def run(
+        config: Config = CONFIG, *, ready: bool = True, avatar: FakeAvatar | None = None
+    ) -> AsyncIterator[Running]:
+        avatar = avatar or FakeAvatar()
+        stopped = asyncio.Event()
         first = portrait_files[0]
         image = first.path.read_bytes()
         default = prepare(avatar, first.id, first.title, first.credit, image, SIZE_PX)
-        server = Server(config, avatar, portrait_files, default)
+        server = Server(config, avatar, portrait_files, default, stopped.set)
         transport = httpx.ASGITransport(server.app)
         async with (
             server.app.router.lifespan_context(server.app),
@@ -59,7 +64,7 @@ def serve(portrait_files: list[PortraitFile]) -> Serve:
         ):
             if ready:
                 await server.ready.wait()
-            yield Running(http, avatar, server)
+            yield Running(http, avatar, server, stopped)
 
     return run
 

@@ -83,6 +83,16 @@ def test_default_portrait_without_a_face(
     )
 
 
+def test_a_model_that_cannot_run_ends_the_server(
+    capsys: pytest.CaptureFixture[str], avatar: FakeAvatar, face: Path
+) -> None:
+    avatar.failure = RuntimeError("no such instruction")
+    assert cli.main(["serve", "--port", "0", "--portrait", str(face)]) == cli.FAILED
+    assert "likeness: the model cannot run on this machine (no such instruction)" in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.usefixtures("avatar")
 def test_render(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, face: Path, speech_wav: Path

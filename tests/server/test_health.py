@@ -1,8 +1,11 @@
 """What machines ask: health, metrics, the interface's description; and the page for people."""
 
+import asyncio
+
 from server import messages
 from tests.server.caller import Caller
 from tests.server.conftest import Serve
+from tests.server.fakes import FakeAvatar
 
 
 async def test_metrics_of_a_call(serve: Serve) -> None:
@@ -29,6 +32,23 @@ async def test_a_dead_inference_thread_is_unhealthy(serve: Serve) -> None:
         await caller.until_message(messages.Error)
         await running.server.calls.ended(caller.location.rpartition("/")[2])
         assert (await running.http.get("/healthz")).status_code == 500
+        ready = await running.http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["type"].endswith("inference-died")
+        async with Caller(running.http) as next_caller:
+            refused = await next_caller.post()
+            assert refused.status_code == 503
+            assert refused.json()["type"].endswith("inference-died")
+        assert "likeness_ready 0.0" in (await running.http.get("/metrics")).text
+
+
+async def test_a_failed_warm_up_stops_the_server(serve: Serve) -> None:
+    avatar = FakeAvatar()
+    avatar.failure = RuntimeError("no such instruction")
+    async with serve(ready=False, avatar=avatar) as running:
+        async with asyncio.timeout(20):
+            await running.stopped.wait()
+        assert running.server.failure is avatar.failure
         assert (await running.http.get("/readyz")).status_code == 503
 
 

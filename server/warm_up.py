@@ -1,0 +1,34 @@
+"""From a started process to one that takes calls."""
+
+import logging
+
+from server.admission import Admission
+from server.capacity import Capacity, measure
+from server.portraits import Portrait
+from server.session import Services
+
+logger = logging.getLogger(__name__)
+
+
+async def warm_up(services: Services, admission: Admission, default: Portrait) -> None:
+    """Start inference, warm the model, learn how many calls fit, then let them in.
+
+    Raises what the model raises when it cannot compute on this machine.
+    """
+    inference, config = services.inference, services.config
+
+    def prepare() -> Capacity:
+        inference.avatar.warm_up()
+        return measure(inference.avatar, default.identity, config.video)
+
+    capacity = await inference.start(prepare)
+    admission.max_sessions = config.call.max_sessions or capacity.sessions
+    services.metrics.max_sessions.set(admission.max_sessions)
+    logger.info(
+        "ready",
+        extra={
+            "max_sessions": admission.max_sessions,
+            "hop_ms": round(capacity.hop_ms, 1),
+            "realtime_factor": round(capacity.realtime_factor, 2),
+        },
+    )
