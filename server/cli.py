@@ -140,6 +140,9 @@ def _render(options: argparse.Namespace) -> int:
         raise ConfigError(str(error)) from error
     image = _read(options.portrait)
     recording = Recording(options.audio)
+    for source in (options.portrait, options.audio):
+        if options.output.exists() and options.output.samefile(source):
+            raise OutputError(f"-o {options.output} would overwrite {source}: name another file")
     limit_torch(config.compute)
     avatar = Avatar.load(options.weights)
     identity = avatar.identify(image, config.video.size_px)

@@ -143,6 +143,20 @@ def test_render_refuses(
 
 
 @pytest.mark.usefixtures("avatar")
+@pytest.mark.parametrize("source", ["face.jpg", "speech.wav"])
+def test_render_does_not_overwrite_what_it_reads(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, face: Path, speech_wav: Path, source: str
+) -> None:
+    before = (tmp_path / source).read_bytes()
+    same = tmp_path / "same.mp4"
+    same.symlink_to(source)
+    for out in (tmp_path / source, same):
+        said = refusal(capsys, "render", str(face), str(speech_wav), "-o", str(out))
+        assert f"would overwrite {tmp_path / source}" in said
+    assert (tmp_path / source).read_bytes() == before
+
+
+@pytest.mark.usefixtures("avatar")
 def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeAvatar, "identify", lambda self, *_: FakeAvatar.open(self, 0))
     monkeypatch.setattr(FakeAvatar, "render", lambda *_: np.zeros((2, 512, 512, 3), np.uint8))
