@@ -8,6 +8,8 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from streaming.rates import VOICE_RATE
+
 # Containers round durations; less than this missing is no damage.
 _TOLERANCE_S = 0.25
 
@@ -42,7 +44,6 @@ class Recording:
             self._container.close()
             raise AudioFileError(f"{path} has no sound, expected a recording of speech")
         stream = self._container.streams.audio[0]
-        self.sample_rate = stream.codec_context.sample_rate
         if stream.duration is not None and stream.time_base is not None:
             self.stated_s = float(stream.duration * stream.time_base)
 
@@ -57,22 +58,46 @@ class Recording:
         return None
 
     def chunks(self) -> Iterator[NDArray[np.int16]]:
-        """Yield (samples, channels) at ``sample_rate``, until the end or the first damage.
+        """Yield (samples, 1) at 48 kHz, until the end or the first damage.
 
-        Raises AudioFileError when there is not one sample.
+        Any rate and layout is converted, one that changes midway too. Raises AudioFileError when
+        there is not one sample, or none that can be converted.
         """
-        resampler = AudioResampler(format="s16", rate=self.sample_rate)
         try:
-            for packet in self._container.demux(audio=0):
-                self._is_cut_off |= packet.is_corrupt
-                for decoded in packet.decode():
-                    for sound in resampler.resample(decoded):
-                        self.read_s += sound.samples / self.sample_rate
-                        packed = sound.to_ndarray().astype(np.int16, copy=False)
-                        yield packed.reshape(-1, sound.layout.nb_channels)
+            for sound in self._resampled():
+                self.read_s += sound.samples / VOICE_RATE
+                yield sound.to_ndarray().astype(np.int16, copy=False).reshape(-1, 1)
         except av.FFmpegError as error:
             self._damage = error.strerror or str(error)
         finally:
             self._container.close()
         if self.read_s == 0.0:
             raise AudioFileError(f"{self.path} holds no sound that can be decoded: record it again")
+
+    def _resampled(self) -> Iterator[av.AudioFrame]:
+        """Convert with one resampler per format: PyAV's refuses a frame unlike its first."""
+        resampler: AudioResampler | None = None
+        resampled: tuple[str, str, int] | None = None
+        for decoded in self._decoded():
+            found = decoded.format.name, decoded.layout.name, decoded.sample_rate
+            if found != resampled:
+                if resampler is not None:
+                    yield from resampler.resample(None)
+                resampler, resampled = AudioResampler("s16", "mono", VOICE_RATE), found
+            assert resampler is not None
+            # Stamps of damaged files jump; what counts is how much sound there is.
+            decoded.pts = None
+            try:
+                yield from resampler.resample(decoded)
+            except ValueError as error:
+                raise AudioFileError(
+                    f"{self.path} holds sound as {', '.join(map(str, found))} that cannot be"
+                    f" converted ({error}): save it as WAV or MP3"
+                ) from error
+        if resampler is not None:
+            yield from resampler.resample(None)
+
+    def _decoded(self) -> Iterator[av.AudioFrame]:
+        for packet in self._container.demux(audio=0):
+            self._is_cut_off |= packet.is_corrupt
+            yield from packet.decode()

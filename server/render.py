@@ -87,7 +87,7 @@ class Rendering:
             return [partial(_picture, drawing, row) for row in range(len(rows))]
 
         with ThreadPoolExecutor(1, thread_name_prefix="drawing") as drawer:
-            for due in offline.play(self._config, recording.chunks(), recording.sample_rate, draw):
+            for due in offline.play(self._config, recording.chunks(), VOICE_RATE, draw):
                 writer.write(due)
                 yield from (frame.index for frame in due.frames)
         writer.finish()

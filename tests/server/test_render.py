@@ -67,7 +67,9 @@ def seen_and_heard(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return np.array([level for _, level in video]), sound, rate
 
 
-@pytest.mark.parametrize(("sample_rate", "channels"), [(48_000, 1), (44_100, 2), (8_000, 1)])
+@pytest.mark.parametrize(
+    ("sample_rate", "channels"), [(48_000, 1), (44_100, 2), (8_000, 1), (6_000, 1), (384_000, 2)]
+)
 def test_sound_and_picture_are_together(tmp_path: Path, sample_rate: int, channels: int) -> None:
     audio = write_wav(tmp_path / "in.wav", burst(sample_rate, channels), sample_rate)
     out = tmp_path / "out.mp4"
@@ -83,6 +85,31 @@ def test_sound_and_picture_are_together(tmp_path: Path, sample_rate: int, channe
     bright = np.flatnonzero(brightness > 100)
     assert (bright[0], bright[-1]) == (25, 49)
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
+def test_rate_and_layout_may_change_midway(tmp_path: Path) -> None:
+    """An MPEG-1 layer III stream is frames one after another: two files joined are one."""
+    pieces = []
+    for sample_rate, layout in ((48_000, "stereo"), (32_000, "mono")):
+        pcm = burst(sample_rate, 2 if layout == "stereo" else 1)
+        path = tmp_path / f"{layout}.mp3"
+        # No header that tells the length of the first file as if it were all.
+        options = {"write_xing": "0", "id3v2_version": "0"}
+        with av.open(str(path), "w", options=options) as container:
+            stream = container.add_stream("libmp3lame", sample_rate, layout=layout)
+            sound = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout=layout)
+            sound.sample_rate = sample_rate
+            container.mux(stream.encode(sound))
+            container.mux(stream.encode(None))
+        pieces.append(path.read_bytes())
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(b"".join(pieces))
+    chunks = list(Recording(joined).chunks())
+    assert {chunk.shape[1] for chunk in chunks} == {1}
+    heard = np.concatenate(chunks)
+    assert len(heard) / 48_000 == pytest.approx(6, abs=0.2)
+    seconds = heard[: 6 * 48_000].reshape(6, -1).astype(np.float64)
+    assert (seconds.std(axis=1) > 2000).tolist() == [False, True, False, False, True, False]
 
 
 def test_a_cut_off_recording_gives_what_is_there(tmp_path: Path) -> None:
