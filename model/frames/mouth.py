@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.frames.patch import Patch
 from model.frames.warp import Head, Motion, way_back
-from model.identity.mouth import Mouth
+from model.identity.mouth import INNER_LIPS, Mouth
 from model.identity.rig import Rig
 from model.identity.still import seam_shape
 from model.identity.topology import JAW
@@ -22,6 +22,8 @@ _OVERLAP_PX = 1.0
 _SHADOW_UPPER, _SHADOW_LOWER = 0.025, 0.025
 # Light that comes through the lips is red.
 _DARKEST = (0.72, 0.60, 0.57)
+# In face widths: how much skin around the opening is drawn with it.
+_SKIN = 0.08
 # The incisors go a little less far than the chin, which is farther from the jaw's hinge.
 _INCISORS = 0.9
 
@@ -46,11 +48,13 @@ def draw_mouth(
 
 
 def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
-    lips = motion.deltas[:, [13, 14]].mean(dim=1) @ rig.rotation.T
-    rest = torch.cat([(mouth.center - rig.origin[:2]) / rig.scale, torch.tensor([mouth.depth])])
-    turned = ((rest + lips)[:, None] @ head.rotation.transpose(1, 2))[:, 0, :2]
-    center = turned * head.size[:, None] * rig.scale + rig.origin[:2] + head.shift
-    return Patch.around(center, mouth.half_extent, rig.size_px, rig.spacing_px)
+    """Cover the opening between the lips, and a little skin around it, in all frames."""
+    lips = mouth.inner_lips + motion.deltas[:, list(INNER_LIPS)] @ rig.rotation.T
+    turned = (lips @ head.rotation.transpose(1, 2))[..., :2] * head.size[:, None, None]
+    low, high = turned.amin(dim=1), turned.amax(dim=1)
+    center = (low + high) / 2 * rig.scale + rig.origin[:2] + head.shift
+    across, down = (((high - low).amax(dim=0) / 2 + _SKIN) * rig.scale).tolist()
+    return Patch.around(center, (across, down), rig.size_px, rig.spacing_px)
 
 
 def _lips(rig: Rig, mouth: Mouth, nodes: Motion, patch: Patch) -> tuple[Tensor, Tensor]:

@@ -11,12 +11,16 @@ from model.identity.lip_line import LipLine
 from model.identity.rig import Rig
 from model.identity.still import seam_shape
 from model.identity.teeth import paint_lower, paint_upper
+from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 
-# In face widths: how far the front teeth stand behind the lips, what an opening mouth may cover.
+# In face widths: how far the front teeth stand behind the lips, how much skin around the lips comes
+# to where lips are drawn.
 _TEETH_BEHIND_LIPS = 0.07
-_REACH_DOWN = 0.27
-_REACH_ASIDE = 0.06
+_REACH_ASIDE, _REACH_DOWN = 0.2, 0.35
 _CAVITY = (0.16, 0.055, 0.05)
+
+
+INNER_LIPS = UPPER_INNER_LIP + LOWER_INNER_LIP
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Mouth:
     lips: colour 0..255, how many pixels a point is inside the upper and inside the lower sheet.
     upper_teeth, lower_teeth: colour premultiplied by alpha, and alpha 0..1; the lower one holds the
     tongue too. seam: how dark the shadow between lips that meet, 0..1. cavity: (3,) colour of the
-    dark. depth: of the teeth, face widths, camera space. center: (2,) pixels; half_extent: across
-    and down, pixels that an opening mouth may cover.
+    dark. depth: of the teeth, face widths, camera space. inner_lips: (22, 3) their
+    landmarks at rest, camera space, face widths from the head's centre.
     """
 
     lips: Layer
@@ -36,8 +40,7 @@ class Mouth:
     seam: float
     cavity: Tensor
     depth: float
-    center: Tensor
-    half_extent: tuple[float, float]
+    inner_lips: Tensor
 
 
 def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light, seam: float) -> Mouth:
@@ -47,9 +50,8 @@ def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light, seam: 
     """
     line = LipLine.through(neutral[:, :2])
     center = neutral[[13, 14], :2].mean(dim=0)
-    half_extent = (0.62 * line.width + _REACH_ASIDE * rig.scale, _REACH_DOWN * rig.scale)
     # An opening mouth draws skin into its patch from beyond it.
-    reach = torch.tensor(half_extent) + 0.1 * rig.scale
+    reach = torch.tensor([line.width / 2 + _REACH_ASIDE * rig.scale, _REACH_DOWN * rig.scale])
     lips = Layer.cut(texture, Box.around(center - reach, center + reach, rig.size_px))
     places = lips.box.samples()
     above, below = line.above(places), line.below_sheet(places)
@@ -71,8 +73,7 @@ def build_mouth(texture: Tensor, neutral: Tensor, rig: Rig, light: Light, seam: 
         seam=seam,
         cavity=torch.tensor(_CAVITY) * light.tint * light.white,
         depth=middle_depth + _TEETH_BEHIND_LIPS,
-        center=center,
-        half_extent=half_extent,
+        inner_lips=(neutral[list(INNER_LIPS)] - rig.origin) / rig.scale,
     )
 
 
