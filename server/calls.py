@@ -51,9 +51,11 @@ class Calls:
             session = Session(session_id, self._services, portrait)
             answer = await session.answer(offer)
         except BaseException:
-            if session is not None:
-                await session.discard()
-            self._leave()
+            try:
+                if session is not None:
+                    await session.discard()
+            finally:
+                self._leave()
             raise
         task = asyncio.create_task(session.run(), name=f"session {session_id}")
         self._sessions[session_id] = session, task

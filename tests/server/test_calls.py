@@ -177,6 +177,20 @@ async def test_wrong_type_too_long_unknown_portrait(serve: Serve) -> None:
         assert running.server.admission.sessions == 0
 
 
+async def test_a_place_is_free_again_when_a_call_cannot_even_be_discarded(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise OSError("no socket left")
+
+    async with serve() as running, Caller(running.http) as caller:
+        monkeypatch.setattr("server.session.Session.answer", fail)
+        monkeypatch.setattr("server.session.Session.discard", fail)
+        with pytest.raises(OSError, match="no socket left"):
+            await caller.post()
+        assert running.server.admission.sessions == 0
+
+
 async def test_patch_needs_the_etag_of_this_ice_session(serve: Serve) -> None:
     async with serve() as running, Caller(running.http) as caller:
         response = await caller.post()
