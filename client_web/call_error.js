@@ -6,8 +6,8 @@
 /**
  * @typedef {"insecure-context" | "microphone-refused" | "microphone-missing" | "microphone-busy"
  *   | "microphone-failed" | "server-full" | "server-starting" | "server-stopped" | "server-away"
- *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-unavailable" | "connection-lost"
- *   | "call-ended"} ErrorKind
+ *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
+ *   | "portraits-unavailable" | "connection-lost" | "call-ended"} ErrorKind
  */
 
 export class CallError extends Error {

@@ -56,21 +56,43 @@ export function sdpFragment(sdp, candidates, complete) {
 }
 
 /**
+ * What the server's problem codes mean for a call; `retry`: it may go better later.
+ *
+ * @type {Record<string, { kind: import("./call_error.js").ErrorKind, retry: boolean }>}
+ */
+const MEANINGS = {
+  starting: { kind: "server-starting", retry: true },
+  "server-full": { kind: "server-full", retry: true },
+  "portraits-busy": { kind: "portraits-busy", retry: true },
+  "inference-died": { kind: "server-failed", retry: true },
+  "unknown-portrait": { kind: "portrait-gone", retry: false },
+  "unusable-portrait": { kind: "portrait-refused", retry: false },
+  "unknown-call": { kind: "connection-lost", retry: true },
+};
+
+/**
+ * @param {number} status of an answer whose code is not known: a proxy's, or another version's
+ * @returns {{ kind: import("./call_error.js").ErrorKind, retry: boolean }}
+ */
+function meaningOfStatus(status) {
+  if ([502, 503, 504].includes(status)) return { kind: "server-away", retry: true };
+  if (status >= 500) return { kind: "server-failed", retry: true };
+  return { kind: "offer-refused", retry: false };
+}
+
+/**
  * @param {Response} response
  * @returns {Promise<CallError>}
  */
-async function refusal(response) {
+export async function refusal(response) {
   const { code, detail } = await readProblem(response);
-  if (response.status === 503) {
-    const after_s = Number(response.headers.get("Retry-After") ?? DEFAULT_RETRY_AFTER_S);
-    return new CallError(code === "starting" ? "server-starting" : "server-full", detail, {
-      retry: true,
-      retryAfter_s: Number.isFinite(after_s) ? after_s : DEFAULT_RETRY_AFTER_S,
-    });
-  }
-  if (response.status === 404) return new CallError("portrait-gone", detail);
-  if (response.status >= 500) return new CallError("server-failed", detail, { retry: true });
-  return new CallError("offer-refused", detail);
+  const { kind, retry } = Object.hasOwn(MEANINGS, code)
+    ? MEANINGS[code]
+    : meaningOfStatus(response.status);
+  if (response.status !== 503) return new CallError(kind, detail, { retry });
+  const after_s = Number(response.headers.get("Retry-After") ?? DEFAULT_RETRY_AFTER_S);
+  const retryAfter_s = Number.isFinite(after_s) ? after_s : DEFAULT_RETRY_AFTER_S;
+  return new CallError(kind, detail, { retry, retryAfter_s });
 }
 
 /** One call's resource on the server. PATCHes are sent one at a time; candidates that are found

@@ -58,6 +58,10 @@ const WORDS = {
     title: "This picture cannot speak",
     help: "Choose a picture with one face, seen from the front.",
   },
+  "portraits-busy": {
+    title: "Portraits are being prepared",
+    help: "The server has others to prepare before this one.",
+  },
   "portraits-unavailable": {
     title: "The portraits did not load",
     help: "Check that Likeness is running, then reload the page.",

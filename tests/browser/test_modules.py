@@ -88,6 +88,40 @@ def test_ice_servers_come_from_the_link_header(served_page: Page) -> None:
     assert run(served_page, body, None) == []
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "headers", "expected"),
+    [
+        (503, "server-full", {"Retry-After": "7"}, ["server-full", True, 7]),
+        (503, "starting", {}, ["server-starting", True, 5]),
+        (503, "portraits-busy", {"Retry-After": "5"}, ["portraits-busy", True, 5]),
+        (503, "inference-died", {"Retry-After": "9"}, ["server-failed", True, 9]),
+        (503, "", {"Retry-After": "soon"}, ["server-away", True, 5]),
+        (502, "", {}, ["server-away", True, None]),
+        (500, "", {}, ["server-failed", True, None]),
+        (404, "unknown-portrait", {}, ["portrait-gone", False, None]),
+        (404, "unknown-call", {}, ["connection-lost", True, None]),
+        (404, "", {}, ["offer-refused", False, None]),
+        (422, "unusable-offer", {}, ["offer-refused", False, None]),
+    ],
+)
+def test_a_refusal_means_what_its_code_says(
+    served_page: Page, status: int, code: str, headers: dict[str, str], expected: list[Any]
+) -> None:
+    found = run(
+        served_page,
+        """const { refusal } = await load('signalling');
+           const [status, code, extra] = argument;
+           const headers = { 'Content-Type': 'application/problem+json', ...extra };
+           const type = code ? `urn:likeness:problem:${code}` : 'about:blank';
+           const body = JSON.stringify({ type, detail: 'a detail' });
+           const { kind, retry, retryAfter_s } =
+             await refusal(new Response(body, { status, headers }));
+           return [kind, retry, retryAfter_s]""",
+        [status, code, headers],
+    )
+    assert found == expected
+
+
 def test_a_fragment_names_credentials_first_medium_and_candidates(served_page: Page) -> None:
     fragment = run(
         served_page,
