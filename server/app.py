@@ -18,7 +18,7 @@ from server.inference import Animator, InferenceThread
 from server.metrics import Metrics
 from server.portraits import Portrait, PortraitFile, Portraits
 from server.session import Services
-from server.warm_up import warm_up
+from server.warm_up import prepare_portraits, warm_up
 from streaming.config import StreamConfig
 
 logger = logging.getLogger(__name__)
@@ -88,6 +88,8 @@ class Server:
     async def _warm_up(self) -> None:
         await warm_up(self.services, self.admission, self._default)
         self.ready.set()
+        # Calls are taken meanwhile: the default portrait is there.
+        await prepare_portraits(self.services.portraits)
 
     def _stop_if_failed(self, warming: asyncio.Task[None]) -> None:
         """End a server that will never take a call: whoever watches the process can see that."""

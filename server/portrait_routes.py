@@ -1,5 +1,6 @@
 """``/v1/portraits``: what can be shown, uploading another, and the still picture of each."""
 
+import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
@@ -8,8 +9,11 @@ from starlette.responses import Response
 
 from server.body import read_body
 from server.portraits import Portraits
+from server.problems import Problem
 
 PATH = "/v1/portraits"
+# Who sends no faster than this would hold a place that others wait for.
+_UPLOAD_TIMEOUT_S = 60
 
 
 class PortraitInfo(BaseModel):
@@ -47,8 +51,17 @@ def router(portraits: Portraits, max_upload_bytes: int) -> APIRouter:
     )
     async def upload_portrait(request: Request, response: Response) -> UploadedPortrait:
         """Upload a picture of one face; only who knows its id can use it."""
-        image = await read_body(request, "image/*", max_upload_bytes)
-        portrait = await portraits.add(image)
+        with portraits.upload_place():
+            try:
+                async with asyncio.timeout(_UPLOAD_TIMEOUT_S):
+                    image = await read_body(request, "image/*", max_upload_bytes)
+            except TimeoutError as error:
+                raise Problem(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    "upload-too-slow",
+                    f"the picture was not here after {_UPLOAD_TIMEOUT_S} s: send a smaller one",
+                ) from error
+            portrait = await portraits.add(image)
         response.headers["Location"] = f"{PATH}/{portrait.id}/image"
         return UploadedPortrait(id=portrait.id, image_url=_url(portrait.id))
 

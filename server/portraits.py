@@ -1,11 +1,12 @@
 """The portraits that calls can show: the built-in ones and uploads, prepared once each."""
 
 import asyncio
+import contextlib
 import io
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from server.config import PortraitConfig
 from server.inference import Animator
 from server.problems import Problem
 
-_MAX_WAITING = 4
+_MAX_UPLOADING = 4
 _RETRY_AFTER_S = 5
 _JPEG_QUALITY = 92
 
@@ -66,7 +67,8 @@ class Portraits:
 
     ``files`` are prepared when first used and kept; the first one is the default. Uploads get
     ids that cannot be guessed and are bounded in number and age by ``config``; a call keeps the
-    portrait it shows even when the store forgets it.
+    portrait it shows even when the store forgets it. Only so many are uploaded at once; a file is
+    never refused for them, there being few.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Portraits:
         self._clock = clock
         self._kept: dict[str, Portrait] = {}
         self._uploads: dict[str, _Upload] = {}
-        self._waiting = 0
+        self._uploading = 0
         self._one_by_one = asyncio.Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="portrait")
 
@@ -96,7 +98,7 @@ class Portraits:
     async def get(self, portrait_id: str) -> Portrait:
         """The portrait, prepared now if it was not yet.
 
-        Raises Problem: 404 unknown or forgotten, 503 too many portraits are being prepared.
+        Raises Problem: 404 unknown or forgotten, 422 a file that cannot be used.
         """
         self._forget_old()
         upload = self._uploads.get(portrait_id)
@@ -115,10 +117,29 @@ class Portraits:
             f" {self._config.upload_ttl_s:.0f} s without use): upload it again",
         )
 
+    @contextlib.contextmanager
+    def upload_place(self) -> Iterator[None]:
+        """Hold one of the few places for uploads, from before the first byte: each takes memory.
+
+        Raises Problem 503 with Retry-After when all are taken.
+        """
+        if self._uploading >= _MAX_UPLOADING:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "portraits-busy",
+                f"{self._uploading} portraits are being uploaded: try again in {_RETRY_AFTER_S} s",
+                {"Retry-After": str(_RETRY_AFTER_S)},
+            )
+        self._uploading += 1
+        try:
+            yield
+        finally:
+            self._uploading -= 1
+
     async def add(self, image: bytes) -> Portrait:
         """Prepare and keep an upload; the least used one makes room if need be.
 
-        Raises Problem: 422 with PortraitError's words, 503 too many are being prepared.
+        Within ``upload_place``. Raises Problem 422 with PortraitError's words.
         """
         portrait = await self._prepare(secrets.token_urlsafe(16), "Your portrait", "", image)
         self._forget_old()
@@ -137,17 +158,17 @@ class Portraits:
         self._worker.shutdown(cancel_futures=True)
 
     async def _prepare_file(self, file: PortraitFile) -> Portrait:
-        return await self._prepare(file.id, file.title, file.credit, file.path.read_bytes())
+        try:
+            image = await asyncio.to_thread(file.path.read_bytes)
+        except OSError as error:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "unusable-portrait",
+                f"cannot read the portrait {file.id!r}: {error.strerror}",
+            ) from error
+        return await self._prepare(file.id, file.title, file.credit, image)
 
     async def _prepare(self, portrait_id: str, title: str, credit: str, image: bytes) -> Portrait:
-        if self._waiting >= _MAX_WAITING:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "portraits-busy",
-                f"{self._waiting} portraits are being prepared: try again in {_RETRY_AFTER_S} s",
-                {"Retry-After": str(_RETRY_AFTER_S)},
-            )
-        self._waiting += 1
         try:
             async with self._one_by_one:
                 if portrait_id in self._kept:
@@ -161,8 +182,6 @@ class Portraits:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-portrait", str(error)
             ) from error
-        finally:
-            self._waiting -= 1
 
     def _forget_old(self) -> None:
         before_s = self._clock() - self._config.upload_ttl_s

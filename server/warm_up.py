@@ -4,7 +4,8 @@ import logging
 
 from server.admission import Admission
 from server.capacity import Capacity, measure
-from server.portraits import Portrait
+from server.portraits import Portrait, Portraits
+from server.problems import Problem
 from server.session import Services
 
 logger = logging.getLogger(__name__)
@@ -32,3 +33,13 @@ async def warm_up(services: Services, admission: Admission, default: Portrait) -
             "realtime_factor": round(capacity.realtime_factor, 2),
         },
     )
+
+
+async def prepare_portraits(portraits: Portraits) -> None:
+    """Prepare the files that are not yet, so that no call waits for one of them."""
+    for file in portraits.files:
+        try:
+            await portraits.get(file.id)
+        except Problem as problem:
+            # The others can be shown: whoever chooses this one is told the same.
+            logger.error("a portrait cannot be used", extra={"portrait": file.id}, exc_info=problem)

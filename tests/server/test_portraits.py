@@ -1,8 +1,9 @@
 import asyncio
+import contextlib
 import dataclasses
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from server.app import CLIENT_WEB
 from server.config import PortraitConfig
 from server.portraits import PortraitFile, Portraits, built_in
 from server.problems import Problem
+from server.warm_up import prepare_portraits
 from tests.server.conftest import CONFIG, Serve
 from tests.server.fakes import SIZE_PX, FakeAvatar
 
@@ -110,16 +112,63 @@ async def test_ids_cannot_be_guessed(store: Portraits) -> None:
 async def test_too_many_at_once_are_asked_to_come_back(
     store: Portraits, avatar: SlowAvatar
 ) -> None:
-    avatar.go.clear()
-    waiting = [asyncio.create_task(store.add(b"FACE\x01")) for _ in range(4)]
-    await asyncio.sleep(0)
-    with pytest.raises(Problem, match="4 portraits are being prepared") as caught:
+    with contextlib.ExitStack() as uploads:
+        for _ in range(4):
+            uploads.enter_context(store.upload_place())
+        with pytest.raises(Problem, match="4 portraits are being uploaded") as caught:
+            uploads.enter_context(store.upload_place())
+        assert caught.value.status == 503
+        assert "Retry-After" in caught.value.headers
+        assert (await store.get("second")).id == "second", "a file is not refused for uploads"
+    with store.upload_place():
         await store.add(b"FACE\x01")
-    assert caught.value.status == 503
-    assert "Retry-After" in caught.value.headers
-    avatar.go.set()
-    await asyncio.gather(*waiting)
-    await store.add(b"FACE\x01")
+
+
+async def test_a_file_that_has_gone_is_a_problem_of_that_file(
+    store: Portraits, portrait_files: list[PortraitFile]
+) -> None:
+    portrait_files[1].path.unlink()
+    with pytest.raises(Problem, match="cannot read the portrait 'second': No such file"):
+        await store.get("second")
+    assert await known(store, "first")
+
+
+async def test_files_are_prepared_ahead_even_if_one_of_them_is_gone(
+    store: Portraits,
+    avatar: SlowAvatar,
+    portrait_files: list[PortraitFile],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    portrait_files[0].path.unlink()
+    await prepare_portraits(store)
+    assert avatar.identified == 1
+    assert "a portrait cannot be used" in caplog.text
+    await store.get("second")
+    assert avatar.identified == 1
+
+
+async def test_an_upload_holds_its_place_while_it_is_sent(serve: Serve) -> None:
+    sending, go_on = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"FACE"
+        sending.set()
+        await go_on.wait()
+        yield b"\x01"
+
+    async with serve() as running:
+        store = running.server.services.portraits
+        upload = asyncio.create_task(
+            running.http.post("/v1/portraits", content=body(), headers=JPEG)
+        )
+        await sending.wait()
+        with contextlib.ExitStack() as uploads:
+            for _ in range(3):
+                uploads.enter_context(store.upload_place())
+            with pytest.raises(Problem, match="4 portraits are being uploaded"):
+                uploads.enter_context(store.upload_place())
+        go_on.set()
+        assert (await upload).status_code == 201
 
 
 def test_the_built_in_portraits_are_there() -> None:
