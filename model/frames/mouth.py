@@ -21,7 +21,7 @@ _OVERLAP_PX = 1.0
 # How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
 _SHADOW_UPPER, _SHADOW_LOWER = 0.025, 0.025
 # Light that comes through the lips is red.
-_DARKEST = (0.72, 0.60, 0.57)
+_DARKEST = (0.80, 0.68, 0.65)
 # In face widths: how much skin around the opening is drawn with it.
 _SKIN = 0.08
 # The incisors go a little less far than the chin, which is farther from the jaw's hinge.

@@ -14,13 +14,13 @@ from model.identity.light import Light
 _UPPER_WIDTHS = (0.061, 0.047, 0.054, 0.050, 0.048, 0.07)
 _UPPER_EDGES = (0.020, 0.015, 0.018, 0.012, 0.008, 0.002)
 _LOWER_WIDTHS = (0.036, 0.040, 0.049, 0.050, 0.050, 0.07)
-_LOWER_EDGES = (0.013, 0.013, 0.010, 0.015, 0.020, 0.026)
+_LOWER_EDGES = (0.018, 0.018, 0.015, 0.020, 0.025, 0.030)
 _CROWN = 0.068
 _ARCH = 0.215  # half the width of the row of teeth
 _TYPICAL_MOUTH = 0.37
 _IVORY = (1.03, 0.96, 0.88)
 # The lower row stands in the shade of the upper one, in light that comes off tongue and lips.
-_SHADED_IVORY = (0.86, 0.77, 0.69)
+_SHADED_IVORY = (0.76, 0.67, 0.60)
 _GUM = (0.62, 0.33, 0.32)
 _TONGUE = (0.60, 0.29, 0.28)
 
@@ -70,7 +70,7 @@ def _paint_row(
     seam = 1 - 0.14 * torch.exp(-((gap / (0.6 * pixel + 0.002)) ** 2))
     body = 1 - 0.06 * corner**2
     rim = 0.9 + 0.1 * _ramp(inside, 0.0, 0.02)
-    depth = 0.25 + 0.75 * foreshortened**1.4
+    depth = 0.25 + 0.75 * foreshortened
     shade = seam * body * rim * depth
     ivory = torch.tensor(_IVORY if side > 0 else _SHADED_IVORY) * light.tint * light.white
     gum = torch.tensor(_GUM) * light.tint * light.white
