@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.identity.landmarks import FaceBox, FaceDetector, LandmarkTracker, roi_around
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 40_000_000
 MIN_FACE_PX = 64
 
 # A face next to the main one counts as a second person from this share of its width on; smaller
