@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path, help="holds motion/ and features/; gets checkpoints")
     parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--licence",
@@ -192,7 +193,7 @@ def main() -> None:
     frames = sum(len(r.motion) for r in recordings)
     print(f"{len(recordings)} recordings, {frames / 25 / 60:.1f} minutes")
     config = DenoiserConfig(space.dim, recordings[0].features.shape[-1])
-    train = TrainConfig()
+    train = TrainConfig(learning_rate=args.learning_rate)
     trainer = MotionTrainer(config, train, space)
     checkpoint = args.runs / "motion_denoiser.pt"
     if checkpoint.exists():
