@@ -1,6 +1,5 @@
 """``likeness doctor``: what this machine can do, by trying it."""
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from server import capacity, encoders
 from server.app import CLIENT_WEB
 from server.config import Config
 from server.portraits import built_in
+from server.threads import usable_cores
 
 _MATRIX = 1024
 _REPEATS = 5
@@ -27,7 +27,7 @@ def examine(avatar: Avatar, config: Config, say: Callable[[str], None]) -> bool:
     """Say what was found, line by line; False when something that is needed is missing."""
     say(f"machine    {platform.system()} {platform.machine()}, Python {platform.python_version()}")
     say(
-        f"cores      {os.cpu_count()}, of which torch {torch.__version__} uses"
+        f"cores      {usable_cores()}, of which torch {torch.__version__} uses"
         f" {torch.get_num_threads()}"
     )
     say(f"bf16       {_describe_bf16()}")
