@@ -30,12 +30,16 @@ class VideoCodec(Enum):
 
 @dataclass(frozen=True)
 class Offer:
-    """A checked offer; ``ice_ufrag`` is the browser's, that trickled candidates must carry."""
+    """A checked offer; ``ice_ufrag`` is the browser's, that trickled candidates must carry.
+
+    ``candidates`` is how many candidates it brings, in all media sections together.
+    """
 
     sdp: str
     video_codec: VideoCodec
     ice_ufrag: str
     control_channel: bool
+    candidates: int
 
 
 def check_offer(body: bytes) -> Offer:
@@ -73,6 +77,7 @@ def check_offer(body: bytes) -> Offer:
         video_codec=_video_codec(video),
         ice_ufrag=ufrag,
         control_channel=any(media.kind == "application" for media in description.media),
+        candidates=sum(len(media.ice_candidates) for media in description.media),
     )
 
 

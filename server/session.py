@@ -40,6 +40,9 @@ from streaming.config import StreamConfig
 
 logger = logging.getLogger(__name__)
 
+# A browser with many networks finds a dozen per media section.
+_MAX_CANDIDATES = 64
+
 
 @dataclass(frozen=True)
 class Services:
@@ -70,6 +73,7 @@ class Session:
         self._control = ControlChannel(services.metrics, self._on_message)
         self._wanted_portrait: asyncio.Queue[str] = asyncio.Queue(1)
         self._ice_ufrag = ""
+        self._candidates = 0
         self._outlets: Outlets | None = None
         self._media: SessionMedia | None = None
         self._peer = RTCPeerConnection(
@@ -89,10 +93,11 @@ class Session:
     async def answer(self, offer: sdp.Offer) -> str:
         """Set up the connection and return the SDP answer. After an error, ``discard``.
 
-        Raises Problem 422 for an offer that cannot be negotiated.
+        Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.
         """
         config = self._services.config
         self._ice_ufrag = offer.ice_ufrag
+        self._count_candidates(offer.candidates)
         self._outlets = Outlets(
             picture_track=picture_track(),
             picture_encoder=PictureEncoder(offer.video_codec, config.video),
@@ -115,7 +120,8 @@ class Session:
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add ICE candidates that the browser found after its offer.
 
-        Raises Problem 422 for those of another ICE session: restarts are not supported.
+        Raises Problem 422 for those of another ICE session: restarts are not supported; and when
+        they become too many: ICE sends checks to each of them.
         """
         if fragment.ice_ufrag not in (None, self._ice_ufrag):
             raise Problem(
@@ -124,6 +130,7 @@ class Session:
                 f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}:"
                 " ICE restarts are not supported, hang up and call again",
             )
+        self._count_candidates(len(fragment.candidates))
         for candidate in fragment.candidates:
             await self._peer.addIceCandidate(candidate)
         if fragment.complete:
@@ -214,6 +221,16 @@ class Session:
 
     def _move(self, to: Phase) -> None:
         self.phase = advance(self.phase, to)
+
+    def _count_candidates(self, more: int) -> None:
+        if self._candidates + more > _MAX_CANDIDATES:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "too-many-candidates",
+                f"found {self._candidates + more} ICE candidates in this call, expected at most"
+                f" {_MAX_CANDIDATES}",
+            )
+        self._candidates += more
 
     def _on_live_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:

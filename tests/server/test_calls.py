@@ -209,6 +209,11 @@ async def test_patch_needs_the_etag_of_this_ice_session(serve: Serve) -> None:
         problem(await patch("garbage", **match), 400, "invalid-sdpfrag")
         response = await running.http.patch(url, content="", headers=SDP | match)
         problem(response, 415, "unsupported-media-type")
+        host = "a=candidate:1 1 udp 2122260223 127.0.0.1 {} typ host"
+        many = "\r\n".join(["a=mid:0", *(host.format(20_000 + i) for i in range(65))])
+        assert "expected at most 64" in problem(
+            await patch(many, **match), 422, "too-many-candidates"
+        )
         assert (await patch("a=end-of-candidates", **match)).status_code == 204
         session = running.server.calls.get(url.rpartition("/")[2])
         assert session.phase is Phase.CONNECTING
