@@ -56,6 +56,7 @@ class Server:
         self.admission = Admission(
             None, config.call.retry_after_s, lambda: self.services.inference.has_died
         )
+        self.services.metrics.registry.register(self.services.inference.failed_batches)
         self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
         self.ready = asyncio.Event()

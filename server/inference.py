@@ -18,10 +18,12 @@ from typing import Protocol, TypeVar
 import av
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import Counter
 from torch import Tensor
 
 from model.avatar import AvatarState, HopRequest
 from model.identity.identity import Identity
+from model.rates import SAMPLES_PER_FRAME
 from server.encoders import EncodedFrame, PictureEncoder
 
 logger = logging.getLogger(__name__)
@@ -127,11 +129,17 @@ _FAILURES = (RuntimeError, ValueError, av.FFmpegError)
 class InferenceThread:
     """Runs hops in batches of at most ``max_batch``; a session hands in one hop at a time.
 
-    So what waits is bounded by the number of sessions, that is by admission.
+    So what waits is bounded by the number of sessions, that is by admission. ``failed_batches``
+    counts the batches that the model could not animate.
     """
 
     def __init__(self, avatar: Animator, max_batch: int = 8) -> None:
         self.avatar = avatar
+        self.failed_batches = Counter(
+            "likeness_failed_batches",
+            "Batches of hops that the model could not animate: their calls ended",
+            registry=None,
+        )
         self._max_batch = max_batch
         self._changed = threading.Condition()
         self._waiting: list[_Pending] = []
@@ -175,8 +183,10 @@ class InferenceThread:
     def submit(self, job: HopJob) -> asyncio.Future[HopResult]:
         """Hand in ``job``; the future fails with InferenceError. Cancel it to withdraw the job.
 
-        Raises InferenceStopped when there is no thread to compute it.
+        Raises InferenceError for a request that the model cannot take, before it can spoil the
+        batch of others; InferenceStopped when there is no thread to compute it.
         """
+        self._check(job.request)
         pending = _Pending(job, asyncio.get_running_loop().create_future(), time.perf_counter())
         with self._changed:
             if self._stopping or not self.is_alive:
@@ -184,6 +194,17 @@ class InferenceThread:
             self._waiting.append(pending)
             self._changed.notify()
         return pending.future
+
+    def _check(self, request: HopRequest) -> None:
+        expected = (self.avatar.hop_frames * SAMPLES_PER_FRAME,)
+        if request.samples.shape != expected:
+            raise InferenceError(f"found samples {request.samples.shape}, expected {expected}")
+        if not np.isfinite(request.samples).all():
+            raise InferenceError("found samples that are no numbers, expected -1 to 1")
+        if not 1 <= request.num_steps <= self.avatar.max_steps:
+            raise InferenceError(
+                f"found num_steps = {request.num_steps}, expected 1 to {self.avatar.max_steps}"
+            )
 
     def _run(self) -> None:
         batch: list[_Pending] = []
@@ -217,6 +238,9 @@ class InferenceThread:
         try:
             motions = self.avatar.animate([pending.job.request for pending in batch])
         except _FAILURES as error:
+            # All of the batch, not one by one again: some states may have advanced already, and
+            # an avatar that hears a hop twice is out of step with its voice for good.
+            self.failed_batches.inc()
             for pending in batch:
                 self._fail(pending, _error("motion", error))
             return

@@ -115,6 +115,33 @@ async def test_a_failed_computation_fails_its_batch_and_the_thread_goes_on(
         await inference.submit(job())
     avatar.failure = None
     assert (await inference.submit(job())).batch_hops == 1
+    (metric,) = inference.failed_batches.collect()
+    counted = {sample.name: sample.value for sample in metric.samples}
+    assert counted["likeness_failed_batches_total"] == 1
+
+
+async def test_a_bad_request_is_refused_before_it_spoils_a_batch(
+    inference: InferenceThread, avatar: FakeAvatar
+) -> None:
+    avatar.gate.clear()
+    good = [inference.submit(job())]
+    await asyncio.to_thread(avatar.busy.wait)
+    good.append(inference.submit(job()))
+    with pytest.raises(InferenceError, match=r"found samples \(100,\), expected \(1280,\)"):
+        inference.submit(job(samples=100))
+    fine = job()
+    silence = fine.request.samples
+    for wrong, says in (
+        ({"samples": np.full_like(silence, np.nan)}, "no numbers"),
+        ({"num_steps": 0}, "expected 1 to 4"),
+        ({"num_steps": 5}, "expected 1 to 4"),
+    ):
+        request = dataclasses.replace(fine.request, **wrong)
+        with pytest.raises(InferenceError, match=says):
+            inference.submit(dataclasses.replace(fine, request=request))
+    avatar.gate.set()
+    await asyncio.gather(*good)
+    assert avatar.batches == [1, 1]
 
 
 async def test_a_failed_picture_fails_only_its_session(
