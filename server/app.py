@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from model.rates import FRAME_MS
-from server import calls, health, portrait_routes, problems
+from server import calls, health, hosts, portrait_routes, problems
 from server.admission import Admission
 from server.config import Config, ConfigError
 from server.inference import Animator, InferenceThread
@@ -65,6 +65,7 @@ class Server:
         self._default = default
         self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
         problems.install(self.app)
+        self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
         self.app.include_router(calls.router(self.calls, self.services))
         self.app.include_router(
             portrait_routes.router(self.services.portraits, config.portraits.max_upload_bytes)

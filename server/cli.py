@@ -112,8 +112,7 @@ def _serve(options: argparse.Namespace) -> int:
 
         server = Server(config, avatar, files, default, stop)
         host, port = listener.getsockname()[:2]
-        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
-        print(f"Likeness is at http://{shown}:{port}/", flush=True)
+        print(f"Likeness is at {_url(host, port)}", flush=True)
         web = uvicorn.Server(
             uvicorn.Config(
                 server.app, log_config=None, access_log=False, timeout_graceful_shutdown=5
@@ -166,6 +165,12 @@ def _doctor(options: argparse.Namespace) -> int:
     config = load(options.config, Flags())
     limit_torch(config.compute)
     return 0 if doctor.examine(Avatar.load(options.weights), config, print) else 1
+
+
+def _url(host: str, port: int) -> str:
+    if host in ("127.0.0.1", "0.0.0.0", "::", "::1"):
+        host = "localhost"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _read(path: Path) -> bytes:

@@ -27,10 +27,15 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class HttpConfig:
-    """Where the server listens. ``port`` 0 lets the system choose one."""
+    """Where the server listens. ``port`` 0 lets the system choose one.
+
+    ``allowed_hosts`` are names that it may be called by besides those that ``hosts`` knows, such
+    as a reverse proxy's; "*" allows all.
+    """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    allowed_hosts: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -45,10 +45,15 @@ def _response(
     )
 
 
+def problem_response(problem: Problem) -> Response:
+    """Return the answer that tells ``problem``."""
+    problem_type = f"urn:likeness:problem:{problem.code}"
+    return _response(problem.status, problem_type, problem.detail, problem.headers)
+
+
 async def _on_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    problem_type = f"urn:likeness:problem:{error.code}"
-    return _response(error.status, problem_type, error.detail, error.headers)
+    return problem_response(error)
 
 
 async def _on_http_exception(_: Request, error: Exception) -> Response:

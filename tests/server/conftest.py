@@ -60,7 +60,7 @@ def serve(portrait_files: list[PortraitFile]) -> Serve:
         transport = httpx.ASGITransport(server.app)
         async with (
             server.app.router.lifespan_context(server.app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as http,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
         ):
             if ready:
                 await server.ready.wait()

@@ -166,6 +166,19 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
         assert word in said
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://localhost:80/"),
+        ("::", "http://localhost:80/"),
+        ("192.168.1.7", "http://192.168.1.7:80/"),
+        ("fd00::7", "http://[fd00::7]:80/"),
+    ],
+)
+def test_the_address_that_is_shown(host: str, url: str) -> None:
+    assert cli._url(host, 80) == url
+
+
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main([])
