@@ -13,8 +13,9 @@ from starlette.staticfiles import StaticFiles
 from model.rates import FRAME_MS
 from server import calls, health, hosts, portrait_routes, problems
 from server.admission import Admission
+from server.animator import Animator
 from server.config import Config, ConfigError
-from server.inference import Animator, InferenceThread
+from server.inference import InferenceThread
 from server.metrics import Metrics
 from server.portraits import Portrait, PortraitFile, Portraits
 from server.session import Services

@@ -9,9 +9,9 @@ import numpy as np
 from model.avatar import Controls, HopRequest
 from model.identity.identity import Identity
 from model.rates import FRAME_MS, SAMPLES_PER_FRAME
+from server.animator import Animator
 from server.config import VideoConfig
 from server.encoders import PictureEncoder
-from server.inference import Animator
 from server.sdp import VideoCodec
 
 WARM_UP_HOPS = 3

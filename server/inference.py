@@ -10,54 +10,26 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import Counter
 from torch import Tensor
 
-from model.avatar import AvatarState, HopRequest
+from model.avatar import HopRequest
 from model.identity.identity import Identity
 from model.rates import SAMPLES_PER_FRAME
+from server.animator import Animator
 from server.encoders import EncodedFrame, PictureEncoder
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Animator(Protocol):
-    """What the server needs of ``model.avatar.Avatar``."""
-
-    hop_frames: int
-    lookahead_frames: int
-    max_steps: int
-
-    def identify(self, image: bytes, size_px: int = 512) -> Identity:
-        """Compute all that is computed once from a portrait; may run beside the other methods."""
-        ...
-
-    def open(self, seed: int) -> AvatarState:
-        """Return the state of a new session."""
-        ...
-
-    def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
-        """Return (hop_frames, M) motion for each request and advance its state."""
-        ...
-
-    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
-        """Draw (n, M) motion: (n, size_px, size_px, 3) RGB."""
-        ...
-
-    def warm_up(self) -> None:
-        """Make the first hop as fast as all others."""
-        ...
 
 
 class InferenceError(Exception):

@@ -16,8 +16,8 @@ from PIL import Image
 
 from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
+from server.animator import Animator
 from server.config import PortraitConfig
-from server.inference import Animator
 from server.problems import Problem
 
 _MAX_UPLOADING = 4

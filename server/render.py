@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from model.avatar import Controls, HopRequest
 from model.identity.identity import Identity
 from model.rates import FPS
-from server.inference import Animator
+from server.animator import Animator
 from server.recording import Recording
 from streaming import offline
 from streaming.config import StreamConfig

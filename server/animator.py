@@ -1,0 +1,39 @@
+"""The model, as far as the server knows it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.avatar import AvatarState, HopRequest
+from model.identity.identity import Identity
+
+
+class Animator(Protocol):
+    """What the server needs of ``model.avatar.Avatar``."""
+
+    hop_frames: int
+    lookahead_frames: int
+    max_steps: int
+
+    def identify(self, image: bytes, size_px: int = 512) -> Identity:
+        """Compute all that is computed once from a portrait; may run beside the other methods."""
+        ...
+
+    def open(self, seed: int) -> AvatarState:
+        """Return the state of a new session."""
+        ...
+
+    def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
+        """Return (hop_frames, M) motion for each request and advance its state."""
+        ...
+
+    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
+        """Draw (n, M) motion: (n, size_px, size_px, 3) RGB."""
+        ...
+
+    def warm_up(self) -> None:
+        """Make the first hop as fast as all others."""
+        ...
