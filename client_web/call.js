@@ -32,6 +32,8 @@ function endedError(reason) {
   switch (reason) {
     case "hung_up":
       return new CallError("call-ended");
+    case "idle":
+      return new CallError("call-idle");
     case "server_shutdown":
       return new CallError("server-stopped", "", { retry: true });
     case "client_gone":

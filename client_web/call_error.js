@@ -7,7 +7,7 @@
  * @typedef {"insecure-context" | "microphone-refused" | "microphone-missing" | "microphone-busy"
  *   | "microphone-failed" | "server-full" | "server-starting" | "server-stopped" | "server-away"
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
- *   | "portraits-unavailable" | "connection-lost" | "call-ended"} ErrorKind
+ *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle"} ErrorKind
  */
 
 export class CallError extends Error {

@@ -74,6 +74,10 @@ const WORDS = {
     title: "The call has ended",
     help: "Press Start to begin again.",
   },
+  "call-idle": {
+    title: "The call was ended to free its place",
+    help: "Nothing was heard for a long time. Press Start to go on.",
+  },
 };
 
 /** @type {readonly import("./call_error.js").ErrorKind[]} the server tells these better */

@@ -47,12 +47,16 @@ class CallConfig:
     ``playout_delay_ms`` from the arrival of a sound to its leaving, together with its picture; it
     must cover hop, lookahead and computing. ``microphone_packet_ms`` is what browsers are asked to
     send: short packets, because the receiver's jitter buffer holds a fixed number of them.
+    A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
+    after ``no_microphone_timeout_s`` once the browser has ended its microphone track.
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
     playout_delay_ms: Annotated[int, Field(ge=80, le=2000)] = 280
     microphone_packet_ms: Literal[10, 20, 40, 60] = 10
     connect_timeout_s: Annotated[float, Field(ge=1, le=120)] = 15.0
+    idle_timeout_s: Annotated[float, Field(ge=1)] = 1800.0
+    no_microphone_timeout_s: Annotated[float, Field(ge=1)] = 60.0
     drain_timeout_s: Annotated[float, Field(ge=0, le=10)] = 0.5
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 10
 

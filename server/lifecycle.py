@@ -22,6 +22,7 @@ class Ending(Enum):
     HUNG_UP = "hung_up"
     CLIENT_GONE = "client_gone"
     CONNECT_TIMEOUT = "connect_timeout"
+    IDLE = "idle"
     INFERENCE_FAILED = "inference_failed"
     INTERNAL_ERROR = "internal_error"
     SERVER_SHUTDOWN = "server_shutdown"

@@ -76,10 +76,15 @@ class SessionMedia:
         """Make the next picture a key frame."""
         self._outlets.picture_encoder.request_keyframe()
 
-    async def listen(self, track: MediaStreamTrack) -> None:
+    async def listen(
+        self,
+        track: MediaStreamTrack,
+        on_sound: Callable[[NDArray[np.int16]], None] = lambda _: None,
+    ) -> None:
         """Take every packet of the microphone at once: the queue of ``track`` has no bound.
 
-        Returns when the browser ends the track.
+        ``on_sound`` gets what is heard of each, (samples, channels). Returns when the browser ends
+        the track.
         """
         while True:
             try:
@@ -91,6 +96,7 @@ class SessionMedia:
             pcm = _samples(sound)
             if self.paused:
                 pcm = np.zeros_like(pcm)
+            on_sound(pcm)
             self.stream.push_audio(pcm, sound.pts, sound.sample_rate, self._clock())
             self._wake.set()
 

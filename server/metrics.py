@@ -63,6 +63,9 @@ class Metrics:
         self.invalid_messages = self._counter(
             "invalid_messages", "Data-channel messages that were refused"
         )
+        self.early_messages = self._counter(
+            "early_messages", "Data-channel messages that came before the call was live: not heeded"
+        )
         self.unsent_messages = self._counter(
             "unsent_messages", "Data-channel messages not sent: closed or congested"
         )

@@ -2,8 +2,9 @@
 
 How it ends: the browser hangs up (DELETE) or closes its connection; it vanishes (ICE consent
 expires after about 30 s, RFC 7675); ICE or DTLS is not through within ``connect_timeout_s``;
-a computation fails; the server stops. Silence, however long, ends nothing. A second offer is
-refused: whoever wants another codec or transport calls again.
+a computation fails; the server stops; or nobody has been there for long, see ``idle``: silence
+for minutes ends nothing. A second offer is refused: whoever wants another codec or transport
+calls again.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from server import logs, messages, sdp
 from server.config import Config
 from server.control import ControlChannel
 from server.encoders import PictureEncoder, VoiceEncoder
+from server.idle import IdleWatch
 from server.inference import InferenceError, InferenceThread
 from server.lifecycle import Ending, Phase, advance
 from server.media import Outlets, SessionMedia
@@ -72,6 +74,8 @@ class Session:
         self._connected = asyncio.Event()
         self._control = ControlChannel(services.metrics, self._on_message)
         self._wanted_portrait: asyncio.Queue[str] = asyncio.Queue(1)
+        call = services.config.call
+        self._idle = IdleWatch(call.idle_timeout_s, call.no_microphone_timeout_s)
         self._ice_ufrag = ""
         self._candidates = 0
         self._outlets: Outlets | None = None
@@ -171,6 +175,7 @@ class Session:
                 tasks.create_task(self._listen(media))
                 tasks.create_task(media.play())
                 tasks.create_task(self._change_portraits(media))
+                tasks.create_task(self._end_when_idle())
                 tasks.create_task(Reporter(media, self._control, self._services.metrics).run())
         except* InferenceError as failed:
             logger.exception("a computation failed")
@@ -192,9 +197,14 @@ class Session:
 
     async def _listen(self, media: SessionMedia) -> None:
         assert self._microphone is not None
-        await media.listen(self._microphone)
-        # The connection may still be there: the avatar lives on in silence.
+        await media.listen(self._microphone, self._idle.note_sound)
+        # The connection may still be there: the avatar lives on in silence, for a while.
+        self._idle.note_microphone_ended()
         logger.info("the browser ended its microphone track")
+
+    async def _end_when_idle(self) -> None:
+        await self._idle.until_abandoned()
+        self.end(Ending.IDLE)
 
     async def _change_portraits(self, media: SessionMedia) -> NoReturn:
         while True:
@@ -255,8 +265,12 @@ class Session:
 
     def _on_message(self, message: ClientMessage) -> None:
         media = self._media
-        if media is None:  # the channel cannot open before the call is LIVE
+        if media is None:
+            # The channel opens after the connection, and that makes the call LIVE: not expected.
+            self._services.metrics.early_messages.inc()
             return
+        if not isinstance(message, messages.Keyframe):  # a decoder asks for these, nobody else
+            self._idle.note_wish()
         match message:
             case messages.Expression():
                 media.controls = replace(

@@ -84,6 +84,16 @@ async def test_ice_that_never_completes(serve: Serve) -> None:
         assert ended(running, Ending.CONNECT_TIMEOUT) == 1
 
 
+async def test_nobody_is_there(serve: Serve) -> None:
+    config = with_calls(CallConfig(max_sessions=1, idle_timeout_s=1))
+    async with serve(config) as running, Caller(running.http) as caller:
+        caller.speaker.loud = False
+        await caller.connect()
+        assert await caller.until_message(messages.Ended) == messages.Ended(reason="idle")
+        await until_free(running, caller.location)
+        assert ended(running, Ending.IDLE) == 1
+
+
 async def test_the_server_stops(serve: Serve) -> None:
     async with serve() as running:
         caller = Caller(running.http)
