@@ -67,6 +67,6 @@ class ControlChannel:
             message = messages.parse(data)
         except messages.MessageError as error:
             self._metrics.invalid_messages.inc()
-            self.send(messages.Error(code="invalid_message", message=str(error), fatal=False))
+            self.send(messages.Error(code="invalid-message", message=str(error), fatal=False))
             return
         self._on_message(message)

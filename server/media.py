@@ -106,26 +106,22 @@ class SessionMedia:
         try:
             while True:
                 self._wake.clear()
-                due = self.step()
-                timer = None
-                if due is not None:
-                    # Timers count whole milliseconds: waking a fraction early would be polling.
-                    delay_ms = math.ceil((due - self._clock()) * 1000)
-                    timer = loop.call_later(max(0, delay_ms) / 1000, self._wake.set)
+                # Timers count whole milliseconds: waking a fraction early would be polling.
+                delay_ms = math.ceil((self.step() - self._clock()) * 1000)
+                timer = loop.call_later(max(0, delay_ms) / 1000, self._wake.set)
                 try:
                     await self._wake.wait()
                 finally:
-                    if timer is not None:
-                        timer.cancel()
+                    timer.cancel()
         finally:
             if self._hop is not None:
                 self._hop[1].cancel()
 
-    def step(self) -> float | None:
+    def step(self) -> float:
         """Send what is due and hand in the next hop; return when there is more to do.
 
-        Before that only sound from the microphone or a computed hop can change anything; None:
-        nothing else can. Raises InferenceError when the hop could not be computed.
+        Before that only sound from the microphone or a computed hop can change anything. Raises
+        InferenceError when the hop could not be computed.
         """
         self._finish_hop()
         self._send_due()

@@ -103,8 +103,8 @@ class PortraitSelected:
 class Error:
     """Server: something was refused; after a ``fatal`` error the call ends.
 
-    ``code`` is for programs ("invalid_message", "unknown_portrait", "inference_failed"),
-    ``message`` for people.
+    ``code`` is for programs: "invalid-message", "inference-failed", or what the HTTP interface
+    calls the same problem, such as "unknown-portrait". ``message`` is for people.
     """
 
     code: str

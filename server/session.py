@@ -180,7 +180,7 @@ class Session:
         except* InferenceError as failed:
             logger.exception("a computation failed")
             message = "; ".join(str(error) for error in failed.exceptions)
-            self._control.send(messages.Error(code="inference_failed", message=message, fatal=True))
+            self._control.send(messages.Error(code="inference-failed", message=message, fatal=True))
             self.end(Ending.INFERENCE_FAILED)
 
     def _open_media(self) -> SessionMedia:

@@ -9,15 +9,16 @@ import av.stream
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
+from model.rates import FRAME_MS
 from server.encoders import VIDEO_TIME_BASE, VOICE_TIME_BASE
+from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE, exact_div
 
 # PyAV knows the type parameter in its stubs only.
 AnyPacket: TypeAlias = "av.Packet[av.stream.Stream]"
 
 # The sender takes packets as they come; a queue that grows means that it is stuck.
 _QUEUE_MS = 200
-_CHUNK_MS = 20
-_FRAME_MS = 40
+_CHUNK_MS = exact_div(1000 * VOICE_CHUNK_SAMPLES, VOICE_RATE)
 
 
 class PacketTrack(MediaStreamTrack):
@@ -65,4 +66,4 @@ def voice_track() -> PacketTrack:
 
 def picture_track() -> PacketTrack:
     """H.264 or VP8 pictures, pts in 1/90000 s."""
-    return PacketTrack("video", VIDEO_TIME_BASE, _FRAME_MS)
+    return PacketTrack("video", VIDEO_TIME_BASE, FRAME_MS)

@@ -56,7 +56,7 @@ async def test_an_invalid_message_is_answered_and_the_call_goes_on(serve: Serve)
         caller.say('{"type":"expression","name":"bored","strength":1}')
         error = await caller.until_message(messages.Error)
         assert isinstance(error, messages.Error)
-        assert error.code == "invalid_message"
+        assert error.code == "invalid-message"
         assert "'neutral'" in error.message
         assert not error.fatal
         await caller.until_pictures(is_bright)

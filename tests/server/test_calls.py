@@ -111,7 +111,7 @@ async def test_a_computation_fails(serve: Serve) -> None:
         error = await caller.until_message(messages.Error)
         assert isinstance(error, messages.Error)
         assert error.fatal
-        assert error.code == "inference_failed"
+        assert error.code == "inference-failed"
         assert "out of memory" in error.message
         await until_free(running, caller.location)
         assert ended(running, Ending.INFERENCE_FAILED) == 1

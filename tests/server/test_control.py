@@ -76,7 +76,7 @@ async def test_an_invalid_message_is_answered_and_counted(
     attach(control, channel)
     channel.emit("message", data)
     assert received == []
-    assert '"code":"invalid_message"' in channel.sent[0]
+    assert '"code":"invalid-message"' in channel.sent[0]
     assert count(metrics, "invalid_messages") == 1
 
 

@@ -91,7 +91,7 @@ class World:
             if self._ready_s == math.inf and len(self.inference.jobs) > self.finished:
                 self._ready_s = self.clock[0] + self.compute_s
             spoken = (self._packets + 1) * PACKET_S
-            next_s = min(spoken, self._ready_s, due if due is not None else math.inf)
+            next_s = min(spoken, self._ready_s, due)
             if next_s > end:
                 return
             self.clock[0] = max(self.clock[0], next_s)

@@ -56,7 +56,7 @@ def test_parse_says_what_is_wrong(data: str | bytes, says: str) -> None:
     [
         messages.Ready(session="abc"),
         messages.PortraitSelected(id="astronaut"),
-        messages.Error(code="invalid_message", message="no", fatal=False),
+        messages.Error(code="invalid-message", message="no", fatal=False),
         messages.Ended(reason="hung up"),
         messages.Stats(
             fps=25.0,
