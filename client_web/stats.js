@@ -4,14 +4,13 @@
  */
 
 const PERIOD_MS = 1000;
-/** A packet of the microphone waits until it is full; the server asks for this length. */
-const PACKET_MS = 10;
 
 /**
  * @typedef {object} StreamFigures
  * @property {number | null} fps frames shown in the last second
- * @property {number | null} latency_ms estimate: network there and back, the server's playout
- *   delay, the browser's jitter buffer. The sound devices' own delay is not in it.
+ * @property {number | null} latency_ms estimate: a packet of the microphone, network there and
+ *   back, the server's playout delay, the browser's jitter buffer. The sound devices' own delay
+ *   is not in it.
  * @property {number | null} skew_ms picture minus sound, positive = picture late; null where the
  *   browser does not tell (only Chromium gives estimatedPlayoutTimestamp)
  * @property {number | null} repeated_frames by the server, since the call began
@@ -65,7 +64,9 @@ export function figures(now, before, server) {
   if (audio && server) {
     const buffer_s = meanSince(audio, before.audio, "jitterBufferDelay", "jitterBufferEmittedCount");
     const network_s = pair?.currentRoundTripTime ?? 0;
-    latency_ms = 1000 * (buffer_s + network_s) + server.playout_delay_ms + PACKET_MS;
+    // A packet of the microphone leaves when it is full.
+    const server_ms = server.playout_delay_ms + server.microphone_packet_ms;
+    latency_ms = 1000 * (buffer_s + network_s) + server_ms;
   }
   let skew_ms = null;
   if (audio?.estimatedPlayoutTimestamp && video?.estimatedPlayoutTimestamp) {

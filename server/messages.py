@@ -75,9 +75,10 @@ class Ready:
 class Stats:
     """Server, once a second. Counters are totals of the session.
 
-    ``fps`` new pictures sent per second over the last second; ``av_skew_ms`` picture time minus
-    sound time at sending, positive = picture late; ``compute_ms`` what the last hop took (waiting,
-    motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use.
+    ``fps`` new pictures sent per second over the last second; ``microphone_packet_ms`` the length
+    of packet that the browser was asked for: sound waits until one is full; ``av_skew_ms`` picture
+    time minus sound time at sending, positive = picture late; ``compute_ms`` what the last hop took
+    (waiting, motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use.
     """
 
     fps: float
@@ -85,6 +86,7 @@ class Stats:
     repeated_frames: int
     dropped_frames: int
     playout_delay_ms: float
+    microphone_packet_ms: float
     av_skew_ms: float
     num_steps: int
     compute_ms: float

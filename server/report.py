@@ -50,7 +50,8 @@ class Reporter:
                 frames_before, then_s = frames, now_s
                 self._count()
                 self._metrics.av_skew_ms.observe(self._media.stream.stats.av_skew_ms)
-                self._control.send(_message(self._media.stream.stats, fps))
+                packet_ms = self._media.stream.config.packet_ms
+                self._control.send(_message(self._media.stream.stats, fps, packet_ms))
         finally:
             self._count()
 
@@ -64,13 +65,14 @@ class Reporter:
             self._counted[name] = total
 
 
-def _message(stats: StreamStats, fps: float) -> Stats:
+def _message(stats: StreamStats, fps: float, packet_ms: float) -> Stats:
     return Stats(
         fps=round(fps, 2),
         late_frames=stats.late_frames,
         repeated_frames=stats.repeated_frames,
         dropped_frames=stats.dropped_frames,
         playout_delay_ms=round(stats.playout_delay_ms, 1),
+        microphone_packet_ms=packet_ms,
         av_skew_ms=round(stats.av_skew_ms, 2),
         num_steps=stats.num_steps,
         compute_ms=round(stats.compute_ms, 2),

@@ -187,7 +187,7 @@ def test_figures_are_taken_over_the_last_second(served_page: Page) -> None:
         [
             stats(2.0, 60, 3840.0, 96_000),
             stats(1.0, 35, 1920.0, 48_000),
-            {"playout_delay_ms": 200, "repeated_frames": 3},
+            {"playout_delay_ms": 200, "microphone_packet_ms": 10, "repeated_frames": 3},
         ],
     )
     assert found["fps"] == pytest.approx(25)

@@ -26,7 +26,9 @@ async def test_sound_comes_back_and_the_picture_follows_it(serve: Serve) -> None
         stats = await caller.until_message(messages.Stats)
         assert isinstance(stats, messages.Stats)
         assert stats.num_steps == 4
-        assert stats.playout_delay_ms == 280
+        call = running.server.services.config.call
+        assert stats.playout_delay_ms == call.playout_delay_ms
+        assert stats.microphone_packet_ms == call.microphone_packet_ms
 
 
 async def test_answer_is_a_whip_resource(serve: Serve) -> None:

@@ -64,6 +64,7 @@ def test_parse_says_what_is_wrong(data: str | bytes, says: str) -> None:
             repeated_frames=2,
             dropped_frames=3,
             playout_delay_ms=180.0,
+            microphone_packet_ms=10,
             av_skew_ms=-0.5,
             num_steps=4,
             compute_ms=31.5,
