@@ -3,18 +3,14 @@
 import re
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 _URL = re.compile(r"http://[\w.:\[\]-]+")
 _READY_LIMIT_S = 90.0
-_ASK_AGAIN_S = 0.1
 _STOP_LIMIT_S = 20.0
 
 
@@ -35,9 +31,8 @@ class Served:
 def serve(*arguments: str) -> Iterator[Served]:
     """Start `likeness serve ARGUMENTS`, yield it when it is ready, end it after.
 
-    Raises:
-        RuntimeError: it ended before it was ready; holds what it printed.
-        TimeoutError: it was not ready in time.
+    Raises RuntimeError when it ended before it was ready, or was ended because that took too
+    long; it holds what was printed.
     """
     command = [str(Path(sys.executable).with_name("likeness")), "serve", *arguments]
     with subprocess.Popen(
@@ -45,35 +40,29 @@ def serve(*arguments: str) -> Iterator[Served]:
     ) as process:
         assert process.stdout is not None
         printed: list[str] = []
+        patience = Timer(_READY_LIMIT_S, process.kill)
+        patience.start()
         try:
-            for line in process.stdout:
-                printed.append(line)
-                if match := _URL.search(line):
-                    break
-            else:
-                raise RuntimeError(f"the server ended before it was ready:\n{''.join(printed)}")
+            try:
+                url = _read_until_ready(process.stdout, printed)
+            finally:
+                patience.cancel()
             # A pipe that nobody reads fills up and stops the server.
             reader = Thread(target=printed.extend, args=(process.stdout,), daemon=True)
             reader.start()
-            _wait_until_ready(match.group(), process, printed)
-            yield Served(match.group(), process)
+            yield Served(url, process)
         finally:
             if process.poll() is None:
                 process.terminate()
             process.wait(timeout=_STOP_LIMIT_S)
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[str], printed: list[str]) -> None:
-    give_up_at = time.monotonic() + _READY_LIMIT_S
-    while time.monotonic() < give_up_at:
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=_READY_LIMIT_S):
-                return
-        except urllib.error.HTTPError as error:
-            error.close()
-        except urllib.error.URLError:
-            if process.poll() is not None:
-                text = "".join(printed)
-                raise RuntimeError(f"the server ended before it was ready:\n{text}") from None
-        time.sleep(_ASK_AGAIN_S)
-    raise TimeoutError(f"{url}/readyz was not 200 after {_READY_LIMIT_S:.0f} s")
+def _read_until_ready(lines: Iterable[str], printed: list[str]) -> str:
+    """Read what the server prints up to its log line "ready"; return the address it told."""
+    for line in lines:
+        printed.append(line)
+        if '"message": "ready"' in line:
+            found = _URL.search("".join(printed))
+            assert found is not None, "the server tells its address before it is ready"
+            return found.group()
+    raise RuntimeError(f"the server was not ready; it printed:\n{''.join(printed)}")
