@@ -28,7 +28,7 @@ const TRANSITIONS = {
  * @param {string} reason of the message "ended": see server/lifecycle.py
  * @returns {CallError}
  */
-function endedError(reason) {
+export function endedError(reason) {
   switch (reason) {
     case "hung_up":
       return new CallError("call-ended");

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from server.lifecycle import Ending
+
 pytestmark = pytest.mark.browser
 
 OFFER = """v=0\r
@@ -86,6 +88,32 @@ def test_ice_servers_come_from_the_link_header(served_page: Page) -> None:
         {"urls": "turn:b.example?transport=udp", "username": "u", "credential": "c,d"},
     ]
     assert run(served_page, body, None) == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind", "retries"),
+    [
+        (Ending.HUNG_UP, "call-ended", False),
+        (Ending.IDLE, "call-idle", False),
+        (Ending.CLIENT_GONE, "connection-lost", True),
+        (Ending.CONNECT_TIMEOUT, "connection-lost", True),
+        (Ending.SERVER_SHUTDOWN, "server-stopped", True),
+        (Ending.INFERENCE_FAILED, "server-failed", False),
+        (Ending.INTERNAL_ERROR, "server-failed", False),
+    ],
+)
+def test_every_ending_has_its_words(
+    served_page: Page, ending: Ending, kind: str, *, retries: bool
+) -> None:
+    found = run(
+        served_page,
+        """const { endedError } = await load('call');
+           const { describe } = await load('words');
+           const error = endedError(argument);
+           return [error.kind, error.retry, describe(error).text.length > 0]""",
+        ending.value,
+    )
+    assert found == [kind, retries, True]
 
 
 @pytest.mark.parametrize(
