@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of speech in each run")
     options = parser.parse_args()
     config = Config()
-    threads = limit_torch(config.compute)
+    limit_torch(config.compute)
     baseline = measure_baseline()
     avatar = Avatar.load()
     avatar.warm_up()
@@ -81,7 +81,6 @@ def main() -> None:
         settings={
             "num_steps": avatar.max_steps,
             "size_px": config.video.size_px,
-            "torch_threads": threads,
         },
     )
 

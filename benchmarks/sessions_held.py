@@ -138,7 +138,6 @@ def compare(before: StreamStats, after: StreamStats) -> Load:
 
 async def run(seconds: float, limit: int) -> tuple[int, list[Figure]]:
     """Add sessions until they are not held: how many were, and the figures of each number."""
-    limit_torch(Config().compute)
     avatar = Avatar.load()
     identity = avatar.identify(material.portrait())
     inference = InferenceThread(avatar)
@@ -171,6 +170,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="measured for each number")
     parser.add_argument("--limit", type=int, default=16, help="the most sessions to try")
     options = parser.parse_args()
+    limit_torch(Config().compute)
     baseline = measure_baseline()
     held, figures = asyncio.run(run(options.seconds, options.limit))
     report(

@@ -1,6 +1,7 @@
 """What does each stage cost, per portrait, per hop or per frame?
 
-`python -m benchmarks.stage_cost [--count N]`. A hop is 80 ms of media, a frame 40 ms.
+`python -m benchmarks.stage_cost [--count N]`. A hop is 80 ms of media, a frame 40 ms. With as many
+torch threads as the server uses.
 """
 
 import argparse
@@ -17,9 +18,10 @@ from benchmarks.record import Figure, measure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
 from model.features.encoder import load_encoder
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
-from server.config import VideoConfig, VoiceConfig
+from server.config import Config, VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder
 from server.sdp import VideoCodec
+from server.threads import limit_torch
 from streaming.config import StreamConfig
 from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
 from streaming.stream import Stream
@@ -153,6 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200, help="samples of a motion stage")
     runs = parser.parse_args().count
+    limit_torch(Config().compute)
     baseline = measure_baseline()
     avatar = Avatar.load()
     avatar.warm_up()
