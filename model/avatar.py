@@ -20,6 +20,7 @@ from model.motion.expression import EXPRESSIONS, expression_offsets
 from model.motion.face import FaceMotion
 from model.motion.motion_model import MotionModel, MotionState
 from model.motion.space import MotionSpace
+from model.motion.voice import VoiceProbe
 from model.rates import FPS, SAMPLES_PER_FRAME
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
@@ -105,6 +106,7 @@ class Avatar:
             encoder = load_encoder(weights_dir / "audio_encoder.safetensors")
             motion = MotionModel.load(weights_dir / "motion_denoiser.safetensors")
             space = MotionSpace.load(weights_dir / "motion_space.safetensors")
+            probe = VoiceProbe.load(weights_dir / "voice_probe.safetensors")
         except FileNotFoundError as error:
             raise WeightsError(
                 f"weights not found in {weights_dir}: {error}; reinstall likeness"
@@ -125,6 +127,7 @@ class Avatar:
                     f"the motion denoiser in {weights_dir} was trained with another {name}: take "
                     "all weights from one version"
                 )
+        motion.rest_in_silence(probe, space.mouth)
         return cls(encoder, motion, space)
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 class GovernorConfig:
     """How quickly quality is given up and won back. Raises ValueError for senseless values."""
 
-    late_hops: int = 2
+    late_hops: int = 4
     """Quality drops after this many hops over budget in a row; one alone is a hiccup."""
     settle_hops: int = 3
     """Hops after a change before the next one is considered."""
     recover_hops: int = 25
     """Quality rises after this many hops in a row well under budget: 2 s at 80 ms."""
-    max_recover_hops: int = 800
-    """A rise that fails doubles the wait for the next one, up to this: 64 s at 80 ms."""
+    max_recover_hops: int = 200
+    """A rise that fails doubles the wait for the next one, up to this: 16 s at 80 ms."""
     recover_below: float = 0.7
     """Well under budget: at most this part of it."""
 

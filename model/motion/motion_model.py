@@ -13,6 +13,7 @@ from torch import Tensor
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.sampler import euler_flow_sampler
+from model.motion.voice import RestState, VoiceProbe, next_gains
 
 
 @dataclass
@@ -27,6 +28,7 @@ class MotionState:
     audio_features: Tensor
     generator: torch.Generator
     blinks: BlinkState
+    rest: RestState
 
 
 class MotionModel:
@@ -39,6 +41,11 @@ class MotionModel:
         self._denoiser = denoiser.eval()
         self.config = denoiser.config
         self.trained_with = dict(trained_with or {})
+        self._rest_by: tuple[VoiceProbe, slice] | None = None
+
+    def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
+        """Bring the coefficients `mouth` to rest while `probe` hears nobody speak."""
+        self._rest_by = probe, mouth
 
     @classmethod
     def load(cls, path: Path) -> "MotionModel":
@@ -68,6 +75,7 @@ class MotionModel:
             audio_features=torch.zeros(1, c.num_audio_frames, c.feature_dim),
             generator=torch.Generator().manual_seed(seed),
             blinks=initial_blink_state(seed),
+            rest=RestState(),
         )
 
     @torch.inference_mode()
@@ -96,6 +104,12 @@ class MotionModel:
             return torch.as_tensor(self._denoiser(noisy, levels, memory, audio, head_speed, blink))
 
         motion = euler_flow_sampler(denoise, noise, num_steps)
+        if self._rest_by is not None:
+            probe, mouth = self._rest_by
+            flags = probe.speaks(features).tolist()
+            gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
+            # The closed mouth is also what the next hop remembers.
+            motion[..., mouth] *= torch.tensor(gains)[..., None]
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]

@@ -10,6 +10,7 @@ STEPS = {
     "encoder": "distil the audio encoder from a phoneme recognizer",
     "motion_features": "let the audio encoder hear every clip",
     "motion": "train the motion denoiser",
+    "voice_probe": "learn to tell from the features whether anybody speaks",
 }
 
 

@@ -65,13 +65,13 @@ def test_a_rise_that_fails_is_tried_less_and_less() -> None:
 
     machine(subject, 12, cost_s)
     too_much = machine(subject, 45_000, cost_s).count(Quality(3, 1))
-    # An hour: a try of 5 hops per 64 s.
-    assert too_much < 45_000 / 800 * 8
+    # An hour: a try of 7 hops per 16 s.
+    assert too_much < 45_000 / 200 * 10
 
 
 def test_a_hop_without_time_left_counts_as_slow_however_cheap_it_was() -> None:
     subject = governor()
-    for _ in range(3):
+    for _ in range(GovernorConfig().late_hops + 1):
         subject.observe(0.001, too_late=True)
     assert subject.quality == Quality(3, 1)
 
