@@ -16,6 +16,10 @@ from model.motion.sampler import euler_flow_sampler
 from model.motion.voice import RestState, VoiceProbe, next_gains
 
 
+# Above 1, the sound opens the mouth more than the past keeps it where it is.
+GUIDANCE_SCALE = 1.5
+
+
 @dataclass
 class MotionState:
     """What one session carries from hop to hop; batch first, so that sessions can be stacked.
@@ -41,6 +45,7 @@ class MotionModel:
         self._denoiser = denoiser.eval()
         self.config = denoiser.config
         self.trained_with = dict(trained_with or {})
+        self.guidance_scale = GUIDANCE_SCALE
         self._rest_by: tuple[VoiceProbe, slice] | None = None
 
     def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
@@ -97,11 +102,16 @@ class MotionModel:
             ]
         )
         blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
-        memory = self._denoiser.remember(motion_frames, audio)
+        # Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598), both in one batch.
+        heard = torch.cat([audio, torch.zeros_like(audio)])
+        memory = self._denoiser.remember(motion_frames.repeat(2, 1, 1), heard)
+        speed, blinks = head_speed.repeat(2), blink.repeat(2, 1)
 
         def denoise(noisy: Tensor, sigma: float) -> Tensor:
-            levels = noisy.new_full((len(noisy),), sigma)
-            return torch.as_tensor(self._denoiser(noisy, levels, memory, audio, head_speed, blink))
+            levels = noisy.new_full((2 * len(noisy),), sigma)
+            both = self._denoiser(noisy.repeat(2, 1, 1), levels, memory, heard, speed, blinks)
+            with_audio, without = both.chunk(2)
+            return torch.lerp(without, with_audio, self.guidance_scale)
 
         motion = euler_flow_sampler(denoise, noise, num_steps)
         if self._rest_by is not None:

@@ -16,6 +16,7 @@ _BURST_MS = 400.0
 _BEFORE_MS = 450.0  # the mouth at rest is looked at from here ...
 _REST_UNTIL_MS = 150.0  # ... to here before the sound starts
 _MOVES_UNTIL_MS = 450.0
+_HEAD_REACH_PX = 4
 # The mouth's peak must stand out from its resting movement by this factor to be an opening.
 _STANDS_OUT = 3.0
 
@@ -63,12 +64,26 @@ def sound_onsets_ms(sound: Sound) -> list[float]:
 
 
 def mouth_movement(mouths: NDArray[np.uint8], rest: NDArray[np.bool_]) -> Array:
-    """Return how far each picture is from the resting ones, (F,): mean grey levels.
+    """Return how far each picture is from the mouth at rest, (F,): mean grey levels.
 
-    `mouths` (F, H, W); `rest` (F,) which of them show the mouth at rest.
+    `mouths` (F, H, W); `rest` (F,) which of them show the mouth at rest; the last of these is what
+    all are compared with. A head moves at rest, too: each picture is first shifted to where it fits
+    best.
     """
     pictures = mouths.astype(np.float64)
-    return np.asarray(np.abs(pictures - pictures[rest].mean(axis=0)).mean(axis=(1, 2)))
+    height, width = pictures.shape[1:]
+    reach = range(-_HEAD_REACH_PX, _HEAD_REACH_PX + 1)
+    inner = (
+        slice(_HEAD_REACH_PX, height - _HEAD_REACH_PX),
+        slice(_HEAD_REACH_PX, width - _HEAD_REACH_PX),
+    )
+    still = pictures[np.flatnonzero(rest)[-1]][inner]
+    differences = [
+        np.abs(np.roll(pictures, (down, right), axis=(1, 2))[:, *inner] - still).mean(axis=(1, 2))
+        for down in reach
+        for right in reach
+    ]
+    return np.asarray(np.min(differences, axis=0))
 
 
 def mouth_onset_ms(recording: Recording, sound_ms: float) -> float | None:
