@@ -15,7 +15,6 @@ from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.sampler import euler_flow_sampler
 from model.motion.voice import RestState, VoiceProbe, next_gains
 
-
 # Above 1, the sound opens the mouth more than the past keeps it where it is.
 GUIDANCE_SCALE = 1.5
 
