@@ -24,7 +24,7 @@ from model.motion.voice import VoiceProbe
 from model.rates import FPS, SAMPLES_PER_FRAME
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
-MAX_STEPS = 4
+MAX_STEPS = 2
 # Angular speed of the head when the control is at 1; people who talk are at 0.1 to 0.3.
 _MAX_HEAD_SPEED = 0.4
 _BREATH_S = 4.2
