@@ -18,7 +18,7 @@ _REST_UNTIL_MS = 150.0  # ... to here before the sound starts
 _MOVES_UNTIL_MS = 450.0
 _HEAD_REACH_PX = 4
 # The mouth's peak must stand out from its resting movement by this factor to be an opening.
-_STANDS_OUT = 3.0
+_STANDS_OUT = 2.0
 
 
 @dataclass(frozen=True)
