@@ -7,24 +7,29 @@ its inner-lip opening is compared with the real person's: correlation, at which 
 whether the lips meet where the person's meet.
 """
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.quality.animate import (
+    CONTACT,
+    KNOWN_VOICE,
+    Clip,
+    animate,
+    arguments,
+    correlation,
+    load_model,
+    on_sound_time,
+    opening,
+    val_clips,
+)
 from benchmarks.record import Figure, measure_baseline, report
-from model.avatar import Avatar, Controls, HopRequest
-from model.motion.space import INNER_LIP_PAIRS, MotionSpace
-from model.rates import SAMPLES_PER_FRAME
-from model.train.encoder_corpus import decode_audio
-from model.train.motion_data import usable_clips
+from model.avatar import Avatar
+from model.motion.space import MotionSpace
 
-WEIGHTS = Path("model/weights")
 MAX_SHIFT_FRAMES = 6
-# Openings, in face widths: below the first, lips touch; above the second they clearly do not.
-CONTACT = 0.012
 NEAR_FRAMES = 1
 
 
@@ -33,7 +38,7 @@ class ClipScore:
     """One clip: correlation of openings, shift in frames, error ratio, closures hit and made."""
 
     clip_id: str
-    source: str
+    group: str
     correlation: float
     shift_frames: int
     error_ratio: float
@@ -41,43 +46,16 @@ class ClipScore:
     activity_ratio: float
 
 
-def opening(motion: NDArray[np.float32], space: MotionSpace) -> NDArray[np.float64]:
-    """Mean opening (L,) of the inner lips over the neutral, in face widths."""
-    basis = space.mouth_basis.numpy()
-    upper, lower = np.array(INNER_LIP_PAIRS)[2:-2].T
-    gap = (basis[:, lower, 1] - basis[:, upper, 1]).mean(axis=1)
-    return np.asarray(motion[:, space.mouth] @ gap, np.float64)
-
-
-def animate(avatar: Avatar, sound: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Motion (frames, M) of a sound at 16 kHz, hop by hop as in a call."""
-    state = avatar.open(seed=0)
-    hop = avatar.hop_frames * SAMPLES_PER_FRAME
-    needed = -(-(frames + avatar.lookahead_frames) // avatar.hop_frames) * hop
-    padded = np.pad(sound[:needed], (0, max(0, needed - len(sound))))
-    rows = [
-        avatar.animate([HopRequest(state, samples, Controls(), avatar.max_steps)])[0]
-        for samples in padded.reshape(-1, hop)
-    ]
-    motion = np.concatenate([row.numpy() for row in rows])
-    return motion[avatar.lookahead_frames :][:frames, :-1]
-
-
-def score(
-    clip_id: str, source: str, real: NDArray[np.float64], made: NDArray[np.float64], lead: int
-) -> ClipScore:
-    """Compare real and made openings (L,) whose sound is `lead` frames late on the real side."""
-    if lead > 0:
-        real, made = real[:-lead], made[lead:]
-    elif lead < 0:
-        real, made = real[-lead:], made[:lead]
+def score(clip: Clip, real: NDArray[np.float64], made: NDArray[np.float64]) -> ClipScore:
+    """Compare real and made openings (L,) of a clip."""
+    real, made, _ = on_sound_time(real, made, clip.lead_frames)
     shifts = range(-MAX_SHIFT_FRAMES, MAX_SHIFT_FRAMES + 1)
     at = [correlation(*shifted(real, made, shift)) for shift in shifts]
     closed = np.flatnonzero(real < CONTACT)
     near = [made[max(i - NEAR_FRAMES, 0) : i + NEAR_FRAMES + 1].min() < CONTACT for i in closed]
     return ClipScore(
-        clip_id=clip_id,
-        source=source,
+        clip_id=clip.clip_id,
+        group=clip.group,
         correlation=at[MAX_SHIFT_FRAMES],
         shift_frames=shifts[int(np.argmax(at))],
         error_ratio=float(np.abs(real - made).mean() / np.abs(real - real.mean()).mean()),
@@ -95,39 +73,38 @@ def shifted(
     return real[-shift:], made[:shift]
 
 
-def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Pearson's correlation of two series (L,)."""
-    return float(np.corrcoef(a, b)[0, 1])
+def score_clips(
+    avatar: Avatar, space: MotionSpace, clips: Sequence[Clip], num_steps: int | None = None
+) -> list[ClipScore]:
+    """Score every clip, at `num_steps` denoising steps or as the model ships."""
+    made = animate(avatar, [clip.take for clip in clips], num_steps)
+    return [
+        score(clip, opening(clip.motion, space), opening(own, space))
+        for clip, own in zip(clips, made, strict=True)
+    ]
+
+
+def known(values: Sequence[float]) -> tuple[float, ...]:
+    """Those that are not NaN."""
+    return tuple(value for value in values if value == value)
 
 
 def main() -> None:
     """Score every val clip; print a line for each and the medians by source."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    args = parser.parse_args()
-    avatar = Avatar.load(args.weights)
-    space = MotionSpace.load(args.weights / "motion_space.safetensors")
-    scores = []
-    for row in usable_clips(args.data / "clips.csv", "val"):
-        real = opening(np.load(args.runs / "motion" / f"{row['id']}.npz")["motion"], space)
-        sound = decode_audio(args.data / "clips" / f"{row['id']}.mp4")
-        made = opening(animate(avatar, sound, len(real)), space)
-        scores.append(score(row["id"], row["source"], real, made, int(row["lips_lead_frames"])))
-    groups = {"one known voice (GRID s1)": [s for s in scores if s.source == "grid_s1"]}
-    groups["people never seen or heard"] = [s for s in scores if s.source != "grid_s1"]
+    args = arguments(__doc__).parse_args()
+    avatar, space = load_model(args.weights)
+    scores = score_clips(avatar, space, val_clips(args.data, args.runs))
+    groups = {"one known voice (GRID s1)": [s for s in scores if s.group == KNOWN_VOICE]}
+    groups["people never seen or heard"] = [s for s in scores if s.group != KNOWN_VOICE]
     figures = []
     for name, chosen in groups.items():
+        closures = known([s.closures_met for s in chosen])
+        print(f"{name}: {len(chosen) - len(closures)} clips without closed lips are left out")
         figures += [
             Figure(f"{name}: correlation of opening", "", tuple(s.correlation for s in chosen)),
             Figure(f"{name}: shift", "frames", tuple(float(s.shift_frames) for s in chosen)),
             Figure(f"{name}: error / constant mouth", "", tuple(s.error_ratio for s in chosen)),
-            Figure(
-                f"{name}: real closures met",
-                "",
-                tuple(s.closures_met for s in chosen if s.closures_met == s.closures_met),
-            ),
+            Figure(f"{name}: real closures met", "", closures),
             Figure(f"{name}: movement / real", "", tuple(s.activity_ratio for s in chosen)),
         ]
     for s in groups["people never seen or heard"]:

@@ -1,13 +1,14 @@
 """All training programs behind one command: `python -m model.train STEP ...`, in this order."""
 
 import argparse
-import runpy
+import importlib
 import sys
 
 STEPS = {
     "track": "find the 478 landmarks in every clip and portrait",
     "motion_space": "learn what moves, and write every clip as motion",
     "encoder": "distil the audio encoder from a phoneme recognizer",
+    "other_voices": "let synthetic voices say what the clips say, in step with them",
     "motion_features": "let the audio encoder hear every clip",
     "motion": "train the motion denoiser",
     "voice_probe": "learn to tell from the features whether anybody speaks",
@@ -24,8 +25,9 @@ def main() -> None:
     )
     parser.add_argument("step", choices=STEPS)
     step = parser.parse_args(sys.argv[1:2]).step
+    # Not run under the name of "__main__": its worker processes could not find its functions there.
     sys.argv = [f"python -m model.train {step}", *sys.argv[2:]]
-    runpy.run_module(f"model.train.{step}", run_name="__main__")
+    importlib.import_module(f"model.train.{step}").main()
 
 
 if __name__ == "__main__":

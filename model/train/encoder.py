@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.utils.data import DataLoader
 
-from model.features.encoder import SUBFRAMES, CausalAudioEncoder
+from model.features.encoder import SUBFRAMES, CausalAudioEncoder, EncoderConfig
 from model.train.encoder_batches import Batch, Batches, Corpus
-from model.train.encoder_corpus import recordings
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
 from model.train.encoder_report import report
@@ -37,8 +37,10 @@ _SAVE_EVERY_STEPS = 100
 class Trainer:
     """Encoder, heads and optimizer; a checkpoint holds all three and the step."""
 
-    def __init__(self, tokens: tuple[str, ...], steps: int, learning_rate: float) -> None:
-        self.encoder = CausalAudioEncoder()
+    def __init__(
+        self, tokens: tuple[str, ...], steps: int, learning_rate: float, lookahead_frames: int
+    ) -> None:
+        self.encoder = CausalAudioEncoder(EncoderConfig(lookahead_frames=lookahead_frames))
         self.heads = Heads(self.encoder.config.subvector_dim, len(tokens))
         self._parameters = [*self.encoder.parameters(), *self.heads.parameters()]
         self._optimizer = torch.optim.AdamW(
@@ -68,16 +70,9 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
 
-    def continue_from(self, path: Path) -> None:
-        """Starts at a checkpoint's encoder and keeps its heads' weights as they are.
-
-        What reads the old features, linear heads or a motion model, can then read the new ones.
-        """
-        state = torch.load(path, weights_only=True)
-        self.encoder.load_state_dict(state["encoder"])
-        self.heads.load_state_dict(state["heads"])
-        for name, parameter in self.heads.named_parameters():
-            parameter.requires_grad_(name.endswith("bias"))
+    def start_from(self, path: Path) -> None:
+        """Starts at the weights of another encoder, whatever its lookahead."""
+        self.encoder.load_state_dict({k: w.float() for k, w in load_file(path).items()})
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step; the losses before it."""
@@ -103,29 +98,25 @@ class Trainer:
         return min(warm_up, 0.5 + 0.5 * math.cos(math.pi * min(self.step / self._steps, 1)))
 
 
-def fit(
-    run_dir: Path,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    compatible_with: Path | None = None,
-) -> None:
-    """Trains to `steps`, from the checkpoint in run_dir if there is one."""
-    torch.manual_seed(seed)
+def fit(options: argparse.Namespace) -> None:
+    """Trains to `options.steps`, from the checkpoint in run_dir if there is one."""
+    run_dir, steps = options.run_dir, options.steps
+    torch.manual_seed(options.seed)
     corpus = Corpus(run_dir)
-    trainer = Trainer(corpus.tokens, steps, learning_rate)
-    if compatible_with is not None:
-        trainer.continue_from(compatible_with)
+    trainer = Trainer(corpus.tokens, steps, options.learning_rate, options.lookahead_frames)
+    if options.start_from is not None:
+        trainer.start_from(options.start_from)
     checkpoint = run_dir / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
         print(f"resuming at step {trainer.step}")
-    batches = Batches(corpus, batch_size, crop_frames=80, seed=seed + trainer.step)
+    batches = Batches(corpus, options.batch_size, crop_frames=80, seed=options.seed + trainer.step)
+    # Rooms and noises are made in a process of their own, while the network learns.
+    made = iter(DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4))
     started_s = time.monotonic()
     recent: defaultdict[str, float] = defaultdict(float)
     while trainer.step < steps:
-        for name, loss in trainer.learn(batches.next()).items():
+        for name, loss in trainer.learn(next(made)).items():
             recent[name] += loss / _LOG_EVERY_STEPS
         if trainer.step % _LOG_EVERY_STEPS == 0:
             figures = " ".join(f"{name} {value:.3f}" for name, value in recent.items())
@@ -157,9 +148,8 @@ def main() -> None:
     parser.add_argument("task", choices=("corpus", "fit", "export", "report"))
     parser.add_argument("--run-dir", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--data", type=Path, help="directory with clips.csv and speech.csv")
-    parser.add_argument(
-        "--compatible-with", type=Path, help="checkpoint whose features' meaning is kept (fit)"
-    )
+    parser.add_argument("--start-from", type=Path, help="weights of another encoder (fit)")
+    parser.add_argument("--lookahead-frames", type=int, default=EncoderConfig.lookahead_frames)
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -171,18 +161,14 @@ def main() -> None:
         case "corpus":
             if options.data is None:
                 parser.error("corpus needs --data DIR, the directory with clips.csv and speech.csv")
+            # The voices come with the extra `voices`, which nothing but this step needs.
+            from model.train.encoder_corpus import recordings
+
             corpus = recordings(options.data, options.seed)
             pack(corpus, options.run_dir / "corpus.npz", options.seed)
             label(options.run_dir, options.seed)
         case "fit":
-            fit(
-                options.run_dir,
-                options.steps,
-                options.batch_size,
-                options.learning_rate,
-                options.seed,
-                options.compatible_with,
-            )
+            fit(options)
         case "export":
             export(options.run_dir, WEIGHTS)
         case "report":

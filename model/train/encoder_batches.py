@@ -1,5 +1,6 @@
 """Batches of augmented crops with their targets, for training the audio encoder."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import IterableDataset
 
 from model.rates import SAMPLES_PER_FRAME
 from model.train.encoder_augment import Augmenter
@@ -78,7 +80,7 @@ class Corpus:
         return np.flatnonzero(self.splits == split)
 
 
-class Batches:
+class Batches(IterableDataset[Batch]):
     """Endless random batches of the train split.
 
     Args:
@@ -102,6 +104,11 @@ class Batches:
         self._weights = weights / weights.sum()
         talk = [corpus.samples(int(i)) for i in self._rng.permutation(self._train)[:60]]
         self._augment = Augmenter(self._rng, np.concatenate(talk))
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches without end."""
+        while True:
+            yield self.next()
 
     def next(self) -> Batch:
         """One batch."""

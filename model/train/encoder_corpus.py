@@ -1,20 +1,17 @@
 """Recordings that train the audio encoder: real people and synthetic voices."""
 
 import csv
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from io import BytesIO
+from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
-from pocketsphinx import Decoder
 from scipy.signal import resample_poly
 
 from model.rates import SAMPLE_RATE
-from model.train.encoder_phones import PhoneSpan, fold_arpabet
+from model.train.encoder_neural_voices import JoeVoice, KokoroVoices
+from model.train.encoder_phones import PhoneSpan
 from model.train.encoder_texts import TEXTS, EnglishSentences, shuffled
 from model.train.encoder_voices import (
     FLITE_VOICES,
@@ -23,6 +20,8 @@ from model.train.encoder_voices import (
     Utterance,
     speak_flite,
 )
+from model.train.grid_aligner import GridAligner
+from model.train.recording import Recording, decode_audio
 
 MAX_PIECE_S = 15.0
 
@@ -42,47 +41,6 @@ VAL_SPEECH_PREFIXES = (
     "LiveAvatar-examples_cyclops",
     "KDTalker-example_audio_driven_WDA_BenCardin1",
 )
-
-# A clip's name has one letter or digit for each word of its sentence.
-_GRID_WORDS: tuple[dict[str, str], ...] = (
-    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
-    {"b": "blue", "g": "green", "r": "red", "w": "white"},
-    {"a": "at", "b": "by", "i": "in", "w": "with"},
-    {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"},
-    {
-        "z": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five",
-        "6": "six", "7": "seven", "8": "eight", "9": "nine",
-    },
-    {"a": "again", "n": "now", "p": "please", "s": "soon"},
-)  # fmt: skip
-_SPHINX_FRAME_S = 0.01
-_SPHINX_OFFSET_S = 0.008  # boundaries lie between the centres of 25.6 ms windows
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One piece of sound at 16 kHz.
-
-    samples: (samples,) float32 in -1..1. spans: its phones, or None if nobody knows them.
-    source: the corpus or voice it comes from; split: "train" or "val".
-    """
-
-    samples: NDArray[np.float32]
-    spans: list[PhoneSpan] | None
-    source: str
-    licence: str
-    split: str
-
-
-def decode_audio(file: Path | BytesIO) -> NDArray[np.float32]:
-    """(samples,) of a media file at 16 kHz mono; raises av.FFmpegError if it cannot be read."""
-    resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
-    pieces = []
-    with av.open(file, "r") as container:
-        for frame in container.decode(audio=0):
-            pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
-    pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
-    return np.concatenate(pieces)
 
 
 def resized(recording: Recording, factor: float) -> Recording:
@@ -115,7 +73,7 @@ def recordings(data_dir: Path, seed: int) -> Iterator[Recording]:
 
 
 def _real(data_dir: Path) -> Iterator[Recording]:
-    aligner = _GridAligner()
+    aligner = GridAligner()
     with (data_dir / "clips.csv").open(encoding="utf-8") as table:
         for row in csv.DictReader(table):
             if row["audio"] != "1":
@@ -146,46 +104,12 @@ def _pieces(
             yield Recording(piece, spans if count == 1 else None, source, licence, split)
 
 
-class _GridAligner:
-    """Phones of GRID sentences, whose words are spelled by the clip's name, by forced alignment."""
-
-    def __init__(self) -> None:
-        self._decoder = Decoder(samprate=SAMPLE_RATE, bestpath=False, lm=None, loglevel="FATAL")
-
-    def align(self, samples: NDArray[np.float32], clip: str) -> list[PhoneSpan] | None:
-        """Spans of the clip's phones; None if the name is no sentence or it does not align."""
-        code = re.search(r"_([a-z]{4}[z0-9][a-z])(?:\.|$|_)", clip)
-        if code is None:
-            return None
-        letters = zip(_GRID_WORDS, code.group(1), strict=True)
-        words = [table.get(letter, "") for table, letter in letters]
-        if not all(words):
-            return None
-        pcm = (samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes()
-        self._decoder.set_align_text(" ".join(words))
-        self._run(pcm)
-        if self._decoder.hyp() is None:
-            return None
-        self._decoder.set_alignment()
-        self._run(pcm)
-        spans = []
-        for word in self._decoder.get_alignment():
-            for phone in word:
-                start_s = phone.start * _SPHINX_FRAME_S + _SPHINX_OFFSET_S
-                end_s = start_s + phone.duration * _SPHINX_FRAME_S
-                spans.append(PhoneSpan(start_s, end_s, fold_arpabet(phone.name)))
-        return spans
-
-    def _run(self, pcm: bytes) -> None:
-        self._decoder.start_utt()
-        self._decoder.process_raw(pcm, full_utt=True)
-        self._decoder.end_utt()
-
-
 def _synthetic(
     rng: np.random.Generator,
-    hibari_s: float = 1800,
-    flite_voice_s: float = 400,
+    hibari_s: float = 1200,
+    kokoro_s: float = 1000,
+    joe_s: float = 500,
+    flite_voice_s: float = 300,
     language_s: float = 120,
 ) -> Iterator[Recording]:
     """Each voice for about the given seconds."""
@@ -195,6 +119,26 @@ def _synthetic(
         hibari_s,
         lambda: hibari.speak(sentences.next(), rng.uniform(0.8, 1.3), int(rng.integers(2**31))),
         Recording(_EMPTY, None, "hibari-tts", "Apache-2.0", "train"),
+        rng,
+    )
+    kokoro = KokoroVoices()
+    yield from _until(
+        kokoro_s,
+        lambda: kokoro.speak(sentences.next(), kokoro.mixed(rng), rng.uniform(0.8, 1.3)),
+        Recording(_EMPTY, None, "kokoro", "Apache-2.0", "train"),
+        rng,
+    )
+    yield from _until(
+        kokoro_s / 12,
+        lambda: kokoro.speak(sentences.next(), kokoro.held_out(), rng.uniform(0.8, 1.3)),
+        Recording(_EMPTY, None, "kokoro", "Apache-2.0", "val"),
+        rng,
+    )
+    joe = JoeVoice()
+    yield from _until(
+        joe_s,
+        lambda: Utterance(joe.speak(sentences.next(), rng.uniform(0.8, 1.3)), None),
+        Recording(_EMPTY, None, "piper-joe", "CC0", "train"),
         rng,
     )
     for voice in FLITE_VOICES:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from silero_vad import get_speech_timestamps, load_silero_vad
 
 from model.rates import SAMPLE_RATE
-from model.train.encoder_corpus import Recording, decode_audio
 from model.train.encoder_phones import PHONES, SILENCE, UNKNOWN, frame_labels
 from model.train.encoder_teacher import FRAME_SAMPLES, PhonemeTeacher
+from model.train.recording import Recording, decode_audio
 
 HIDDEN_TARGET_DIM = 96
 """Principal components of the teacher's hidden layers."""

@@ -24,19 +24,19 @@ from scipy.signal import resample_poly
 from model.rates import SAMPLE_RATE
 from model.train.encoder_phones import PhoneSpan, fold_arpabet, fold_ipa
 
-_HIBARI_STRESS = ("ˈ", "ˌ")
-_HIBARI_PAUSES = ("", " ", ",", ".", ";", ":", "!", "?", "—", "…")
-_HIBARI_SHORTEST_PAUSE_S = 0.1
+_STRESS = ("ˈ", "ˌ")
+_PAUSES = ("", " ", ",", ".", ";", ":", "!", "?", "—", "…")
+_SHORTEST_PAUSE_S = 0.1
 
 FLITE_VOICES = ("rms", "slt", "awb", "kal16")
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """Speech at 16 kHz, (samples,) float32 in -1..1, and its phones."""
+    """Speech at 16 kHz, (samples,) float32 in -1..1, and its phones, None if nobody knows them."""
 
     samples: NDArray[np.float32]
-    spans: list[PhoneSpan]
+    spans: list[PhoneSpan] | None
 
 
 def to_model_rate(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
@@ -55,7 +55,7 @@ class HibariVoice:
 
     def __init__(self) -> None:
         self._tts = Hibari()
-        model = Path(self._tts.model_path).read_bytes() + _extra_output(self._DURATIONS)
+        model = Path(self._tts.model_path).read_bytes() + extra_output(self._DURATIONS)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
@@ -72,7 +72,7 @@ class HibariVoice:
             feeds = {"ids": np.asarray([ids]), "speed": np.asarray([speed], np.float32)}
             (durations,) = self._session.run([self._DURATIONS], feeds)
             ends = (np.cumsum(np.ravel(durations)) - self._OFFSET_STEPS) * self._DURATION_S
-            spans += _hibari_spans([self._symbols.get(i, "") for i in ids], ends, start_s)
+            spans += styled_spans([self._symbols.get(i, "") for i in ids], ends, start_s)
             voice = self._tts.from_ids(ids, speed, np.random.default_rng(seed))
             sound = to_model_rate(voice, HIBARI_SAMPLE_RATE)
             pieces.append(sound)
@@ -80,20 +80,20 @@ class HibariVoice:
         return Utterance(np.concatenate(pieces), spans)
 
 
-def _hibari_spans(
+def styled_spans(
     symbols: list[str], ends_s: NDArray[np.float64], start_s: float
 ) -> list[PhoneSpan]:
-    """Spans of one sentence; a stress mark's time belongs to the vowel after it.
+    """Spans of a sentence in misaki's alphabet; a stress mark's time is that of the vowel after it.
 
     A short gap between words is left unlabelled: it may be a pause or a closure.
     """
     spans: list[PhoneSpan] = []
     previous = 0.0
     for symbol, end in zip(symbols, ends_s, strict=True):
-        if symbol in _HIBARI_STRESS:
+        if symbol in _STRESS:
             continue
         phones = fold_ipa(symbol)
-        is_pause = symbol in _HIBARI_PAUSES and end - previous >= _HIBARI_SHORTEST_PAUSE_S
+        is_pause = symbol in _PAUSES and end - previous >= _SHORTEST_PAUSE_S
         if symbol == "ː" and spans:
             spans[-1] = spans[-1]._replace(end_s=start_s + float(end))
         elif (phones or is_pause) and end > previous:
@@ -102,7 +102,7 @@ def _hibari_spans(
     return spans
 
 
-def _extra_output(name: str) -> bytes:
+def extra_output(name: str) -> bytes:
     """Protobuf bytes that, appended to an ONNX model, add a graph output (messages merge)."""
 
     def field(number: int, payload: bytes) -> bytes:

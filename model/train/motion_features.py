@@ -1,8 +1,9 @@
 """Hear every talking clip: `python -m model.train.motion_features DATA RUNS`.
 
 Writes `RUNS/features/<clip id>.npy` (V, L, D) float16: what the audio encoder says of each
-video frame, for the sound as it is and for V - 1 changed ones (other pitch, rooms, noise, levels),
-so that the motion denoiser does not learn one voice. `idle.npy` (L, D) is where nobody speaks.
+video frame, for the sound as it is, for changed ones (other pitch, rooms, noise, levels) and for
+what other voices made of it (`model.train.other_voices`), so that the motion denoiser does not
+learn one voice. `idle.npy` (L, D) is where nobody speaks.
 """
 
 import argparse
@@ -14,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.features.encoder import CausalAudioEncoder, load_encoder
-from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
+from model.features.encoder import SUBFRAMES, CausalAudioEncoder, load_encoder
+from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.encoder_augment import Augmenter
-from model.train.encoder_corpus import decode_audio
 from model.train.motion_data import usable_clips
+from model.train.recording import decode_audio
 
-NUM_CHANGED = 4
+NUM_CHANGED = 2
 PITCH_RANGE = (0.78, 1.35)
 IDLE_S = 600
 IDLE_PIECE_S = 20
@@ -67,6 +68,35 @@ def hear(
     return features[:, encoder.lookahead_frames :].numpy().astype(np.float16)
 
 
+def hear_as(
+    encoder: CausalAudioEncoder, sound: NDArray[np.float32], times_s: NDArray[np.float64]
+) -> NDArray[np.float16]:
+    """Features (frames, D) of a reading whose moments `times_s` (frames,) are the video frames'."""
+    frames = int(times_s[-1] * FPS) + 2
+    told = hear(encoder, sound[None], frames)[0]
+    rows = told.reshape(frames * SUBFRAMES, -1)  # (every 20 ms, subvector_dim)
+    first = np.rint(times_s * FPS * SUBFRAMES).astype(int)
+    # The second half of a frame is what the other voice says halfway to its next moment.
+    halfway = (times_s + np.append(times_s[1:], times_s[-1] + 1 / FPS)) / 2
+    second = np.rint(halfway * FPS * SUBFRAMES).astype(int)
+    last = len(rows) - 1
+    return np.concatenate([rows[first.clip(0, last)], rows[second.clip(0, last)]], axis=1)
+
+
+def other_readings(
+    encoder: CausalAudioEncoder, path: Path, augment: Augmenter
+) -> list[NDArray[np.float16]]:
+    """Features (frames, D) of each reading of a clip by another voice; none if there is no file."""
+    if not path.exists():
+        return []
+    with np.load(path) as arrays:
+        readings = [
+            (arrays[f"sound_{i}"].astype(np.float32), arrays[f"times_{i}"])
+            for i in range(len(arrays) // 2)
+        ]
+    return [hear_as(encoder, augment(sound), times_s) for sound, times_s in readings]
+
+
 def main() -> None:
     """Encode all clips with sound whose synchrony is certain, and idle sound."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,7 +122,9 @@ def main() -> None:
             for _ in range(NUM_CHANGED)
         ]
         sounds = np.stack([sound, *changed]).astype(np.float32)
-        np.save(out / f"{row['id']}.npy", hear(encoder, sounds, int(row["frames"])))
+        heard = hear(encoder, sounds, int(row["frames"]))
+        others = other_readings(encoder, args.runs / "voices" / f"{row['id']}.npz", augment)
+        np.save(out / f"{row['id']}.npy", np.stack([*heard, *others]))
     for row in usable_clips(clips_csv, "val"):
         sound = decode_audio(args.data / "clips" / f"{row['id']}.mp4")
         np.save(out / f"{row['id']}.npy", hear(encoder, sound[None], int(row["frames"])))

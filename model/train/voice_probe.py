@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from model.motion.voice import VoiceProbe
 from model.rates import SAMPLES_PER_FRAME
-from model.train.encoder_corpus import decode_audio
 from model.train.motion_data import usable_clips
+from model.train.recording import decode_audio
 
 SPEECH_DB, SILENCE_DB = -25.0, -40.0
 STEPS = 60
