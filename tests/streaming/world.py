@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming import DueFrame, Hop, Stream, VoiceChunk
+from streaming import DueFrame, Hop, Stream, StreamConfig, VoiceChunk
+from streaming.resample import HEARING_REACH_SAMPLES
 
 PACKET_SAMPLES = 960
+CONFIG = StreamConfig()
+LEAD_IN = HEARING_REACH_SAMPLES
+DELAY_S = CONFIG.playout_delay_ms / 1000
 
 
 @dataclass(frozen=True)
@@ -119,3 +123,17 @@ def packets(
         )
         for index, first in enumerate(range(0, len(pcm), PACKET_SAMPLES))
     ]
+
+
+def stream(config: StreamConfig = CONFIG, start: float = 0.0) -> Stream[int]:
+    return Stream[int](config, now=start)
+
+
+def jitter(scale_s: float, seed: int = 0) -> Callable[[int], float]:
+    """Delays that are now and then several times `scale_s`."""
+    delays = np.random.default_rng(seed).exponential(scale_s, 4096)
+    return lambda index: float(delays[index % 4096])
+
+
+def steady(compute_s: float) -> Callable[[Hop], float]:
+    return lambda hop: compute_s
