@@ -20,6 +20,7 @@ from benchmarks.quality.animate import (
     animate,
     arguments,
     correlation,
+    known,
     load_model,
     on_sound_time,
     opening,
@@ -84,11 +85,6 @@ def score_clips(
     ]
 
 
-def known(values: Sequence[float]) -> tuple[float, ...]:
-    """Those that are not NaN."""
-    return tuple(value for value in values if value == value)
-
-
 def main() -> None:
     """Score every val clip; print a line for each and the medians by source."""
     args = arguments(__doc__).parse_args()
@@ -98,15 +94,16 @@ def main() -> None:
     groups["people never seen or heard"] = [s for s in scores if s.group != KNOWN_VOICE]
     figures = []
     for name, chosen in groups.items():
-        closures = known([s.closures_met for s in chosen])
-        print(f"{name}: {len(chosen) - len(closures)} clips without closed lips are left out")
-        figures += [
-            Figure(f"{name}: correlation of opening", "", tuple(s.correlation for s in chosen)),
-            Figure(f"{name}: shift", "frames", tuple(float(s.shift_frames) for s in chosen)),
-            Figure(f"{name}: error / constant mouth", "", tuple(s.error_ratio for s in chosen)),
-            Figure(f"{name}: real closures met", "", closures),
-            Figure(f"{name}: movement / real", "", tuple(s.activity_ratio for s in chosen)),
-        ]
+        rows = (
+            ("correlation of opening", "", [s.correlation for s in chosen]),
+            ("shift", "frames", [float(s.shift_frames) for s in chosen]),
+            ("error / constant mouth", "", [s.error_ratio for s in chosen]),
+            ("real closures met", "", [s.closures_met for s in chosen]),
+            ("movement / real", "", [s.activity_ratio for s in chosen]),
+        )
+        for what, unit, values in rows:
+            title = f"{name}: {what}"
+            figures.append(Figure(title, unit, known(title, values)))
     for s in groups["people never seen or heard"]:
         print(
             f"{s.clip_id[:50]:50} r {s.correlation:.2f} shift {s.shift_frames:+d}"
