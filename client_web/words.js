@@ -8,7 +8,8 @@ const WORDS = {
     title: "This address is not secure",
     help:
       "Browsers give the microphone only to https pages and to localhost. " +
-      "Open Likeness over https, or at localhost on the machine that runs it.",
+      "Open Likeness over https (start it with --https), or at localhost on the machine that " +
+      "runs it.",
   },
   "microphone-refused": {
     title: "The microphone is blocked",

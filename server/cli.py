@@ -6,6 +6,7 @@ import errno
 import socket
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
@@ -14,12 +15,14 @@ from tqdm import tqdm
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
 from model.identity.portrait import PortraitError
 from model.rates import FPS
-from server import doctor, logs
+from server import certificate, doctor, hosts, logs
 from server.app import CLIENT_WEB, Server, stream_config
-from server.config import ConfigError, Flags, load
+from server.certificate import Certificate, CertificateError
+from server.config import ConfigError, Flags, HttpConfig, load
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
+from server.self_signed import kept_at, self_signed
 from server.threads import limit_torch
 
 FAILED = 1
@@ -38,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except (
-        AudioFileError, ConfigError, OutputError, PortraitError, StartError, WeightsError
+        AudioFileError, CertificateError, ConfigError, OutputError, PortraitError, StartError,
+        WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -57,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--portrait", type=Path, metavar="FILE", help="the default portrait")
     serve.add_argument("--host", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (8080)")
+    serve.add_argument(
+        "--https",
+        action="store_true",
+        default=None,
+        help="serve HTTPS: elsewhere than on localhost, browsers give no page the microphone"
+        " without it; with no certificate given, a self-signed one is made and kept",
+    )
+    serve.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for --https, PEM")
+    serve.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's key, PEM")
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     serve.add_argument("--max-sessions", type=int, metavar="N", help="calls at once (measured)")
     serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
@@ -88,6 +101,9 @@ def _serve(options: argparse.Namespace) -> int:
         Flags(
             host=options.host,
             port=options.port,
+            https=options.https,
+            certificate=options.certificate,
+            key=options.key,
             log_level=options.log_level,
             max_sessions=options.max_sessions,
             portrait=options.portrait,
@@ -96,6 +112,7 @@ def _serve(options: argparse.Namespace) -> int:
     listener = _listen(config.http.host, config.http.port)
     with listener:
         logs.configure(config.http.log_level)
+        tls = _certificate(config.http)
         limit_torch(config.compute)
         avatar = Avatar.load(options.weights)
         files = built_in(CLIENT_WEB)
@@ -112,10 +129,20 @@ def _serve(options: argparse.Namespace) -> int:
 
         server = Server(config, avatar, files, default, stop)
         host, port = listener.getsockname()[:2]
-        print(f"Likeness is at {_url(host, port)}", flush=True)
+        print(f"Likeness is at {_url('https' if tls else 'http', host, port)}", flush=True)
+        if tls is not None and config.http.certificate is None:
+            print(
+                "Its certificate is self-signed: browsers warn of it once. Its SHA-256 fingerprint,"
+                f" to compare: {tls.fingerprint}",
+                flush=True,
+            )
         web = uvicorn.Server(
             uvicorn.Config(
-                server.app, log_config=None, access_log=False, timeout_graceful_shutdown=5
+                server.app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=5,
+                ssl_context_factory=None if tls is None else lambda *_: tls.context,
             )
         )
         # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
@@ -167,10 +194,20 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if doctor.examine(Avatar.load(options.weights), config, print) else 1
 
 
-def _url(host: str, port: int) -> str:
+def _certificate(http: HttpConfig) -> Certificate | None:
+    """Return what to serve HTTPS with; None: it is not wished."""
+    if not http.https:
+        return None
+    now = datetime.now(UTC)
+    if http.certificate is not None and http.key is not None:
+        return certificate.given(http.certificate, http.key, now)
+    return self_signed(kept_at(), hosts.own_names(http), now)
+
+
+def _url(scheme: str, host: str, port: int) -> str:
     if host in ("127.0.0.1", "0.0.0.0", "::", "::1"):
         host = "localhost"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def _read(path: Path) -> bytes:

@@ -30,13 +30,23 @@ class HttpConfig:
     """Where the server listens. ``port`` 0 lets the system choose one.
 
     ``allowed_hosts`` are names that it may be called by besides those that ``hosts`` knows, such
-    as a reverse proxy's; "*" allows all.
+    as a reverse proxy's; "*" allows all. ``https`` is served with ``certificate`` and its ``key``,
+    PEM files; without them with a self-signed one, see ``self_signed``.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     allowed_hosts: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    https: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together: give both or neither")
+        if self.certificate is not None and not self.https:
+            raise ValueError("a certificate is of use only with https: switch it on")
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -131,6 +141,9 @@ class Flags:
 
     host: str | None = None
     port: int | None = None
+    https: bool | None = None
+    certificate: Path | None = None
+    key: Path | None = None
     log_level: str | None = None
     max_sessions: int | None = None
     portrait: Path | None = None
@@ -156,6 +169,9 @@ def load(path: Path | None, flags: Flags) -> Config:
     wishes: tuple[tuple[str, str, object | None], ...] = (
         ("http", "host", flags.host),
         ("http", "port", flags.port),
+        ("http", "https", flags.https),
+        ("http", "certificate", flags.certificate),
+        ("http", "key", flags.key),
         ("http", "log_level", flags.log_level),
         ("call", "max_sessions", flags.max_sessions),
         ("portraits", "default", flags.portrait),

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from http import HTTPStatus
 
+import ifaddr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,19 +24,37 @@ ANY = "*"
 
 
 def known_hosts(config: HttpConfig) -> Callable[[str], bool]:
-    """Say which hosts are ours: those of ``allowed_hosts``, and by where the server listens.
-
-    On loopback only the names of loopback; elsewhere any address, and this machine's own name.
-    """
-    allowed = frozenset(host.lower().strip("[]") for host in config.allowed_hosts)
-    names = allowed | _LOOPBACK
-    if ANY in allowed:
+    """Say which hosts are ours: ``own_names``, and off loopback any address."""
+    names = own_names(config)
+    if ANY in names:
         return lambda _: True
     if _is_loopback(config.host):
         return names.__contains__
-    own = socket.gethostname().lower()
-    names |= {config.host.lower(), own, f"{own}.local"}
     return lambda host: host in names or _is_address(host)
+
+
+def own_names(config: HttpConfig) -> frozenset[str]:
+    """Return the names and addresses that this server goes by, by where it listens.
+
+    Those of ``allowed_hosts`` and of loopback, the one it is bound to, and off loopback this
+    machine's own. Of its addresses only IPv4: those of IPv6 come and go by the day (RFC 8981), and
+    a certificate for them would too.
+    """
+    allowed = frozenset(host.lower().strip("[]") for host in config.allowed_hosts)
+    names = allowed | _LOOPBACK | {config.host.lower()}
+    if _is_loopback(config.host):
+        return names
+    own = socket.gethostname().lower()
+    addresses = (
+        ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)
+    )
+    lasting = frozenset(
+        address
+        for address in addresses
+        if not ipaddress.ip_address(address).is_loopback
+        and not ipaddress.ip_address(address).is_link_local
+    )
+    return names | lasting | {own, f"{own}.local"}
 
 
 class KnownHosts:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread, Timer
 
-_URL = re.compile(r"http://[\w.:\[\]-]+")
+_URL = re.compile(r"https?://[\w.:\[\]-]+")
 _READY_LIMIT_S = 90.0
 _STOP_LIMIT_S = 20.0
 

@@ -167,16 +167,17 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("host", "url"),
+    ("scheme", "host", "url"),
     [
-        ("127.0.0.1", "http://localhost:80/"),
-        ("::", "http://localhost:80/"),
-        ("192.168.1.7", "http://192.168.1.7:80/"),
-        ("fd00::7", "http://[fd00::7]:80/"),
+        ("http", "127.0.0.1", "http://localhost:80/"),
+        ("http", "::", "http://localhost:80/"),
+        ("http", "192.168.1.7", "http://192.168.1.7:80/"),
+        ("https", "0.0.0.0", "https://localhost:80/"),
+        ("https", "fd00::7", "https://[fd00::7]:80/"),
     ],
 )
-def test_the_address_that_is_shown(host: str, url: str) -> None:
-    assert cli._url(host, 80) == url
+def test_the_address_that_is_shown(scheme: str, host: str, url: str) -> None:
+    assert cli._url(scheme, host, 80) == url
 
 
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,15 @@ def test_file_then_flags(tmp_path: Path) -> None:
     )
 
 
+def test_flags_of_https(tmp_path: Path) -> None:
+    path = write(tmp_path, "[http]\nhttps = true\ncertificate = 'c.pem'\nkey = 'k.pem'")
+    http = load(path, Flags()).http
+    assert (http.https, http.certificate, http.key) == (True, Path("c.pem"), Path("k.pem"))
+    http = load(path, Flags(certificate=Path("d.pem"), key=Path("l.pem"))).http
+    assert (http.https, http.certificate, http.key) == (True, Path("d.pem"), Path("l.pem"))
+    assert load(None, Flags(https=True)).http.https
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -51,6 +60,10 @@ def test_file_then_flags(tmp_path: Path) -> None:
         ("[http]\nport = 70000", "http.port = 70000: .*less than or equal to 65535"),
         ("[http]\nport = 'x'", "http.port = 'x': .*integer"),
         ("http = 3", "http = 3"),
+        ("[http]\nhttps = 'maybe'", "http.https = 'maybe': .*boolean"),
+        ("[http]\nhttps = true\nkey = 'k.pem'", "certificate and key come together"),
+        ("[http]\nhttps = true\ncertificate = 'c.pem'", "certificate and key come together"),
+        ("[http]\ncertificate = 'c.pem'\nkey = 'k.pem'", "only with https: switch it on"),
         ("[video]\nsize_px = 500", "video.size_px = 500: .*multiple of 16"),
         ("[call]\nmax_sessions = 0", "call.max_sessions = 0: .*greater than or equal to 1"),
         ("[[ice_servers]]\nurl = 'http://x'", "ice_servers.0.url = 'http://x'"),
