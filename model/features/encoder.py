@@ -5,13 +5,15 @@ A small convolutional and recurrent network, distilled from a phoneme recognizer
 `lookahead_frames` after it, which is where its view of the "future" comes from.
 """
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model.features.mel import TAIL_SAMPLES, LogMel
@@ -40,7 +42,7 @@ class EncoderConfig:
     hidden_width: int = 256
     num_layers: int = 2
     subvector_dim: int = 64
-    lookahead_frames: int = 2
+    lookahead_frames: int = 3
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -131,6 +133,12 @@ class CausalAudioEncoder(nn.Module):
         )
 
 
+def save_encoder(config: EncoderConfig, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights, in half precision, with the sizes and the lookahead that they belong to."""
+    halves = {name: weight.half().contiguous() for name, weight in weights.items()}
+    save_file(halves, path, metadata={"config": json.dumps(asdict(config))})
+
+
 def load_encoder(path: Path) -> CausalAudioEncoder:
     """The trained encoder, ready for inference.
 
@@ -138,10 +146,13 @@ def load_encoder(path: Path) -> CausalAudioEncoder:
         FileNotFoundError: no such file.
         ValueError: the file is damaged or holds weights of another network.
     """
-    encoder = CausalAudioEncoder()
     try:
-        encoder.load_state_dict({name: w.float() for name, w in load_file(path).items()})
-    except (SafetensorError, RuntimeError) as error:
+        with safe_open(path, framework="pt") as file:
+            config = EncoderConfig(**json.loads((file.metadata() or {})["config"]))
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        encoder = CausalAudioEncoder(config)
+        encoder.load_state_dict(weights)
+    except (SafetensorError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path.name} does not hold this version's audio encoder: get the weights that came"
             f" with this code ({error})"

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.guidance import guided
+from model.motion.head import HeadState, follow, initial_head_state
 from model.motion.sampler import euler_flow_sampler
+from model.motion.space import NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
-
-# Above 1, the sound opens the mouth more than the past keeps it where it is.
-GUIDANCE_SCALE = 1.5
 
 
 @dataclass
@@ -32,19 +32,26 @@ class MotionState:
     generator: torch.Generator
     blinks: BlinkState
     rest: RestState
+    head: HeadState
 
 
 class MotionModel:
     """Audio features to motion, hop by hop, for any number of sessions at once."""
 
     def __init__(
-        self, denoiser: MotionDenoiser, trained_with: Mapping[str, str] | None = None
+        self,
+        denoiser: MotionDenoiser,
+        trained_with: Mapping[str, str] | None = None,
+        guidance_scale: float = 1.0,
     ) -> None:
-        """`trained_with`: SHA-256 of the weight files whose numbers this model speaks, by name."""
+        """`trained_with`: SHA-256 of the weight files whose numbers this model speaks, by name.
+
+        guidance_scale: 1 for a student that has learned a guided teacher's motion.
+        """
         self._denoiser = denoiser.eval()
         self.config = denoiser.config
         self.trained_with = dict(trained_with or {})
-        self.guidance_scale = GUIDANCE_SCALE
+        self.guidance_scale = guidance_scale
         self._rest_by: tuple[VoiceProbe, slice] | None = None
 
     def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
@@ -56,11 +63,8 @@ class MotionModel:
         """Read weights and configuration from one safetensors file."""
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
-            config = DenoiserConfig(**json.loads(metadata["config"]))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        denoiser = MotionDenoiser(config)
-        denoiser.load_state_dict(weights)
-        return cls(denoiser, json.loads(metadata["trained_with"]))
+        guidance_scale = float(metadata.get("guidance_scale", 1.5))
+        return cls(load_denoiser(path), json.loads(metadata["trained_with"]), guidance_scale)
 
     def save(self, path: Path) -> None:
         """Write weights (half precision) and configuration."""
@@ -68,6 +72,7 @@ class MotionModel:
         metadata = {
             "config": json.dumps(asdict(self.config)),
             "trained_with": json.dumps(self.trained_with),
+            "guidance_scale": str(self.guidance_scale),
         }
         save_file(weights, path, metadata=metadata)
 
@@ -80,6 +85,7 @@ class MotionModel:
             generator=torch.Generator().manual_seed(seed),
             blinks=initial_blink_state(seed),
             rest=RestState(),
+            head=initial_head_state(NUM_HEAD),
         )
 
     @torch.inference_mode()
@@ -101,17 +107,9 @@ class MotionModel:
             ]
         )
         blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
-        # Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598), both in one batch.
-        heard = torch.cat([audio, torch.zeros_like(audio)])
-        memory = self._denoiser.remember(motion_frames.repeat(2, 1, 1), heard)
-        speed, blinks = head_speed.repeat(2), blink.repeat(2, 1)
-
-        def denoise(noisy: Tensor, sigma: float) -> Tensor:
-            levels = noisy.new_full((2 * len(noisy),), sigma)
-            both = self._denoiser(noisy.repeat(2, 1, 1), levels, memory, heard, speed, blinks)
-            with_audio, without = both.chunk(2)
-            return torch.lerp(without, with_audio, self.guidance_scale)
-
+        denoise = guided(
+            self._denoiser, motion_frames, audio, head_speed, blink, self.guidance_scale
+        )
         motion = euler_flow_sampler(denoise, noise, num_steps)
         if self._rest_by is not None:
             probe, mouth = self._rest_by
@@ -119,8 +117,20 @@ class MotionModel:
             gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
             # The closed mouth is also what the next hop remembers.
             motion[..., mouth] *= torch.tensor(gains)[..., None]
+        for own, state in zip(motion, states, strict=True):
+            own[:, -NUM_HEAD:] = follow(state.head, own[:, -NUM_HEAD:])
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
         return motion
+
+
+def load_denoiser(path: Path) -> MotionDenoiser:
+    """Read the denoiser alone from such a file."""
+    with safe_open(path, framework="pt") as file:
+        config = DenoiserConfig(**json.loads(file.metadata()["config"]))
+        weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    denoiser = MotionDenoiser(config)
+    denoiser.load_state_dict(weights)
+    return denoiser

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader
 
-from model.features.encoder import SUBFRAMES, CausalAudioEncoder, EncoderConfig
+from model.features.encoder import SUBFRAMES, CausalAudioEncoder, EncoderConfig, save_encoder
 from model.train.encoder_batches import Batch, Batches, Corpus
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
@@ -134,10 +134,10 @@ def label(run_dir: Path, seed: int) -> None:
     np.save(run_dir / "phone_probs.npy", probs)
 
 
-def export(run_dir: Path, path: Path) -> None:
-    """Writes the checkpoint's encoder, in half precision, to `path`."""
+def export(run_dir: Path, config: EncoderConfig, path: Path) -> None:
+    """Writes the checkpoint's encoder to `path`."""
     state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
-    save_file({name: w.half().contiguous() for name, w in state["encoder"].items()}, path)
+    save_encoder(config, state["encoder"], path)
 
 
 def main() -> None:
@@ -170,7 +170,9 @@ def main() -> None:
         case "fit":
             fit(options)
         case "export":
-            export(options.run_dir, WEIGHTS)
+            export(
+                options.run_dir, EncoderConfig(lookahead_frames=options.lookahead_frames), WEIGHTS
+            )
         case "report":
             report(options.run_dir, WEIGHTS)
 

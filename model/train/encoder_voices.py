@@ -51,7 +51,7 @@ class HibariVoice:
 
     _DURATIONS = "/Clip_output_0"
     _DURATION_S = 0.025
-    _OFFSET_STEPS = 3  # the decoder trails its duration steps by this many
+    _OFFSET_STEPS = 2  # the decoder trails its duration steps by this many
 
     def __init__(self) -> None:
         self._tts = Hibari()

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from model.motion.voice import VoiceProbe
 from model.rates import SAMPLES_PER_FRAME
 from model.train.motion_data import usable_clips
+from model.train.motion_features import NUM_CHANGED
 from model.train.recording import decode_audio
 
 SPEECH_DB, SILENCE_DB = -25.0, -40.0
@@ -64,7 +65,9 @@ def main() -> None:
     for split in ("train", "val"):
         features, spoken = [], []
         for row in usable_clips(args.data / "clips.csv", split):
-            own = np.load(args.runs / "features" / f"{row['id']}.npy").astype(np.float32)
+            # Other voices' readings pause where they like: the clip's labels are not theirs.
+            own = np.load(args.runs / "features" / f"{row['id']}.npy")[: 1 + NUM_CHANGED]
+            own = own.astype(np.float32)
             sound = decode_audio(args.data / "clips" / f"{row['id']}.mp4")
             label = np.tile(labels(sound, own.shape[1]), len(own))
             known = ~np.isnan(label)

@@ -1,11 +1,17 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from model.features.encoder import CausalAudioEncoder, EncoderConfig, EncoderState, load_encoder
+from model.features.encoder import (
+    CausalAudioEncoder,
+    EncoderConfig,
+    EncoderState,
+    load_encoder,
+    save_encoder,
+)
 from model.protocols import AudioEncoder
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 
@@ -104,13 +110,25 @@ def test_config_of_no_size_is_refused() -> None:
 
 def test_fits_the_protocol(encoder: CausalAudioEncoder) -> None:
     protocol: AudioEncoder[EncoderState] = encoder
-    assert protocol.lookahead_frames == 2
+    assert protocol.lookahead_frames == SMALL.lookahead_frames
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_file(CausalAudioEncoder(SMALL).state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other\.safetensors does not hold"):
         load_encoder(tmp_path / "other.safetensors")
+
+
+def test_saved_weights_come_back_with_their_sizes_and_lookahead(tmp_path: Path) -> None:
+    config = replace(SMALL, lookahead_frames=1)
+    encoder = CausalAudioEncoder(config).eval()
+    save_encoder(config, encoder.state_dict(), tmp_path / "own.safetensors")
+    loaded = load_encoder(tmp_path / "own.safetensors")
+    assert loaded.config == config
+    assert loaded.lookahead_frames == 1
+    heard, _ = loaded.encode(sound(1, 4), loaded.initial_state(1))
+    expected, _ = encoder.encode(sound(1, 4), encoder.initial_state(1))
+    torch.testing.assert_close(heard, expected, atol=0.02, rtol=0.02)
 
 
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:

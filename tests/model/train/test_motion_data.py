@@ -8,22 +8,10 @@ import pytest
 import torch
 
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
-from model.train.motion import MotionLoss
 from model.train.motion_data import Recording, WindowSampler, load_recordings, usable_clips
+from model.train.motion_trainer import MotionLoss
 
 DIM, FEATURES = 34, 6
-
-
-@pytest.fixture
-def space() -> MotionSpace:
-    rng = np.random.default_rng(0)
-    return MotionSpace(
-        template=rng.standard_normal((478, 3)).astype(np.float32),
-        mouth_basis=torch.from_numpy(rng.standard_normal((20, 478, 3)).astype(np.float32)) * 0.01,
-        brow_basis=torch.from_numpy(rng.standard_normal((4, 478, 3)).astype(np.float32)) * 0.01,
-        scale=torch.ones(10),
-        neutral_gain=np.zeros((24, 1434), np.float32),
-    )
 
 
 def recording(speaker: str, start: float, length: int = 60) -> Recording:

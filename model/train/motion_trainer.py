@@ -1,0 +1,206 @@
+"""One training step of the motion denoiser, and what is kept of many.
+
+The loss is flow matching with the clean motion as target, plus velocities, lip vertices in face
+widths, and the lips' distance, where contact weighs more than opening.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers.training_utils import EMAModel
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.avatar import DEFAULT_WEIGHTS, part_digests
+from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.guidance import Denoise, guided
+from model.motion.motion_model import MotionModel
+from model.motion.sampler import euler_flow_sampler
+from model.motion.space import INNER_LIP_PAIRS, MotionSpace
+from model.train.motion_data import Batch
+from model.train.motion_space import LIPS
+
+# Above 1, the sound opens the mouth more than the past keeps it where it is.
+GUIDANCE_SCALE = 1.5
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Optimisation: batch in windows, learning rate, and how the past is disturbed.
+
+    rollout_hops: hops of its own making that the model may get as its past.
+    rollout_after_steps: from when on.
+    past_noise: largest standard deviation of noise added to the motion frames.
+    """
+
+    batch_windows: int = 192
+    learning_rate: float = 6e-4
+    warmup_steps: int = 200
+    weight_decay: float = 0.02
+    rollout_hops: int = 4
+    rollout_share: float = 0.35
+    rollout_after_steps: int = 800
+    past_noise: float = 0.4
+    audio_dropout: float = 0.05
+    checkpoint_s: float = 180.0
+
+
+class MotionLoss:
+    """Distance between denoised and true motion (B, H, M), given the last frame before them."""
+
+    def __init__(self, space: MotionSpace) -> None:
+        basis = torch.cat([space.mouth_basis, space.brow_basis])
+        self._shape = slice(0, len(basis))
+        self._lip_basis = basis[:, LIPS].flatten(1)
+        upper, lower = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
+        self._gap_basis = basis[:, lower, 1] - basis[:, upper, 1]
+        self._weights = torch.ones(space.dim)
+        self._weights[space.mouth] = torch.linspace(2.0, 0.5, space.num_mouth)
+
+    def __call__(self, denoised: Tensor, clean: Tensor, last: Tensor) -> Tensor:
+        """Return the loss of each window (B,)."""
+        error = (denoised - clean) ** 2 * self._weights
+        steps = torch.cat([last, denoised], 1).diff(dim=1) - torch.cat([last, clean], 1).diff(dim=1)
+        lips = (denoised - clean)[..., self._shape] @ self._lip_basis * 100
+        gap = (denoised - clean)[..., self._shape] @ self._gap_basis * 100
+        closed = (clean[..., self._shape] @ self._gap_basis).mean(-1, keepdim=True) < 0.012
+        contact = gap**2 * (1 + 6 * closed.float())
+        total = error.mean(-1) + 0.5 * (steps**2 * self._weights).mean(-1)
+        return torch.as_tensor((total + 0.3 * (lips**2).mean(-1) + 0.2 * contact.mean(-1)).mean(1))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What one hop of every window of a batch is denoised under; see `MotionDenoiser`."""
+
+    motion_frames: Tensor
+    audio_features: Tensor
+    head_speed: Tensor
+    blink: Tensor
+
+    @classmethod
+    def of_hop(
+        cls, config: DenoiserConfig, hop: int, motion: Tensor, features: Tensor, batch: Batch
+    ) -> "Conditions":
+        """Cut them out of windows whose first new frame is number `num_motion_frames`."""
+        start = config.num_motion_frames + hop * config.hop_frames
+        stop = start + config.hop_frames
+        return cls(
+            motion[:, start - config.num_motion_frames : start],
+            features[:, stop - config.num_audio_frames : stop],
+            batch.head_speed,
+            batch.blink[:, start:stop],
+        )
+
+    def bind(self, denoiser: MotionDenoiser, guidance_scale: float) -> Denoise:
+        """Return the denoiser under these conditions."""
+        return guided(
+            denoiser,
+            self.motion_frames,
+            self.audio_features,
+            self.head_speed,
+            self.blink,
+            guidance_scale,
+        )
+
+
+class MotionTrainer:
+    """Owns network, optimiser and average; one `step` per batch.
+
+    The teacher of `MotionStudentTrainer`, and a model of its own: sampled under guidance.
+    """
+
+    _guidance_scale = GUIDANCE_SCALE
+
+    def __init__(self, config: DenoiserConfig, train: TrainConfig, space: MotionSpace) -> None:
+        torch.manual_seed(0)
+        self.denoiser = MotionDenoiser(config)
+        self.train = train
+        self.steps = 0
+        self._loss = MotionLoss(space)
+        self._optimizer = torch.optim.AdamW(
+            self.denoiser.parameters(),
+            lr=train.learning_rate,
+            weight_decay=train.weight_decay,
+            betas=(0.9, 0.98),
+        )
+        self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)
+
+    def step(self, batch: Batch, rollout_hops: int, progress: float) -> float:
+        """Take one step on windows of `rollout_hops` + 1 new hops; progress 0..1 sets the rate."""
+        c, t = self.denoiser.config, self.train
+        rate = min(1.0, (self.steps + 1) / t.warmup_steps) * max(1 - progress, 0.02)
+        for group in self._optimizer.param_groups:
+            group["lr"] = t.learning_rate * rate
+        motion, features = batch.motion.clone(), batch.features
+        past_noise = torch.rand(len(motion), 1, 1) * t.past_noise
+        motion[:, : c.num_motion_frames] += past_noise * torch.randn_like(
+            motion[:, : c.num_motion_frames]
+        )
+        muted = torch.rand(len(motion), 1, 1) < t.audio_dropout
+        features = torch.where(muted, torch.zeros(()), features)
+        for hop in range(rollout_hops):
+            self._roll_out(motion, features, batch, hop)
+        start = c.num_motion_frames + rollout_hops * c.hop_frames
+        stop = start + c.hop_frames
+        given = Conditions.of_hop(c, rollout_hops, motion, features, batch)
+        noisy, sigma, target = self._lesson(batch.motion[:, start:stop], given)
+        denoised = given.bind(self.denoiser, 1.0)(noisy, sigma)
+        loss = self._loss(denoised, target, given.motion_frames[:, -1:]).mean()
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
+        self._optimizer.step()
+        self.average.step(self.denoiser.parameters())
+        self.steps += 1
+        return float(loss.detach())
+
+    def _lesson(self, clean: Tensor, given: Conditions) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy motion (B, H, M), its noise levels (B,), and what it is to be denoised to."""
+        sigma = torch.sigmoid(torch.randn(len(clean)) * 1.2 + 0.8)
+        sigma[: len(sigma) // 4] = 1.0
+        level = sigma[:, None, None]
+        return (1 - level) * clean + level * torch.randn_like(clean), sigma, clean
+
+    @torch.no_grad()
+    def _roll_out(self, motion: Tensor, features: Tensor, batch: Batch, hop: int) -> None:
+        c = self.denoiser.config
+        start = c.num_motion_frames + hop * c.hop_frames
+        stop = start + c.hop_frames
+        given = Conditions.of_hop(c, hop, motion, features, batch)
+        noise = torch.randn(len(motion), c.hop_frames, c.motion_dim)
+        motion[:, start:stop] = euler_flow_sampler(given.bind(self.denoiser, 1.0), noise, 1)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint to resume from."""
+        state = {
+            "denoiser": self.denoiser.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self.average.state_dict(),
+            "steps": self.steps,
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = torch.load(path, weights_only=False)
+        self.denoiser.load_state_dict(state["denoiser"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+        self.steps = state["steps"]
+
+    def start_from(self, path: Path) -> None:
+        """Start at exported weights, whatever features they were trained on."""
+        weights = {name: w.float() for name, w in load_file(path).items()}
+        self.denoiser.load_state_dict(weights)
+        self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)
+
+    def export(self, path: Path) -> None:
+        """Write the averaged weights in the product's format."""
+        averaged = MotionDenoiser(self.denoiser.config)
+        averaged.load_state_dict(self.denoiser.state_dict())
+        self.average.copy_to(averaged.parameters())
+        MotionModel(averaged, part_digests(DEFAULT_WEIGHTS), self._guidance_scale).save(path)
