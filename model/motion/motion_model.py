@@ -63,7 +63,7 @@ class MotionModel:
         """Read weights and configuration from one safetensors file."""
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
-        guidance_scale = float(metadata.get("guidance_scale", 1.5))
+        guidance_scale = float(metadata["guidance_scale"])
         return cls(load_denoiser(path), json.loads(metadata["trained_with"]), guidance_scale)
 
     def save(self, path: Path) -> None:
