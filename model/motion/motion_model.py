@@ -117,12 +117,12 @@ class MotionModel:
             gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
             # The closed mouth is also what the next hop remembers.
             motion[..., mouth] *= torch.tensor(gains)[..., None]
-        for own, state in zip(motion, states, strict=True):
-            own[:, -NUM_HEAD:] = follow(state.head, own[:, -NUM_HEAD:])
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
+            # Not remembered: a denoiser that saw its head come late would slow it down, hop by hop.
+            motion[i, :, -NUM_HEAD:] = follow(state.head, motion[i, :, -NUM_HEAD:])
         return motion
 
 

@@ -29,7 +29,9 @@ def bound(denoiser: MotionDenoiser, scale: float, *, deaf: bool = False) -> Deno
 def test_the_estimate_lies_on_the_line_through_deaf_and_hearing(
     denoiser: MotionDenoiser, scale: float
 ) -> None:
-    noisy = torch.randn(3, 2, 6, generator=torch.Generator().manual_seed(1))
+    noisy = torch.randn(
+        3, 2, denoiser.config.motion_dim, generator=torch.Generator().manual_seed(1)
+    )
     hearing = bound(denoiser, 1.0)(noisy, 0.7)
     deaf = bound(denoiser, 1.0, deaf=True)(noisy, 0.7)
     assert not torch.allclose(hearing, deaf)
@@ -39,7 +41,9 @@ def test_the_estimate_lies_on_the_line_through_deaf_and_hearing(
 
 @torch.inference_mode()
 def test_every_window_may_have_its_own_noise_level(denoiser: MotionDenoiser) -> None:
-    noisy = torch.randn(3, 2, 6, generator=torch.Generator().manual_seed(1))
+    noisy = torch.randn(
+        3, 2, denoiser.config.motion_dim, generator=torch.Generator().manual_seed(1)
+    )
     denoise = bound(denoiser, 1.5)
     levels = torch.tensor([0.2, 0.5, 1.0])
     together = denoise(noisy, levels)

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.head import follow, initial_head_state
 from model.motion.motion_model import MotionModel
+from model.motion.space import NUM_HEAD
 
 SPEED = torch.tensor([0.1])
 
@@ -26,12 +28,15 @@ def test_same_seed_same_motion_other_seed_other_motion(motion_model: MotionModel
     assert not torch.allclose(run(motion_model, 1, sound), run(motion_model, 2, sound))
 
 
-def test_the_past_is_the_motion_it_made(motion_model: MotionModel) -> None:
+def test_the_past_is_what_it_said_and_the_head_follows_that(motion_model: MotionModel) -> None:
     state = motion_model.initial_state(0)
     assert not state.motion_frames.any()
-    made = [motion_model.step(hop, [state], SPEED, 2)[0] for hop in features(8)]
-    past = motion_model.config.num_motion_frames
-    torch.testing.assert_close(state.motion_frames[0], torch.cat(made)[-past:])
+    hops = motion_model.config.num_motion_frames // motion_model.config.hop_frames
+    made = [motion_model.step(hop, [state], SPEED, 2)[0] for hop in features(hops)]
+    said, shown = state.motion_frames[0], torch.cat(made)
+    torch.testing.assert_close(shown[:, :-NUM_HEAD], said[:, :-NUM_HEAD])
+    followed = follow(initial_head_state(NUM_HEAD), said[:, -NUM_HEAD:])
+    torch.testing.assert_close(shown[:, -NUM_HEAD:], followed)
 
 
 def test_sessions_in_a_batch_are_alone(motion_model: MotionModel) -> None:
@@ -78,12 +83,12 @@ def test_windows_without_audio_for_each_frame_are_refused() -> None:
 
 def test_memory_is_independent_of_the_noise(denoiser: MotionDenoiser) -> None:
     config = denoiser.config
-    past = torch.randn(1, config.num_motion_frames, 6)
+    past = torch.randn(1, config.num_motion_frames, config.motion_dim)
     audio = torch.randn(1, config.num_audio_frames, 8)
     memory = denoiser.remember(past, audio)
     assert memory.shape == (1, config.num_motion_frames + config.num_audio_frames, 32)
-    noisy, blink = torch.randn(1, 2, 6), torch.zeros(1, 2)
+    noisy, blink = torch.randn(1, 2, config.motion_dim), torch.zeros(1, 2)
     low = denoiser(noisy, torch.tensor([0.1]), memory, audio, SPEED, blink)
     high = denoiser(noisy, torch.tensor([0.9]), memory, audio, SPEED, blink)
-    assert low.shape == (1, 2, 6)
+    assert low.shape == (1, 2, config.motion_dim)
     assert not torch.allclose(low, high)
