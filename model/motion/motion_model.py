@@ -111,18 +111,18 @@ class MotionModel:
             self._denoiser, motion_frames, audio, head_speed, blink, self.guidance_scale
         )
         motion = euler_flow_sampler(denoise, noise, num_steps)
-        if self._rest_by is not None:
-            probe, mouth = self._rest_by
-            flags = probe.speaks(features).tolist()
-            gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
-            # The closed mouth is also what the next hop remembers.
-            motion[..., mouth] *= torch.tensor(gains)[..., None]
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
             # Not remembered: a denoiser that saw its head come late would slow it down, hop by hop.
             motion[i, :, -NUM_HEAD:] = follow(state.head, motion[i, :, -NUM_HEAD:])
+        if self._rest_by is not None:
+            probe, mouth = self._rest_by
+            flags = probe.speaks(features).tolist()
+            gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
+            # Not remembered either: a denoiser that saw its mouth shut would open it late.
+            motion[..., mouth] *= torch.tensor(gains)[..., None]
         return motion
 
 

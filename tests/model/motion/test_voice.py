@@ -28,7 +28,7 @@ def test_same_whatever_the_chunks() -> None:
 
 
 @pytest.mark.parametrize(("bias", "rests"), [(-1.0, True), (1.0, False)])
-def test_the_mouth_rests_and_its_rest_is_remembered(
+def test_the_mouth_rests_and_its_rest_is_not_remembered(
     motion_model: MotionModel, bias: float, rests: bool
 ) -> None:
     mouth = slice(0, 3)
@@ -38,5 +38,5 @@ def test_the_mouth_rests_and_its_rest_is_remembered(
     for _ in range(20):
         motion = motion_model.step(torch.randn(1, 2, 8), [state], torch.tensor([0.1]), 2)
     assert (motion[..., mouth].abs().max().item() < 1e-3) is rests
-    torch.testing.assert_close(state.motion_frames[:, -2:, mouth], motion[..., mouth])
+    assert state.motion_frames[:, -2:, mouth].abs().max() > 1e-3
     assert motion[..., 3:].abs().max() > 1e-3
