@@ -3,9 +3,11 @@
 import { Call, CallState } from "./call.js";
 import { CallError } from "./call_error.js";
 import { Controls } from "./controls.js";
+import { Entrance } from "./entrance.js";
 import { FiguresPanel } from "./figures_panel.js";
 import { MicrophonePanel } from "./microphone_panel.js";
 import { Notice } from "./notice.js";
+import { PortraitImages } from "./portrait_images.js";
 import { PortraitPicker } from "./portrait_picker.js";
 import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
@@ -25,6 +27,10 @@ class App {
   #sound = find("sound", HTMLButtonElement);
 
   #notice = new Notice(document);
+  #entrance = new Entrance(
+    { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
+    { onAsk: () => this.#sayStatus(), onKey: () => this.#onKey() },
+  );
   #microphone = new MicrophonePanel(
     {
       devices: find("microphone", HTMLSelectElement),
@@ -39,7 +45,7 @@ class App {
       onLevel: (level) => this.#stage.setVoiceLevel(level),
     },
   );
-  #call = new Call(new Signalling(this.#base), {
+  #call = new Call(new Signalling(this.#base, this.#entrance.api), {
     onState: (state, reason, retryIn_ms) => this.#onCallState(state, reason, retryIn_ms),
     onStream: (stream) => this.#stage.showStream(stream),
     onMessage: (message) => this.#onMessage(message),
@@ -69,6 +75,7 @@ class App {
     onFigures: (figures) => this.#figures.show(figures),
     onKeyframeNeeded: () => this.#call.send({ type: "keyframe" }),
   });
+  #images = new PortraitImages(this.#entrance.api);
   #picker = new PortraitPicker(
     {
       gallery: find("gallery", HTMLElement),
@@ -76,6 +83,8 @@ class App {
       drop: find("drop", HTMLElement),
     },
     this.#base,
+    this.#entrance.api,
+    this.#images,
     {
       onSelect: (portrait, byUser) => this.#onPortrait(portrait, byUser),
       onError: (error) => this.#notice.show(describe(error)),
@@ -93,6 +102,7 @@ class App {
     window.addEventListener("online", () => this.#call.retryNow());
     window.addEventListener("pagehide", () => this.#call.stop());
 
+    this.#entrance.start();
     this.#sayStatus();
     await Promise.all([this.#microphone.listDevices(), this.#picker.load()]);
   }
@@ -179,7 +189,13 @@ class App {
     if (byUser) this.#notice.hide();
     if (this.#call.state !== CallState.IDLE) this.#call.setPortrait(portrait.id);
     this.#sayStatus();
-    await this.#stage.showStill(portrait.image_url, portrait.title);
+    try {
+      const source = await this.#images.source(portrait.image_url);
+      if (this.#portrait === portrait) await this.#stage.showStill(source, portrait.title);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#notice.show(describe(error));
+    }
   }
 
   #onPlaybackBlocked() {
@@ -193,6 +209,12 @@ class App {
         },
       },
     );
+  }
+
+  #onKey() {
+    this.#notice.hide();
+    this.#sayStatus();
+    this.#picker.load();
   }
 
   // Microphone ----------------------------------------------------------------------------------
@@ -240,6 +262,7 @@ class App {
   /** @returns {string} */
   #statusText() {
     if (this.#opening) return "Waiting for your microphone…";
+    if (this.#entrance.asks) return "Enter your key.";
     switch (this.#call.state) {
       case CallState.CONNECTING:
         return "Waking the portrait…";

@@ -7,7 +7,8 @@
  * @typedef {"insecure-context" | "microphone-refused" | "microphone-missing" | "microphone-busy"
  *   | "microphone-failed" | "server-full" | "server-starting" | "server-stopped" | "server-away"
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
- *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle"} ErrorKind
+ *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle" | "key-needed"
+ *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often"} ErrorKind
  */
 
 export class CallError extends Error {

@@ -1,5 +1,6 @@
 /** The gallery: choosing one of the server's portraits, or adding one by file, drop or paste. */
 
+import { accessError } from "./access_error.js";
 import { CallError } from "./call_error.js";
 import { readProblem } from "./problem.js";
 
@@ -17,14 +18,18 @@ export class PortraitPicker {
   /**
    * @param {{ gallery: HTMLElement, credit: HTMLElement, drop: HTMLElement }} elements
    * @param {string | URL} base the page's address, below which `v1/portraits` lives
+   * @param {import("./api.js").Api} api
+   * @param {import("./portrait_images.js").PortraitImages} images
    * @param {{ onSelect: (portrait: Portrait, byUser: boolean) => void,
    *   onError: (error: CallError) => void }} callbacks
    */
-  constructor({ gallery, credit, drop }, base, { onSelect, onError }) {
+  constructor({ gallery, credit, drop }, base, api, images, { onSelect, onError }) {
     this.gallery = gallery;
     this.credit = credit;
     this.drop = drop;
     this.base = new URL(base);
+    this.api = api;
+    this.images = images;
     this.onSelect = onSelect;
     this.onError = onError;
     this.#fileInput.type = "file";
@@ -41,9 +46,10 @@ export class PortraitPicker {
   /** Asks the server for its portraits and selects the first. */
   async load() {
     try {
-      const response = await fetch(new URL("v1/portraits", this.base));
+      const response = await this.api.fetch(new URL("v1/portraits", this.base));
       if (!response.ok) {
-        throw new CallError("portraits-unavailable", (await readProblem(response)).detail);
+        const problem = await readProblem(response);
+        throw accessError(problem) ?? new CallError("portraits-unavailable", problem.detail);
       }
       this.#portraits = await response.json();
     } catch (error) {
@@ -77,13 +83,14 @@ export class PortraitPicker {
     this.#uploading = true;
     this.gallery.setAttribute("aria-busy", "true");
     try {
-      const response = await fetch(new URL("v1/portraits", this.base), {
+      const response = await this.api.fetch(new URL("v1/portraits", this.base), {
         method: "POST",
         headers: { "Content-Type": file.type || "application/octet-stream" },
         body: file,
       });
       if (!response.ok) {
-        throw new CallError("portrait-refused", (await readProblem(response)).detail);
+        const problem = await readProblem(response);
+        throw accessError(problem) ?? new CallError("portrait-refused", problem.detail);
       }
       const { id, image_url } = await response.json();
       this.#portraits.push({ id, title: file.name, credit: "", image_url });
@@ -116,10 +123,23 @@ export class PortraitPicker {
     radio.checked = id === this.#selectedId;
     radio.addEventListener("change", () => this.#select(id, true));
     const image = document.createElement("img");
-    image.src = new URL(image_url, this.base).href;
+    this.#fill(image, new URL(image_url, this.base).href);
     image.alt = title;
     tile.append(radio, image);
     return tile;
+  }
+
+  /**
+   * @param {HTMLImageElement} image
+   * @param {string} url
+   */
+  async #fill(image, url) {
+    try {
+      image.src = await this.images.source(url);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.onError(error);
+    }
   }
 
   #addTile() {

@@ -1,6 +1,9 @@
 /** Reads an error answer of the server (RFC 9457 `application/problem+json`). */
 
-/** @typedef {{ code: string, detail: string }} Problem `code`: the kind, for programs */
+/**
+ * @typedef {{ code: string, detail: string, retryAfter_s: number | null }} Problem
+ *   `code`: the kind, for programs; `retryAfter_s`: null unless the server named seconds
+ */
 
 /**
  * @param {Response} response
@@ -8,11 +11,14 @@
  */
 export async function readProblem(response) {
   const status = `HTTP ${response.status} ${response.statusText}`.trim();
-  const unknown = { code: "", detail: status };
+  const after_s = Number(response.headers.get("Retry-After") ?? Number.NaN);
+  const retryAfter_s = Number.isFinite(after_s) ? after_s : null;
+  const unknown = { code: "", detail: status, retryAfter_s };
   if (!/\bjson\b/.test(response.headers.get("Content-Type") ?? "")) return unknown;
   try {
     const { type, detail, title } = await response.json();
-    return { code: String(type ?? "").split(":").at(-1) ?? "", detail: detail ?? title ?? status };
+    const code = String(type ?? "").split(":").at(-1) ?? "";
+    return { code, detail: detail ?? title ?? status, retryAfter_s };
   } catch (error) {
     if (error instanceof SyntaxError) return unknown;
     throw error;

@@ -3,6 +3,7 @@
  * candidates as they are found, DELETE to hang up.
  */
 
+import { accessError } from "./access_error.js";
 import { CallError } from "./call_error.js";
 import { readProblem } from "./problem.js";
 
@@ -85,13 +86,15 @@ function meaningOfStatus(status) {
  * @returns {Promise<CallError>}
  */
 export async function refusal(response) {
-  const { code, detail } = await readProblem(response);
+  const problem = await readProblem(response);
+  const refused = accessError(problem);
+  if (refused) return refused;
+  const { code, detail } = problem;
   const { kind, retry } = Object.hasOwn(MEANINGS, code)
     ? MEANINGS[code]
     : meaningOfStatus(response.status);
   if (response.status !== 503) return new CallError(kind, detail, { retry });
-  const after_s = Number(response.headers.get("Retry-After") ?? DEFAULT_RETRY_AFTER_S);
-  const retryAfter_s = Number.isFinite(after_s) ? after_s : DEFAULT_RETRY_AFTER_S;
+  const retryAfter_s = problem.retryAfter_s ?? DEFAULT_RETRY_AFTER_S;
   return new CallError(kind, detail, { retry, retryAfter_s });
 }
 
@@ -107,11 +110,13 @@ export class CallResource {
   /**
    * @param {string} url
    * @param {string | null} etag
+   * @param {Pick<import("./api.js").Api, "fetch">} api
    * @param {(error: CallError) => void} onError a candidate could not be delivered
    */
-  constructor(url, etag, onError) {
+  constructor(url, etag, api, onError) {
     this.url = url;
     this.etag = etag;
+    this.api = api;
     this.onError = onError;
   }
 
@@ -136,7 +141,7 @@ export class CallResource {
         /** @type {Record<string, string>} */
         const headers = { "Content-Type": "application/trickle-ice-sdpfrag" };
         if (this.etag) headers["If-Match"] = this.etag;
-        const response = await fetch(this.url, { method: "PATCH", headers, body });
+        const response = await this.api.fetch(this.url, { method: "PATCH", headers, body });
         if (!response.ok) throw await refusal(response);
       }
     } catch (error) {
@@ -152,13 +157,17 @@ export class CallResource {
   hangUp() {
     if (this.#closed) return;
     this.#closed = true;
-    fetch(this.url, { method: "DELETE", keepalive: true }).catch(() => undefined);
+    this.api.fetch(this.url, { method: "DELETE", keepalive: true }).catch(() => undefined);
   }
 }
 
 export class Signalling {
-  /** @param {string | URL} base the page's address, below which `v1/calls` lives */
-  constructor(base) {
+  /**
+   * @param {string | URL} base the page's address, below which `v1/calls` lives
+   * @param {import("./api.js").Api} api
+   */
+  constructor(base, api) {
+    this.api = api;
     this.callsUrl = new URL("v1/calls", base);
   }
 
@@ -176,7 +185,7 @@ export class Signalling {
     let response;
     try {
       const headers = { "Content-Type": "application/sdp" };
-      response = await fetch(url, { method: "POST", headers, body: sdp, signal });
+      response = await this.api.fetch(url, { method: "POST", headers, body: sdp, signal });
     } catch (error) {
       signal.throwIfAborted();
       throw new CallError("server-away", String(error), { retry: true });
@@ -189,6 +198,7 @@ export class Signalling {
     const resource = new CallResource(
       new URL(location, response.url).href,
       response.headers.get("ETag"),
+      this.api,
       onError,
     );
     return {

@@ -75,6 +75,26 @@ const WORDS = {
     title: "The call has ended",
     help: "Press Start to begin again.",
   },
+  "key-needed": {
+    title: "This server asks for a key",
+    help: "Enter the one that you were given, below the portrait.",
+  },
+  "key-refused": {
+    title: "This key opens nothing here",
+    help: "Enter another, below the portrait.",
+  },
+  "key-too-narrow": {
+    title: "This key does not allow that",
+    help: "Open this page in a new tab, with a key that does.",
+  },
+  "no-keys": {
+    title: "This server serves only its own machine",
+    help: "To let others in, make a key on that machine: likeness keys add.",
+  },
+  "too-often": {
+    title: "Too many requests",
+    help: "The server answers one address only so often: a moment's wait helps.",
+  },
   "call-idle": {
     title: "The call was ended to free its place",
     help: "Nothing was heard for a long time. Press Start to go on.",
@@ -82,7 +102,14 @@ const WORDS = {
 };
 
 /** @type {readonly import("./call_error.js").ErrorKind[]} the server tells these better */
-const TOLD_BY_DETAIL = ["portrait-refused", "server-failed", "offer-refused"];
+const TOLD_BY_DETAIL = [
+  "portrait-refused",
+  "server-failed",
+  "offer-refused",
+  "key-refused",
+  "key-too-narrow",
+  "no-keys",
+];
 
 /** @param {string} text */
 function asSentence(text) {

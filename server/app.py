@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from model.rates import FRAME_MS
-from server import calls, health, hosts, portrait_routes, problems
+from server import calls, cross_origin, health, hosts, portrait_routes, problems
+from server.access import Access
 from server.admission import Admission
 from server.animator import Animator
 from server.config import Config, ConfigError
 from server.inference import InferenceThread
+from server.key_file import KeyFile
 from server.metrics import Metrics
 from server.portraits import Portrait, PortraitFile, Portraits
 from server.session import Services
@@ -33,9 +35,9 @@ CLIENT_WEB = Path(__file__).resolve().parents[1] / "client_web"
 class Server:
     """One server: what its calls share, and ``app``, which runs it by its lifespan.
 
-    ``default`` is the first of ``files``, prepared. When the model cannot run on this machine,
-    ``failure`` holds why and ``stop`` is called, which must end the process. Raises ConfigError
-    when the configured delay is too short for the model.
+    ``default`` is the first of ``files``, prepared; ``key_file`` may change while it runs. When
+    the model cannot run on this machine, ``failure`` holds why and ``stop`` is called, which must
+    end the process. Raises ConfigError when the configured delay is too short for the model.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Server:
         avatar: Animator,
         files: Sequence[PortraitFile],
         default: Portrait,
+        key_file: KeyFile,
         stop: Callable[[], None],
     ) -> None:
         self.services = Services(
@@ -66,12 +69,17 @@ class Server:
         self._default = default
         self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
         problems.install(self.app)
+        cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
-        self.app.include_router(calls.router(self.calls, self.services))
-        self.app.include_router(
-            portrait_routes.router(self.services.portraits, config.portraits.max_upload_bytes)
+        metrics = self.services.metrics
+        guard = Access(
+            key_file, key_on_loopback=config.http.require_key_on_loopback, metrics=metrics
         )
-        self.app.include_router(health.router(self.services, self.admission))
+        self.app.include_router(calls.router(self.calls, self.services, guard))
+        self.app.include_router(
+            portrait_routes.router(self.services.portraits, config, guard, metrics)
+        )
+        self.app.include_router(health.router(self.services, self.admission, guard))
         self.app.mount("/", StaticFiles(directory=CLIENT_WEB, html=True), name="page")
 
     @contextlib.asynccontextmanager

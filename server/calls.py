@@ -8,10 +8,12 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import logs, sdp, trickle
+from server import access, logs, rate_limit, sdp, trickle
+from server.access import Access
 from server.admission import Admission
 from server.body import read_body
 from server.config import IceServer
+from server.keys import Scope
 from server.lifecycle import Ending
 from server.problems import Problem
 from server.session import Services, Session
@@ -100,17 +102,30 @@ class Calls:
         self._services.metrics.sessions.set(self._admission.sessions)
 
 
-def router(calls: Calls, services: Services) -> APIRouter:
-    """The routes, by the rules of RFC 9725 section 4."""
-    routes = APIRouter(tags=["calls"])
+def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
+    """The routes, by the rules of RFC 9725 section 4.
+
+    All need a key, OPTIONS too: its answer names TURN servers and how to get into them.
+    """
+    routes = APIRouter(
+        tags=["calls"], dependencies=[guard.needs(Scope.PUBLISH)], responses=access.REFUSALS
+    )
+    limits = services.config.limits
+    not_too_often = rate_limit.limited(
+        "calls", limits.calls_per_minute, limits.calls_burst, services.metrics
+    )
     default_portrait = services.portraits.default_id
 
     @routes.post(
         PATH,
         status_code=HTTPStatus.CREATED,
         response_class=Response,
+        dependencies=[not_too_often],
         openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
-        responses={201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"}},
+        responses={
+            201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
+            **rate_limit.REFUSALS,
+        },
     )
     async def open_call(request: Request, portrait: str = default_portrait) -> Response:
         """Call with an SDP offer: microphone sendrecv, video recvonly, data channel "control"."""

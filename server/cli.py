@@ -1,4 +1,4 @@
-"""The ``likeness`` command: serve, render, doctor."""
+"""The ``likeness`` command: serve, render, doctor; ``keys`` is in ``key_commands``."""
 
 import argparse
 import contextlib
@@ -15,10 +15,11 @@ from tqdm import tqdm
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
 from model.identity.portrait import PortraitError
 from model.rates import FPS
-from server import certificate, doctor, hosts, logs
+from server import certificate, doctor, hosts, key_commands, key_file, logs
 from server.app import CLIENT_WEB, Server, stream_config
 from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
+from server.key_file import KeyFile, KeyFileError
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
@@ -41,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except (
-        AudioFileError, CertificateError, ConfigError, OutputError, PortraitError, StartError,
-        WeightsError,
+        AudioFileError, CertificateError, ConfigError, KeyFileError, OutputError, PortraitError,
+        StartError, WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -88,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
     render.set_defaults(run=_render)
 
+    key_commands.add_verbs(
+        commands.add_parser("keys", help="add, list and remove keys for other machines")
+    )
+
     examine = commands.add_parser("doctor", help="say what this machine can do")
     examine.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     examine.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
@@ -112,6 +117,8 @@ def _serve(options: argparse.Namespace) -> int:
     listener = _listen(config.http.host, config.http.port)
     with listener:
         logs.configure(config.http.log_level)
+        keys = KeyFile(key_file.kept_at())
+        has_keys = bool(keys.current())
         tls = _certificate(config.http)
         limit_torch(config.compute)
         avatar = Avatar.load(options.weights)
@@ -127,13 +134,19 @@ def _serve(options: argparse.Namespace) -> int:
         def stop() -> None:
             web.should_exit = True
 
-        server = Server(config, avatar, files, default, stop)
+        server = Server(config, avatar, files, default, keys, stop)
         host, port = listener.getsockname()[:2]
         print(f"Likeness is at {_url('https' if tls else 'http', host, port)}", flush=True)
         if tls is not None and config.http.certificate is None:
             print(
                 "Its certificate is self-signed: browsers warn of it once. Its SHA-256 fingerprint,"
                 f" to compare: {tls.fingerprint}",
+                flush=True,
+            )
+        if not has_keys and not hosts.is_loopback(config.http.host):
+            print(
+                "There are no keys: it serves only this machine. `likeness keys add NAME --scope"
+                " publish` makes one for another.",
                 flush=True,
             )
         web = uvicorn.Server(

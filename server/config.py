@@ -20,6 +20,10 @@ from pydantic.dataclasses import dataclass
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+ANY_ORIGIN = "*"
+# As browsers write it (RFC 6454 section 6.2): no path, not even "/".
+_ORIGIN = r"^(\*|https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$"
+
 
 class ConfigError(Exception):
     """The configuration cannot be used; says which key, what was found, what was expected."""
@@ -32,11 +36,18 @@ class HttpConfig:
     ``allowed_hosts`` are names that it may be called by besides those that ``hosts`` knows, such
     as a reverse proxy's; "*" allows all. ``https`` is served with ``certificate`` and its ``key``,
     PEM files; without them with a self-signed one, see ``self_signed``.
+
+    ``allowed_origins`` are sites, such as "https://app.example.org", whose pages may call this
+    server from a browser (CORS); "*" allows all. This machine's own requests, those of such pages
+    too, need no key (see ``access``) unless ``require_key_on_loopback``: behind a reverse proxy on
+    this machine, everyone looks like it where the proxy does not tell that it is one.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     allowed_hosts: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    allowed_origins: tuple[Annotated[str, Field(pattern=_ORIGIN)], ...] = ()
+    require_key_on_loopback: bool = False
     https: bool = False
     certificate: Path | None = None
     key: Path | None = None
@@ -47,6 +58,12 @@ class HttpConfig:
             raise ValueError("certificate and key come together: give both or neither")
         if self.certificate is not None and not self.https:
             raise ValueError("a certificate is of use only with https: switch it on")
+        # Any page that a browser on this machine has open could then use the server without a key.
+        if ANY_ORIGIN in self.allowed_origins and not self.require_key_on_loopback:
+            raise ValueError(
+                'allowed_origins = ["*"] needs require_key_on_loopback = true: name the origins,'
+                " or set that"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -109,6 +126,20 @@ class PortraitConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class LimitsConfig:
+    """How often one address may do what costs the server something; more is answered 429.
+
+    So many at once (``_burst``) and, for ever, so many ``_per_minute``: a person never meets them,
+    nor a page that waits for a place and asks again.
+    """
+
+    calls_per_minute: Annotated[float, Field(gt=0, le=60_000)] = 60.0
+    calls_burst: Annotated[int, Field(ge=1, le=10_000)] = 30
+    uploads_per_minute: Annotated[float, Field(gt=0, le=60_000)] = 30.0
+    uploads_burst: Annotated[int, Field(ge=1, le=10_000)] = 30
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class IceServer:
     """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
 
@@ -132,6 +163,7 @@ class Config:
     voice: VoiceConfig = Field(default_factory=VoiceConfig)
     compute: ComputeConfig = Field(default_factory=ComputeConfig)
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
     ice_servers: tuple[IceServer, ...] = ()
 
 

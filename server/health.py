@@ -5,14 +5,17 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from server import access
+from server.access import Access
 from server.admission import Admission
+from server.keys import Scope
 from server.metrics import CONTENT_TYPE
 from server.problems import Problem
 from server.session import Services
 
 
-def router(services: Services, admission: Admission) -> APIRouter:
-    """The routes."""
+def router(services: Services, admission: Admission, guard: Access) -> APIRouter:
+    """The routes; whether it lives and is ready, a server tells everyone."""
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz")
@@ -36,7 +39,12 @@ def router(services: Services, admission: Admission) -> APIRouter:
             "max_sessions": max_sessions,
         }
 
-    @routes.get("/metrics", response_class=Response)
+    @routes.get(
+        "/metrics",
+        response_class=Response,
+        dependencies=[guard.needs(Scope.ADMIN)],
+        responses=access.REFUSALS,
+    )
     async def metrics() -> Response:
         """Metrics in the text format of Prometheus."""
         return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})

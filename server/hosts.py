@@ -28,7 +28,7 @@ def known_hosts(config: HttpConfig) -> Callable[[str], bool]:
     names = own_names(config)
     if ANY in names:
         return lambda _: True
-    if _is_loopback(config.host):
+    if is_loopback(config.host):
         return names.__contains__
     return lambda host: host in names or _is_address(host)
 
@@ -42,7 +42,7 @@ def own_names(config: HttpConfig) -> frozenset[str]:
     """
     allowed = frozenset(host.lower().strip("[]") for host in config.allowed_hosts)
     names = allowed | _LOOPBACK | {config.host.lower()}
-    if _is_loopback(config.host):
+    if is_loopback(config.host):
         return names
     own = socket.gethostname().lower()
     addresses = (
@@ -87,7 +87,8 @@ def _host(scope: Scope) -> str:
     return host.partition(":")[0]
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on ``host``."""
     return host.lower() == "localhost" or (
         _is_address(host) and ipaddress.ip_address(host).is_loopback
     )

@@ -70,6 +70,13 @@ class Metrics:
             "unsent_messages", "Data-channel messages not sent: closed or congested"
         )
         self.calls_refused = self._counter("calls_refused", "Calls answered 503")
+        self.requests_denied = self._counter(
+            "requests_denied",
+            "Requests refused: no key, not the right one, or keys that cannot be read",
+        )
+        self.requests_limited = self._counter(
+            "requests_limited", "Requests answered 429: too many from one address"
+        )
         self.calls_ended = Counter(
             "likeness_calls_ended", "Calls by how they ended", ["reason"], registry=self.registry
         )

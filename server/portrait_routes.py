@@ -7,7 +7,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from server import access, rate_limit
+from server.access import Access
 from server.body import read_body
+from server.config import Config
+from server.keys import Scope
+from server.metrics import Metrics
 from server.portraits import Portraits
 from server.problems import Problem
 
@@ -32,11 +37,17 @@ class UploadedPortrait(BaseModel):
     image_url: str
 
 
-def router(portraits: Portraits, max_upload_bytes: int) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["portraits"])
+def router(portraits: Portraits, config: Config, guard: Access, metrics: Metrics) -> APIRouter:
+    """The routes. Who may call may also look at what it calls with."""
+    routes = APIRouter(tags=["portraits"], responses=access.REFUSALS)
+    limits = config.limits
+    may_upload = [
+        guard.needs(Scope.PUBLISH),
+        rate_limit.limited("uploads", limits.uploads_per_minute, limits.uploads_burst, metrics),
+    ]
+    may_see = [guard.needs(Scope.VIEW, Scope.PUBLISH)]
 
-    @routes.get(PATH)
+    @routes.get(PATH, dependencies=may_see)
     async def list_portraits() -> list[PortraitInfo]:
         """List the portraits of this server, the default first."""
         return [
@@ -47,14 +58,16 @@ def router(portraits: Portraits, max_upload_bytes: int) -> APIRouter:
     @routes.post(
         PATH,
         status_code=HTTPStatus.CREATED,
+        dependencies=may_upload,
         openapi_extra={"requestBody": {"content": {"image/*": {}}, "required": True}},
+        responses=rate_limit.REFUSALS,
     )
     async def upload_portrait(request: Request, response: Response) -> UploadedPortrait:
         """Upload a picture of one face; only who knows its id can use it."""
         with portraits.upload_place():
             try:
                 async with asyncio.timeout(_UPLOAD_TIMEOUT_S):
-                    image = await read_body(request, "image/*", max_upload_bytes)
+                    image = await read_body(request, "image/*", config.portraits.max_upload_bytes)
             except TimeoutError as error:
                 raise Problem(
                     HTTPStatus.REQUEST_TIMEOUT,
@@ -68,6 +81,7 @@ def router(portraits: Portraits, max_upload_bytes: int) -> APIRouter:
     @routes.get(
         PATH + "/{portrait_id}/image",
         response_class=Response,
+        dependencies=may_see,
         responses={200: {"content": {"image/jpeg": {}}}},
     )
     async def portrait_image(portrait_id: str) -> Response:

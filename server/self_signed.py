@@ -7,9 +7,7 @@ and no other. So it is kept, and made anew only when it ends soon or lacks a nam
 
 import ipaddress
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from server import user_data
 from server.certificate import Certificate, CertificateError, load
 
 logger = logging.getLogger(__name__)
@@ -37,15 +36,10 @@ def kept_at() -> Path:
 
     Raises CertificateError when nobody knows where the user's data is.
     """
-    data = Path(os.environ.get("XDG_DATA_HOME", ""))
-    if not data.is_absolute():
-        try:
-            data = Path.home() / ".local" / "share"
-        except RuntimeError as error:
-            raise CertificateError(
-                "found no home directory to keep a certificate in: set XDG_DATA_HOME to a folder"
-            ) from error
-    return data / "likeness" / "certificate.pem"
+    try:
+        return user_data.folder() / "certificate.pem"
+    except user_data.NoDataFolderError as error:
+        raise CertificateError(f"cannot keep a certificate: {error}") from error
 
 
 def self_signed(path: Path, names: Iterable[str], now: datetime) -> Certificate:
@@ -58,11 +52,11 @@ def self_signed(path: Path, names: Iterable[str], now: datetime) -> Certificate:
     """
     wanted = _general_names(names)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        user_data.make_folder(path.parent)
         kept = _load(path) if path.exists() else None
         reason = _why_made(kept, wanted, now)
         if kept is None or reason is not None:
-            _write(path, _make(wanted, now))
+            user_data.write_whole(path, _make(wanted, now))
             kept = _load(path)
             logger.info("made a certificate", extra={"path": path, "reason": reason})
     except OSError as error:
@@ -139,17 +133,3 @@ def _general_names(names: Iterable[str]) -> set[x509.GeneralName]:
             if not address.is_unspecified:
                 found.add(x509.IPAddress(address))
     return found
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put a file there whole or not at all, which only its owner can read. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

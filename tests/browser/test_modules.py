@@ -183,7 +183,7 @@ def test_candidates_found_while_one_is_sent_share_the_next_request(served_page: 
             served_page,
             """const { CallResource } = await load('signalling');
                const url = new URL('/v1/calls/7', document.baseURI).href;
-               const call = new CallResource(url, '"e"', (error) => { throw error });
+               const call = new CallResource(url, '"e"', window, (error) => { throw error });
                for (const name of ['candidate:1', 'candidate:2', 'candidate:3', null]) {
                  call.trickle(argument, name);
                }""",

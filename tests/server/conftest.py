@@ -13,9 +13,11 @@ import pytest
 
 from server.app import Server
 from server.config import CallConfig, Config, VideoConfig
+from server.key_file import KeyFile
 from server.portraits import PortraitFile, prepare
 from tests.server.fakes import SIZE_PX, FakeAvatar
 
+BASE_URL = "http://localhost"
 CONFIG = Config(video=VideoConfig(size_px=SIZE_PX), call=CallConfig(max_sessions=2))
 
 
@@ -27,6 +29,13 @@ class Running:
     avatar: FakeAvatar
     server: Server
     stopped: asyncio.Event
+    keys: KeyFile
+
+    def client(self, address: str, key: str = "") -> httpx.AsyncClient:
+        """Return a client as another machine, or this one, would be: with a key or without."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        transport = httpx.ASGITransport(self.server.app, client=(address, 1234))
+        return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Running]]
@@ -44,7 +53,7 @@ def portrait_files(tmp_path: Path) -> list[PortraitFile]:
 
 
 @pytest.fixture
-def serve(portrait_files: list[PortraitFile]) -> Serve:
+def serve(portrait_files: list[PortraitFile], tmp_path: Path) -> Serve:
     """Return a context manager that runs a server with a configuration until it is ready."""
 
     @contextlib.asynccontextmanager
@@ -56,15 +65,16 @@ def serve(portrait_files: list[PortraitFile]) -> Serve:
         first = portrait_files[0]
         image = first.path.read_bytes()
         default = prepare(avatar, first.id, first.title, first.credit, image, SIZE_PX)
-        server = Server(config, avatar, portrait_files, default, stopped.set)
-        transport = httpx.ASGITransport(server.app)
+        keys = KeyFile(tmp_path / "data" / "keys.json")
+        server = Server(config, avatar, portrait_files, default, keys, stopped.set)
+        transport = httpx.ASGITransport(server.app, client=("127.0.0.1", 1234))
         async with (
             server.app.router.lifespan_context(server.app),
-            httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
+            httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http,
         ):
             if ready:
                 await server.ready.wait()
-            yield Running(http, avatar, server, stopped)
+            yield Running(http, avatar, server, stopped, keys)
 
     return run
 

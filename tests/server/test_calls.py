@@ -217,6 +217,7 @@ async def test_patch_needs_the_etag_of_this_ice_session(serve: Serve) -> None:
         problem(await patch("a=candidate:1 1 udp", **match), 400, "invalid-sdpfrag")
         problem(await patch("a=mid:0\r\na=candidate:1 1 udp", **match), 400, "invalid-sdpfrag")
         problem(await patch("garbage", **match), 400, "invalid-sdpfrag")
+        problem(await patch("a=x\r\n" * 14_000, **match), 413, "body-too-large")
         response = await running.http.patch(url, content="", headers=SDP | match)
         problem(response, 415, "unsupported-media-type")
         host = "a=candidate:1 1 udp 2122260223 127.0.0.1 {} typ host"

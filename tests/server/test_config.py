@@ -64,6 +64,11 @@ def test_flags_of_https(tmp_path: Path) -> None:
         ("[http]\nhttps = true\nkey = 'k.pem'", "certificate and key come together"),
         ("[http]\nhttps = true\ncertificate = 'c.pem'", "certificate and key come together"),
         ("[http]\ncertificate = 'c.pem'\nkey = 'k.pem'", "only with https: switch it on"),
+        ("[http]\nallowed_origins = ['*']", "needs require_key_on_loopback = true: name the"),
+        ("[http]\nallowed_origins = ['app.example.org']", r"allowed_origins.0 = 'app.example.org'"),
+        ("[http]\nallowed_origins = ['https://a.example/']", "http.allowed_origins.0"),
+        ("[limits]\ncalls_per_minute = 0", "limits.calls_per_minute = 0: .*greater than 0"),
+        ("[limits]\nuploads_burst = 0", "limits.uploads_burst = 0: .*greater than or equal to 1"),
         ("[video]\nsize_px = 500", "video.size_px = 500: .*multiple of 16"),
         ("[call]\nmax_sessions = 0", "call.max_sessions = 0: .*greater than or equal to 1"),
         ("[[ice_servers]]\nurl = 'http://x'", "ice_servers.0.url = 'http://x'"),
@@ -74,6 +79,25 @@ def test_flags_of_https(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load(write(tmp_path, text), Flags())
+
+
+def test_access(tmp_path: Path) -> None:
+    assert (Config().http.allowed_origins, Config().http.require_key_on_loopback) == ((), False)
+    path = write(
+        tmp_path,
+        """
+        [http]
+        allowed_origins = ["https://app.example.org", "http://localhost:3000", "http://[::1]:1"]
+        require_key_on_loopback = true
+        [limits]
+        calls_per_minute = 0.5
+        uploads_burst = 3
+        """,
+    )
+    config = load(path, Flags())
+    assert config.http.allowed_origins[1] == "http://localhost:3000"
+    assert config.http.require_key_on_loopback
+    assert (config.limits.calls_per_minute, config.limits.uploads_burst) == (0.5, 3)
 
 
 def test_missing_file() -> None:

@@ -144,6 +144,18 @@ def test_without_it_nothing_is_made(start: Start, kept: Path) -> None:
     assert not kept.exists()
 
 
+def test_who_is_not_served_is_said(start: Start) -> None:
+    with start("--host", "0.0.0.0") as started:
+        assert "There are no keys: it serves only this machine." in started.printed
+        url = f"http://127.0.0.1:{started.port}/metrics"
+        assert httpx.get(url).status_code == 200
+        for forwarded in ({"X-Forwarded-For": "203.0.113.5"}, {"X-Forwarded-For": "127.0.0.1"}):
+            assert httpx.get(url, headers=forwarded).status_code == 403
+    assert cli.main(["keys", "add", "phone", "--scope", "view"]) == 0
+    with start("--host", "0.0.0.0") as started:
+        assert "There are no keys" not in started.printed
+
+
 def test_what_cannot_be_served_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, kept: Path
 ) -> None:

@@ -1,0 +1,141 @@
+"""Who may ask for what: bearer keys (RFC 6750) with scopes, and this machine without one.
+
+A key that is presented counts, wherever it comes from. Without one, a request from this machine
+itself is let in; one from another machine is asked for a key, or told that there are none yet.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Request, Security, params
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from server import clients, keys, problems
+from server.key_file import KeyFile, KeyFileError
+from server.keys import Scope, UnknownKeyError
+from server.metrics import Metrics
+from server.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+_REALM = 'Bearer realm="likeness"'
+_BEARER = HTTPBearer(
+    scheme_name="key",
+    bearerFormat="lk_<id>_<secret>",
+    description="A key of `likeness keys add`. The machine that the server runs on needs none.",
+    auto_error=False,  # its own answer is not a problem detail
+)
+_Presented = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+
+# How the interface's description tells what `Access.needs` answers.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {
+        "description": "No key, or one that is unknown or has expired (RFC 6750)",
+        "content": {problems.MEDIA_TYPE: {}},
+        "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    },
+    403: {
+        "description": "The key lacks the scope; or there are no keys, and this is not loopback",
+        "content": {problems.MEDIA_TYPE: {}},
+    },
+}
+
+
+class Access:
+    """Decides by the keys of ``key_file`` and by where a request comes from.
+
+    ``key_on_loopback``: this machine's own requests need a key too. ``clock`` returns the time in
+    UTC.
+    """
+
+    def __init__(
+        self,
+        key_file: KeyFile,
+        *,
+        key_on_loopback: bool,
+        metrics: Metrics,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._key_file = key_file
+        self._key_on_loopback = key_on_loopback
+        self._metrics = metrics
+        self._clock = clock
+        self._logged: str | None = None
+
+    def needs(self, *scopes: Scope) -> params.Depends:
+        """Make the dependency of a route that one of ``scopes`` opens; the first is asked for.
+
+        It raises Problem: 401 no key, or one that is unknown or has expired; 403 the key has none
+        of ``scopes``, or there are no keys and the request is not from this machine; 500 the key
+        file is damaged.
+        """
+
+        async def check(request: Request, presented: _Presented) -> None:
+            try:
+                self._check(request, presented, scopes)
+            except Problem:
+                self._metrics.requests_denied.inc()
+                raise
+
+        return params.Depends(check)
+
+    def _check(
+        self,
+        request: Request,
+        presented: HTTPAuthorizationCredentials | None,
+        scopes: tuple[Scope, ...],
+    ) -> None:
+        is_trusted = clients.is_this_machine(request) and not self._key_on_loopback
+        if presented is None and is_trusted:
+            return
+        known = self._known()
+        if not known and not is_trusted:
+            served = "nobody" if self._key_on_loopback else "only its own machine"
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "no-keys",
+                f"this server has no keys, and without one serves {served}: make one on its machine"
+                " with `likeness keys add`",
+            )
+        if presented is None:
+            raise _unauthorized(
+                "key-required", f"found no key, expected one with the scope {scopes[0].value}", ""
+            )
+        try:
+            key = keys.find(known, presented.credentials, self._clock())
+        except UnknownKeyError as error:
+            raise _unauthorized("invalid-key", str(error), ', error="invalid_token"') from error
+        if not any(key.allows(scope) for scope in scopes):
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "insufficient-scope",
+                f"the key {key.name!r} has not the scope {scopes[0].value}: use one that has",
+                {
+                    "WWW-Authenticate": f'{_REALM}, error="insufficient_scope",'
+                    f' scope="{scopes[0].value}"'
+                },
+            )
+
+    def _known(self) -> tuple[keys.Key, ...]:
+        # On the event loop: it is one stat, and a small file to read after a change.
+        try:
+            return self._key_file.current()
+        except KeyFileError as error:
+            # Once, however often it is asked for. The words name a path of this machine, which is
+            # not for who asks.
+            if str(error) != self._logged:
+                self._logged = str(error)
+                logger.error("the keys cannot be read", extra={"reason": self._logged})
+            raise Problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "keys-unreadable",
+                "the server cannot read its keys: its log tells why",
+            ) from error
+
+
+def _unauthorized(code: str, detail: str, error: str) -> Problem:
+    """RFC 6750 section 3.1: the challenge of a request without a key carries no ``error``."""
+    return Problem(HTTPStatus.UNAUTHORIZED, code, detail, {"WWW-Authenticate": _REALM + error})
