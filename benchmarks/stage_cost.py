@@ -85,7 +85,7 @@ def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], Figure]:
     turns = count()
 
     def work() -> None:
-        drawn.extend(avatar.render(identity, motions[next(turns) % len(motions)]))
+        drawn.extend(avatar.render(identity, motions[next(turns) % len(motions)], state))
 
     figure = measure("draw a frame", work, count=len(motions), per=avatar.hop_frames)
     return drawn, figure

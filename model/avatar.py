@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from model.batching import stack, unstack
 from model.features.encoder import CausalAudioEncoder, EncoderState, load_encoder
+from model.frames.painter import MouthPainter, PaintState, load_frame_denoiser
 from model.frames.renderer import Renderer
 from model.identity.identity import Identity, build_identity
 from model.motion.expression import EXPRESSIONS, expression_offsets
@@ -71,6 +72,7 @@ class AvatarState:
     encoder: EncoderState
     motion: MotionState
     offset: Tensor
+    paint: PaintState = field(default_factory=PaintState)
     frames_done: int = 0
 
 
@@ -88,25 +90,35 @@ class Avatar:
     """Everything the server and the command line ask of the model."""
 
     def __init__(
-        self, encoder: CausalAudioEncoder, motion: MotionModel, space: MotionSpace
+        self,
+        encoder: CausalAudioEncoder,
+        motion: MotionModel,
+        space: MotionSpace,
+        painter: MouthPainter | None = None,
     ) -> None:
         self._encoder = encoder
         self._motion = motion
         self._space = space
-        self._renderer = Renderer()
+        self._renderer = Renderer(painter)
         self._offsets = expression_offsets(space)
         self.hop_frames = motion.config.hop_frames
         self.lookahead_frames = encoder.lookahead_frames
         self.max_steps = MAX_STEPS
+        self.paints = painter is not None
 
     @classmethod
-    def load(cls, weights_dir: Path = DEFAULT_WEIGHTS) -> "Avatar":
-        """Read all weights; raises WeightsError when they are missing or do not fit together."""
+    def load(cls, weights_dir: Path = DEFAULT_WEIGHTS, *, paints: bool = False) -> "Avatar":
+        """Read the weights; raises WeightsError when they are missing or do not fit together.
+
+        paints: paint the mouth by the frame denoiser, over its warp.
+        """
         try:
             encoder = load_encoder(weights_dir / "audio_encoder.safetensors")
             motion = MotionModel.load(weights_dir / "motion_denoiser.safetensors")
             space = MotionSpace.load(weights_dir / "motion_space.safetensors")
             probe = VoiceProbe.load(weights_dir / "voice_probe.safetensors")
+            denoiser = weights_dir / "frame_denoiser.safetensors"
+            painter = MouthPainter(load_frame_denoiser(denoiser)) if paints else None
         except FileNotFoundError as error:
             raise WeightsError(
                 f"weights not found in {weights_dir}: {error}; reinstall likeness"
@@ -128,7 +140,7 @@ class Avatar:
                     "all weights from one version"
                 )
         motion.rest_in_silence(probe, space.mouth)
-        return cls(encoder, motion, space)
+        return cls(encoder, motion, space, painter)
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:
         """Compute once what animating a portrait needs; raises PortraitError when it cannot."""
@@ -182,9 +194,15 @@ class Avatar:
             state.frames_done += 1
         return torch.stack(rows)
 
-    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
-        """Draw motion (n, M + 1) as n RGB frames (n, size_px, size_px, 3)."""
-        return self._renderer.render(identity, self.face_motion(motion), motion[:, -1])
+    def render(
+        self, identity: Identity, motion: Tensor, state: AvatarState, *, painted: bool = True
+    ) -> NDArray[np.uint8]:
+        """Draw motion (n, M + 1) as a session's next n RGB frames (n, size_px, size_px, 3).
+
+        painted: with a mouth from the frame denoiser; without it, its warp.
+        """
+        face = self.face_motion(motion)
+        return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
 
     def face_motion(self, motion: Tensor) -> FaceMotion:
         """Say what motion (n, M + 1) does to a face."""

@@ -17,6 +17,7 @@ class Animator(Protocol):
     hop_frames: int
     lookahead_frames: int
     max_steps: int
+    paints: bool
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:
         """Compute all that is computed once from a portrait; may run beside the other methods."""
@@ -30,8 +31,10 @@ class Animator(Protocol):
         """Return (hop_frames, M) motion for each request and advance its state."""
         ...
 
-    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
-        """Draw (n, M) motion: (n, size_px, size_px, 3) RGB."""
+    def render(
+        self, identity: Identity, motion: Tensor, state: AvatarState, *, painted: bool = True
+    ) -> NDArray[np.uint8]:
+        """Draw (n, M) motion as a session's next frames: (n, size_px, size_px, 3) RGB."""
         ...
 
     def warm_up(self) -> None:

@@ -122,6 +122,7 @@ def stream_config(config: Config, avatar: Animator) -> StreamConfig:
         hop_frames=avatar.hop_frames,
         lookahead_frames=avatar.lookahead_frames,
         max_steps=avatar.max_steps,
+        paints=avatar.paints,
         packet_ms=config.call.microphone_packet_ms,
         compute_budget_ms=1,
         playout_delay_ms=10_000,

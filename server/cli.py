@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for --https, PEM")
     serve.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's key, PEM")
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
+    _add_painted_mouth(serve)
     serve.add_argument("--max-sessions", type=int, metavar="N", help="calls at once (measured)")
     serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
     serve.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("audio", type=Path, help="recording of speech")
     render.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     render.add_argument("--size", type=int, metavar="PX", help="pixels a side (512)")
+    _add_painted_mouth(render)
     render.add_argument("--expression", default="neutral", help="neutral, happy, sad, ...")
     render.add_argument("--strength", type=float, default=0.5, help="of the expression, 0..1")
     render.add_argument("--head-speed", type=float, default=0.5, help="of the head, 0..1")
@@ -100,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_painted_mouth(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--painted-mouth",
+        action=argparse.BooleanOptionalAction,
+        help="paint the inside of the mouth by the frame denoiser, not only draw it",
+    )
+
+
 def _serve(options: argparse.Namespace) -> int:
     config = load(
         options.config,
@@ -112,6 +122,7 @@ def _serve(options: argparse.Namespace) -> int:
             log_level=options.log_level,
             max_sessions=options.max_sessions,
             portrait=options.portrait,
+            painted_mouth=options.painted_mouth,
         ),
     )
     listener = _listen(config.http.host, config.http.port)
@@ -121,7 +132,7 @@ def _serve(options: argparse.Namespace) -> int:
         has_keys = bool(keys.current())
         tls = _certificate(config.http)
         limit_torch(config.compute)
-        avatar = Avatar.load(options.weights)
+        avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
         files = built_in(CLIENT_WEB)
         if config.portraits.default is not None:
             path = config.portraits.default
@@ -172,7 +183,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    config = load(None, Flags(size_px=options.size))
+    config = load(None, Flags(size_px=options.size, painted_mouth=options.painted_mouth))
     try:
         controls = Controls(options.expression, options.strength, options.head_speed)
     except ValueError as error:
@@ -183,7 +194,7 @@ def _render(options: argparse.Namespace) -> int:
         if options.output.exists() and options.output.samefile(source):
             raise OutputError(f"-o {options.output} would overwrite {source}: name another file")
     limit_torch(config.compute)
-    avatar = Avatar.load(options.weights)
+    avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
     identity = avatar.identify(image, config.video.size_px)
     look = Look(controls, options.seed)
     rendering = Rendering(avatar, identity, stream_config(config, avatar), look)
@@ -204,7 +215,13 @@ def _render(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     config = load(options.config, Flags())
     limit_torch(config.compute)
-    return 0 if doctor.examine(Avatar.load(options.weights), config, print) else 1
+    return (
+        0
+        if doctor.examine(
+            Avatar.load(options.weights, paints=config.video.painted_mouth), config, print
+        )
+        else 1
+    )
 
 
 def _certificate(http: HttpConfig) -> Certificate | None:

@@ -90,9 +90,13 @@ class CallConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class VideoConfig:
-    """The picture: square, ``size_px`` on a side, at a fixed bitrate."""
+    """The picture: square, ``size_px`` on a side, at a fixed bitrate.
+
+    ``painted_mouth``: the inside of the mouth is painted by the frame denoiser, not only drawn.
+    """
 
     size_px: Annotated[int, Field(ge=256, le=1024, multiple_of=16)] = 512
+    painted_mouth: bool = False
     bitrate_kbps: Annotated[int, Field(ge=200, le=20_000)] = 1500
     keyframe_interval_s: Annotated[float, Field(ge=0.4, le=60)] = 2.0
 
@@ -180,6 +184,7 @@ class Flags:
     max_sessions: int | None = None
     portrait: Path | None = None
     size_px: int | None = None
+    painted_mouth: bool | None = None
 
 
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
@@ -208,6 +213,7 @@ def load(path: Path | None, flags: Flags) -> Config:
         ("call", "max_sessions", flags.max_sessions),
         ("portraits", "default", flags.portrait),
         ("video", "size_px", flags.size_px),
+        ("video", "painted_mouth", flags.painted_mouth),
     )
     for table_name, key, wish in wishes:
         table = tables.setdefault(table_name, {})

@@ -44,7 +44,8 @@ class InferenceStopped(InferenceError):
 class HopJob:
     """One hop of one session.
 
-    ``rows`` of the motion are drawn and coded as ``frames``, index by index, and each is given to
+    ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, and coded as
+    ``frames``, index by index, and each is given to
     ``on_frame`` on the event loop; ``deadline_s`` is the monotonic time at which the first of them
     is due.
     """
@@ -53,6 +54,7 @@ class HopJob:
     identity: Identity
     rows: tuple[int, ...]
     frames: tuple[int, ...]
+    painted: bool
     encoder: PictureEncoder
     deadline_s: float
     on_frame: Callable[[EncodedFrame], None]
@@ -236,7 +238,9 @@ class InferenceThread:
         row = job.rows[position]
         start_s = time.perf_counter()
         try:
-            picture = self.avatar.render(job.identity, drawing.motion[row : row + 1])[0]
+            motion = drawing.motion[row : row + 1]
+            state = job.request.state
+            picture = self.avatar.render(job.identity, motion, state, painted=job.painted)[0]
             drawn_s = time.perf_counter()
             frame = job.encoder.encode(picture, job.frames[position])
         except _FAILURES as error:

@@ -141,6 +141,7 @@ class SessionMedia:
             identity=self.identity,
             rows=tuple(index - first_frame for index in hop.render_frames),
             frames=hop.render_frames,
+            painted=hop.painted,
             encoder=self._outlets.picture_encoder,
             deadline_s=hop.deadline,
             on_frame=lambda frame: self._take_frame(hop, frame),

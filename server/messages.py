@@ -78,7 +78,8 @@ class Stats:
     ``fps`` new pictures sent per second over the last second; ``microphone_packet_ms`` the length
     of packet that the browser was asked for: sound waits until one is full; ``av_skew_ms`` picture
     time minus sound time at sending, positive = picture late; ``compute_ms`` what the last hop took
-    (waiting, motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use.
+    (waiting, motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use;
+    ``painted`` whether the mouth is painted now, or only warped.
     """
 
     fps: float
@@ -89,6 +90,7 @@ class Stats:
     microphone_packet_ms: float
     av_skew_ms: float
     num_steps: int
+    painted: bool
     compute_ms: float
     type: Literal["stats"] = "stats"
 

@@ -83,7 +83,7 @@ class Rendering:
                 return []
             first = hop.index * self._config.hop_frames - self._config.lookahead_frames
             rows = [index - first for index in hop.render_frames]
-            drawing = drawer.submit(self._avatar.render, self._identity, motion[rows])
+            drawing = drawer.submit(self._avatar.render, self._identity, motion[rows], state)
             return [partial(_picture, drawing, row) for row in range(len(rows))]
 
         with ThreadPoolExecutor(1, thread_name_prefix="drawing") as drawer:

@@ -75,5 +75,6 @@ def _message(stats: StreamStats, fps: float, packet_ms: float) -> Stats:
         microphone_packet_ms=packet_ms,
         av_skew_ms=round(stats.av_skew_ms, 2),
         num_steps=stats.num_steps,
+        painted=stats.painted,
         compute_ms=round(stats.compute_ms, 2),
     )

@@ -21,6 +21,8 @@ class StreamConfig:
     """Future audio that a frame needs, in frames."""
     max_steps: int = 4
     """Denoising steps at full quality."""
+    paints: bool = True
+    """Whether mouths are painted at full quality, not only warped."""
     playout_delay_ms: float = 220
     """From a sample's arrival to its playout, for voice and picture alike."""
     compute_budget_ms: float = 36

@@ -1,4 +1,7 @@
-"""The governor: what gives when the model is late. Steps first, then frames, never the voice."""
+"""The governor: what gives when the model is late.
+
+Steps first, then the painted mouth, then frames, never the voice.
+"""
 
 from dataclasses import dataclass
 
@@ -38,6 +41,8 @@ class Quality:
     """What one hop may cost."""
 
     num_steps: int
+    painted: bool
+    """Paint the mouth anew; otherwise its warp is shown."""
     draw_every: int
     """Draw every n-th frame; the others are repeats of the one before."""
 
@@ -45,14 +50,17 @@ class Quality:
 class Governor:
     """Chooses the quality of the next hop from the cost of the last ones."""
 
-    def __init__(self, config: GovernorConfig, max_steps: int, budget_ms: float) -> None:
+    def __init__(
+        self, config: GovernorConfig, max_steps: int, budget_ms: float, *, paints: bool = True
+    ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps is {max_steps}, expected 1 or more")
         self.config = config
         self.changes = 0
         self._budget_s = budget_ms / 1000
-        steps = [Quality(num_steps, 1) for num_steps in range(max_steps, 0, -1)]
-        self._ladder = [*steps, Quality(1, 2)]
+        steps = [Quality(num_steps, paints, 1) for num_steps in range(max_steps, 0, -1)]
+        warped = [Quality(1, False, 1)] if paints else []
+        self._ladder = [*steps, *warped, Quality(1, False, 2)]
         self._level = 0
         self._over_hops = 0
         self._calm_hops = 0

@@ -42,9 +42,11 @@ class StreamStats:
     """Times the microphone's pts were mapped anew, because they had jumped."""
     num_steps: int
     """Denoising steps of the next hop."""
+    painted: bool
+    """Whether the next hop's mouths are painted, not only warped."""
     draw_every: int
     """1: all frames are drawn, 2: every second one."""
     quality_changes: int
-    """Times the governor changed either of them."""
+    """Times the governor changed any of them."""
     compute_ms: float
     """What the last hop took to its first frame, or more if later ones took over 40 ms each."""

@@ -34,7 +34,9 @@ class Stream(Generic[T]):
         self._plan = WindowPlan(config.hop_frames, config.lookahead_frames)
         self._clock = SessionClock(config.clock, now)
         self._microphone = Microphone(config.history_samples)
-        self._governor = Governor(config.governor, config.max_steps, config.compute_budget_ms)
+        self._governor = Governor(
+            config.governor, config.max_steps, config.compute_budget_ms, paints=config.paints
+        )
         self._playout = Playout[T](
             self._clock, self._microphone, config.playout_delay_ms, config.max_behind_ms
         )
@@ -146,6 +148,7 @@ class Stream(Generic[T]):
             clock_steps=self._clock.steps,
             resyncs=self._clock.resyncs,
             num_steps=quality.num_steps,
+            painted=quality.painted,
             draw_every=quality.draw_every,
             quality_changes=self._governor.changes,
             compute_ms=self._compute_s * 1000,
@@ -187,7 +190,13 @@ class Stream(Generic[T]):
         self._too_late = len(drawn) < len(wanted)
         first = drawn[0] if drawn else self._plan.frames(index)[0]
         return Hop(
-            index, hear(voice), drawn, quality.num_steps, now, self._playout.frame_due(first)
+            index=index,
+            samples=hear(voice),
+            render_frames=drawn,
+            num_steps=quality.num_steps,
+            painted=quality.painted,
+            taken=now,
+            deadline=self._playout.frame_due(first),
         )
 
     def _skip_stale_hops(self, now: float) -> None:

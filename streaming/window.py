@@ -56,6 +56,8 @@ class Hop:
     """The frames to draw. The motion of the others is made but not drawn: they are repeated."""
     num_steps: int
     """Denoising steps."""
+    painted: bool
+    """Whether the mouth is painted over its warp."""
     taken: float
     """The `now` at which it was handed out."""
     deadline: float

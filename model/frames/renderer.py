@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from model.frames.eyes import draw_eye
 from model.frames.mouth import draw_mouth
+from model.frames.painter import MouthPainter, PaintState
 from model.frames.warp import head_motion, move_nodes, way_back
 from model.identity.identity import Identity
 from model.identity.rig import NUM_NODES
@@ -17,13 +18,27 @@ _STRIP_PX = 128
 
 
 class Renderer:
-    """Draws any identity; keeps nothing between calls."""
+    """Draws any identity; what it keeps from frame to frame is in the caller's PaintState."""
+
+    def __init__(self, painter: MouthPainter | None = None) -> None:
+        """Without a painter, the warp is all."""
+        self._painter = painter
 
     @torch.inference_mode()
     def render(
-        self, identity: Identity, motion: FaceMotion, breath: Tensor | None = None
+        self,
+        identity: Identity,
+        motion: FaceMotion,
+        breath: Tensor | None = None,
+        state: PaintState | None = None,
+        *,
+        painted: bool = True,
     ) -> NDArray[np.uint8]:
-        """Draw n frames (n, size_px, size_px, 3) RGB; breath (n,) in -1..1 lifts the shoulders."""
+        """Draw the next n frames (n, size_px, size_px, 3) RGB.
+
+        breath: (n,) in -1..1 lifts the shoulders. state: what the painter knows of the frames
+        before; advanced. Without one these are the first. painted: False leaves the mouth its warp.
+        """
         frames = len(motion.deltas)
         if frames == 0:
             return np.empty((0, *identity.still.shape), np.uint8)
@@ -38,6 +53,10 @@ class Renderer:
         for side, eye in enumerate(identity.eyes):
             closure = motion.lid_closure[:, side]
             draw_eye(pixels, identity.texture, eye, back, closure, motion.gaze)
+        if self._painter is not None:
+            self._painter.paint(
+                pixels, identity, head, motion, state or PaintState(), wanted=painted
+            )
         return pixels
 
 

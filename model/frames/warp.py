@@ -50,6 +50,11 @@ def head_motion(rig: Rig, motion: FaceMotion) -> Head:
     )
 
 
+def head_at_rest() -> Head:
+    """One frame of a head that is where the portrait has it."""
+    return Head(rotation=torch.eye(3)[None], size=torch.ones(1), shift=torch.zeros(1, 2))
+
+
 def move_nodes(rig: Rig, motion: FaceMotion, head: Head, breath: Tensor) -> Motion:
     """Displace all nodes for n frames; breath (n,) in -1..1."""
     frames = len(breath)

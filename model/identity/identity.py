@@ -15,7 +15,7 @@ from model.identity.light import measure_light
 from model.identity.lips import close_lips
 from model.identity.mouth import Mouth, build_mouth
 from model.identity.person import person_mask
-from model.identity.portrait import PortraitError, read_portrait
+from model.identity.portrait import Portrait, PortraitError, read_portrait
 from model.identity.pose import Pose, fit_pose
 from model.identity.rig import Rig, build_rig
 from model.identity.still import bring_to_neutral
@@ -34,12 +34,14 @@ Neutralize = Callable[[NDArray[np.floating]], NDArray[np.float64]]
 class Identity:
     """One portrait, ready to be drawn.
 
-    still: (size_px, size_px, 3) uint8 RGB, the portrait with a neutral face and closed lips.
+    portrait: (size_px, size_px, 3) uint8 RGB, as it came. still: the same with a neutral face and
+    closed lips.
     texture: (1, 3, 2 * size_px - 1, 2 * size_px - 1) the still at double density, every second
     sample the still's own. landmarks: (478, 3) of the still, pixels.
     """
 
     size_px: int
+    portrait: NDArray[np.uint8]
     still: NDArray[np.uint8]
     texture: Tensor
     landmarks: NDArray[np.float32]
@@ -58,7 +60,14 @@ def build_identity(
     """
     if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
         raise ValueError(f"size_px is {size_px}, expected {MIN_SIZE_PX}..{MAX_SIZE_PX}")
-    portrait = read_portrait(image, size_px)
+    return rig_portrait(read_portrait(image, size_px), template, neutralize)
+
+
+def rig_portrait(
+    portrait: Portrait, template: NDArray[np.floating], neutralize: Neutralize
+) -> Identity:
+    """Make an identity of a portrait that is framed already; raises PortraitError."""
+    size_px = portrait.image.width
     pose = fit_pose(portrait.landmarks, template)
     check_pose(pose)
     face = close_lips(neutralize(pose.to_face(portrait.landmarks)))
@@ -81,6 +90,7 @@ def build_identity(
     neutral[eyes, :2] = still.carry(landmarks[eyes, :2])
     return Identity(
         size_px=size_px,
+        portrait=pixels.numpy(),
         still=still.image.numpy(),
         texture=texture,
         landmarks=neutral.numpy(),

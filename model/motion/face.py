@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -24,3 +25,14 @@ class FaceMotion:
     gaze: Tensor
     rotation: Tensor
     translation: Tensor
+
+
+def face_at_rest() -> FaceMotion:
+    """One frame of a face that is as in the portrait brought to neutral."""
+    return FaceMotion(
+        deltas=torch.zeros(1, 478, 3),
+        lid_closure=torch.zeros(1, 2),
+        gaze=torch.zeros(1, 2),
+        rotation=torch.zeros(1, 3),
+        translation=torch.zeros(1, 3),
+    )

@@ -14,7 +14,7 @@ from torch import Tensor
 # Speech comes back at once, for the features know of it two frames ahead; silence must last.
 SILENT_FRAMES = 3
 CLOSING = 0.65
-OPENING = 0.5
+OPENING = 0.7
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ STEPS = {
     "motion_features": "let the audio encoder hear every clip",
     "motion": "train the motion denoiser",
     "voice_probe": "learn to tell from the features whether anybody speaks",
+    "frame_data": "warp frames of every clip to its others, beside the truth",
+    "frames": "train the frame denoiser",
 }
 
 

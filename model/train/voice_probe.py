@@ -31,6 +31,8 @@ def labels(sound: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     spoken = np.full(frames, np.nan, np.float32)
     spoken[level > SPEECH_DB] = 1
     spoken[level < SILENCE_DB] = 0
+    # Lips are free a frame before the sound, as people's are.
+    spoken[:-1][spoken[1:] == 1] = 1
     return spoken
 
 

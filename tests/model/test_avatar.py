@@ -9,7 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest, WeightsError
+from model.avatar import (
+    DEFAULT_WEIGHTS,
+    Avatar,
+    AvatarState,
+    Controls,
+    HopRequest,
+    WeightsError,
+)
 from model.identity.portrait import PortraitError
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import MotionModel
@@ -128,10 +135,31 @@ def test_controls_out_of_range_are_refused(controls: dict[str, object], message:
 
 def test_frames_are_drawn_at_the_portraits_size(avatar: Avatar) -> None:
     identity = avatar.identify(PORTRAIT.read_bytes(), 256)
-    frames = avatar.render(identity, animate(avatar, babble())[20:23])
+    frames = avatar.render(identity, animate(avatar, babble())[20:23], avatar.open(0))
     assert frames.shape == (3, 256, 256, 3)
     assert frames.dtype == np.uint8
     assert identity.still.shape == (256, 256, 3)
+
+
+def test_the_mouth_is_painted_where_that_is_asked_for(avatar: Avatar) -> None:
+    identity = avatar.identify(PORTRAIT.read_bytes(), 256)
+    motion = animate(avatar, babble())
+    painter = Avatar.load(paints=True)
+    assert painter.paints
+    assert not avatar.paints
+    warped = avatar.render(identity, motion[:1], avatar.open(0))
+    given_way = painter.render(identity, motion[:1], warped_for_long(painter), painted=False)
+    np.testing.assert_array_equal(given_way, warped)
+    talking = motion[20:60]
+    painted = painter.render(identity, talking, painter.open(0))
+    assert (painted != avatar.render(identity, talking, avatar.open(0))).any()
+
+
+def warped_for_long(avatar: Avatar) -> AvatarState:
+    """A session whose painted mouth has given way to its warp."""
+    state = avatar.open(0)
+    state.paint.gain = 0.0
+    return state
 
 
 def test_a_picture_without_a_face_is_refused(avatar: Avatar) -> None:

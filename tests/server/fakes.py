@@ -47,6 +47,7 @@ class FakeAvatar:
     hop_frames = 2
     lookahead_frames = 2
     max_steps = 4
+    paints = True
 
     def __init__(self) -> None:
         self.gate = Event()
@@ -81,7 +82,9 @@ class FakeAvatar:
         happy = controls.expression_strength * (controls.expression == "happy")
         return torch.tensor([[level, happy] for level in loudness])
 
-    def render(self, identity: Identity, motion: Tensor) -> NDArray[np.uint8]:
+    def render(
+        self, identity: Identity, motion: Tensor, state: AvatarState, *, painted: bool = True
+    ) -> NDArray[np.uint8]:
         shade = cast(FakeIdentity, identity).shade
         pictures = np.zeros((len(motion), SIZE_PX, SIZE_PX, 3), np.uint8)
         for picture, (level, happy) in zip(pictures, motion.tolist(), strict=True):

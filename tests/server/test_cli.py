@@ -16,7 +16,7 @@ from tests.server.test_render import burst, write_wav
 def avatar(monkeypatch: pytest.MonkeyPatch) -> FakeAvatar:
     """Let the command load the fake model."""
     avatar = FakeAvatar()
-    monkeypatch.setattr("server.cli.Avatar.load", lambda _: avatar)
+    monkeypatch.setattr("server.cli.Avatar.load", lambda _, **options: avatar)
     return avatar
 
 

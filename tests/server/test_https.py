@@ -42,7 +42,7 @@ def kept(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command load the fake model and keep its certificate in the test's folder."""
-    monkeypatch.setattr("server.cli.Avatar.load", lambda _: FakeAvatar())
+    monkeypatch.setattr("server.cli.Avatar.load", lambda _, **options: FakeAvatar())
     monkeypatch.setattr("server.logs.configure", lambda _: None)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 

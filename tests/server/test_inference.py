@@ -48,6 +48,7 @@ def job(
         identity=cast(Identity, FakeIdentity(0)),
         rows=tuple(range(len(frames))),
         frames=frames,
+        painted=True,
         encoder=PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX)),
         deadline_s=deadline_s,
         on_frame=on_frame,

@@ -50,7 +50,9 @@ class LaterInference(InferenceThread):
             self.futures[-1].set_exception(self.failure)
             return
         pictures = self.avatar.render(
-            job.identity, self.avatar.animate([job.request])[0][list(job.rows)]
+            job.identity,
+            self.avatar.animate([job.request])[0][list(job.rows)],
+            job.request.state,
         )
         for picture, index in zip(pictures, job.frames, strict=True):
             job.on_frame(job.encoder.encode(picture, index))

@@ -67,6 +67,7 @@ def test_parse_says_what_is_wrong(data: str | bytes, says: str) -> None:
             microphone_packet_ms=10,
             av_skew_ms=-0.5,
             num_steps=4,
+            painted=True,
             compute_ms=31.5,
         ),
     ],

@@ -1,0 +1,178 @@
+"""Is the painted mouth nearer to the real one than the warp is? Self-reenactment on `val`.
+
+`python -m benchmarks.quality.mouth LESSONS [--sheet FILE.png]`, LESSONS from
+`python -m model.train frame_data`. One frame of a clip is the portrait; the crop around its mouth
+is warped to what its person does in other frames of the clip, then painted from its own last
+pictures, in the product's precision. VMAF is of all crops as one video, doubled in size, by the
+ffmpeg of imageio-ffmpeg. The upper bound of each row is the real crop itself.
+"""
+
+import argparse
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from benchmarks.record import Figure, measure_baseline, report
+from model.avatar import DEFAULT_WEIGHTS
+from model.frames.painter import MouthPainter, load_frame_denoiser
+from model.train.frame_data import SEQUENCE
+from model.train.frame_lessons import FrameBatch, FrameLessons
+
+# The mouth itself, away from the square's rim, where all three are the same by construction.
+INSET = 14
+# Rec. 709.
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+SHEET_ROWS = 24
+
+Crops = NDArray[np.uint8]
+
+
+def paint(painter: MouthPainter, batch: FrameBatch) -> tuple[Crops, Crops, Crops]:
+    """Warped, painted and real crops (K * T, S, S, 3) of one portrait's runs of frames."""
+    warps, painted, truths = [], [], []
+    with torch.inference_mode():
+        for run in range(len(batch.warps)):
+            memory = painter.begin(batch.reference[run : run + 1])
+            changes = painter.changes(batch.warps[run], batch.locators[run], memory)
+            warps.append(batch.warps[run])
+            painted.append(batch.warps[run] + changes)
+            truths.append(batch.truths[run])
+    return to_bytes(warps), to_bytes(painted), to_bytes(truths)
+
+
+def to_bytes(pictures: Sequence[torch.Tensor]) -> Crops:
+    """Pictures (n, 3, S, S) in -1..1 as (n, S, S, 3) bytes."""
+    values = ((torch.cat(list(pictures)).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    crops: Crops = values.permute(0, 2, 3, 1).numpy()
+    return crops
+
+
+def inner(crops: Crops) -> Crops:
+    """Cut the rim off."""
+    return crops[:, INSET:-INSET, INSET:-INSET]
+
+
+def sharpness(crops: Crops) -> float:
+    """Laplacian energy of the luminance, mean over pixels and crops."""
+    luma = inner(crops) @ LUMA
+    around = luma[:, :-2, 1:-1] + luma[:, 2:, 1:-1] + luma[:, 1:-1, :-2] + luma[:, 1:-1, 2:]
+    return float(((4 * luma[:, 1:-1, 1:-1] - around) ** 2).mean())
+
+
+def liveliness(crops: Crops) -> float:
+    """Mean change of a pixel from frame to frame, within runs of frames."""
+    runs = inner(crops).reshape(-1, SEQUENCE, *inner(crops).shape[1:]).astype(float)
+    return float(np.abs(np.diff(runs, axis=1)).mean())
+
+
+def vmaf(crops: Crops, truths: Crops) -> float:
+    """VMAF of crops against the true ones, mean over frames."""
+    size = inner(crops).shape[1]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size}x{size}", "-r", "25"]
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for name, pictures in (("own", crops), ("true", truths)):
+            file = Path(folder) / name
+            file.write_bytes(np.ascontiguousarray(inner(pictures)).tobytes())
+            files += [*raw, "-i", str(file)]
+        scaled = "[{}:v]scale=iw*2:ih*2:flags=bicubic,format=yuv420p[{}]"
+        graph = f"{scaled.format(0, 'a')};{scaled.format(1, 'b')};[a][b]libvmaf"
+        done = subprocess.run(
+            [
+                *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *files),
+                *("-lavfi", graph, "-f", "null", "-"),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = re.search(r"VMAF score: ([\d.]+)", done.stderr)
+    if found is None:
+        raise RuntimeError(f"ffmpeg said no VMAF score:\n{done.stderr[-500:]}")
+    return float(found[1])
+
+
+def psnr(crops: Crops, truths: Crops) -> list[float]:
+    """PSNR of each crop, dB."""
+    return [
+        float(peak_signal_noise_ratio(true, own, data_range=255))  # type: ignore[no-untyped-call]
+        for own, true in zip(inner(crops), inner(truths), strict=True)
+    ]
+
+
+def ssim(crops: Crops, truths: Crops) -> list[float]:
+    """SSIM of each crop."""
+    return [
+        float(structural_similarity(true, own, channel_axis=-1))  # type: ignore[no-untyped-call]
+        for own, true in zip(inner(crops), inner(truths), strict=True)
+    ]
+
+
+def write_sheet(path: Path, triples: list[tuple[Crops, Crops, Crops, Crops]]) -> None:
+    """Portrait, warp, painted, real side by side, in three columns, doubled in size."""
+    rows = [np.concatenate(pictures, axis=1) for pictures in triples]
+    rows = rows[: len(rows) // 3 * 3]
+    third = len(rows) // 3
+    columns = [np.concatenate(rows[i * third : (i + 1) * third]) for i in range(3)]
+    sheet = Image.fromarray(np.concatenate(columns, axis=1))
+    sheet.resize((sheet.width * 3 // 2, sheet.height * 3 // 2)).save(path)
+
+
+def main() -> None:
+    """Paint all lessons of `val`, compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lessons", type=Path)
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--sheet", type=Path, help="write pictures side by side")
+    args = parser.parse_args()
+    painter = MouthPainter(load_frame_denoiser(args.weights / "frame_denoiser.safetensors"))
+    batches = FrameLessons(args.lessons, "val").every()
+    results = [paint(painter, batch) for batch in batches]
+    warps, painted, truths = (np.concatenate(parts) for parts in zip(*results, strict=True))
+    figures = []
+    for name, score in (("PSNR, dB", psnr), ("SSIM", ssim)):
+        for kind, crops in (("warp", warps), ("painted", painted)):
+            figures.append(Figure(f"{name}: {kind}", "", tuple(score(crops, truths))))
+    scores = {
+        kind: vmaf(crops, truths)
+        for kind, crops in (("warp", warps), ("painted", painted), ("real", truths))
+    }
+    for kind, value in scores.items():
+        figures.append(Figure(f"VMAF: {kind}", "", (value,)))
+    closed = (scores["painted"] - scores["warp"]) / (scores["real"] - scores["warp"])
+    figures.append(Figure("VMAF: share of the gap closed", "", (closed,)))
+    energy = [[sharpness(part) for part in result] for result in results]
+    for at, kind in enumerate(("warp", "painted")):
+        ratios = tuple(own[at] / own[2] for own in energy)
+        figures.append(Figure(f"sharpness against real, a portrait: {kind}", "", ratios))
+    lively = [[liveliness(part) for part in result] for result in results]
+    for at, kind in enumerate(("warp", "painted")):
+        ratios = tuple(own[at] / own[2] for own in lively)
+        figures.append(Figure(f"change frame to frame against real: {kind}", "", ratios))
+    report(
+        "quality_mouth: is the painted mouth nearer to the real one than the warp is?",
+        figures,
+        baseline=measure_baseline(),
+        settings={"portraits": len(batches), "frames": len(truths)},
+    )
+    if args.sheet is not None:
+        every = max(len(results) // SHEET_ROWS, 1)
+        triples = []
+        for batch, (warp, own, true) in zip(batches[::every], results[::every], strict=True):
+            widest = int(np.abs(warp.astype(int) - true).mean(axis=(1, 2, 3)).argmax())
+            portrait = to_bytes([batch.reference[:1]])[0]
+            triples.append((portrait, warp[widest], own[widest], true[widest]))
+        write_sheet(args.sheet, triples)
+
+
+if __name__ == "__main__":
+    main()
