@@ -18,7 +18,7 @@ from benchmarks.record import Figure, measure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
 from model.features.encoder import load_encoder
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
-from server.config import Config, VideoConfig, VoiceConfig
+from server.config import CallConfig, Config, VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder
 from server.sdp import VideoCodec
 from server.threads import limit_torch
@@ -120,6 +120,7 @@ def stream_figure(avatar: Avatar) -> Figure:
         hop_frames=avatar.hop_frames,
         lookahead_frames=avatar.lookahead_frames,
         max_steps=avatar.max_steps,
+        playout_delay_ms=CallConfig().playout_delay_ms,
     )
     stream = Stream[bytes](config, now=0.0)
     sound = voice_pcm()
