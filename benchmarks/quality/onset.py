@@ -68,8 +68,8 @@ def main() -> None:
     low, high = np.percentile(onsets, [2.5, 97.5])
     print(
         f"mean {np.mean(onsets):+.0f} ms, 95 % of {len(onsets)} words within"
-        f" {low:+.0f}..{high:+.0f} ms; {len(SEEDS) * WORDS - len(onsets)} mouths did not open; shut in"
-        f" {100 * np.mean(shut):.0f} % of the silence"
+        f" {low:+.0f}..{high:+.0f} ms; {len(SEEDS) * WORDS - len(onsets)} mouths did not open;"
+        f" shut in {100 * np.mean(shut):.0f} % of the silence"
     )
     report(
         "quality_onset: does the mouth open with the sound?",
