@@ -118,7 +118,7 @@ def ssim(crops: Crops, truths: Crops) -> list[float]:
 
 
 def write_sheet(path: Path, triples: list[tuple[Crops, Crops, Crops, Crops]]) -> None:
-    """Portrait, warp, painted, real side by side, in three columns, doubled in size."""
+    """Portrait, warp, painted, real side by side, in three columns, half as large again."""
     rows = [np.concatenate(pictures, axis=1) for pictures in triples]
     rows = rows[: len(rows) // 3 * 3]
     third = len(rows) // 3

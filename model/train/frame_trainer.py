@@ -24,8 +24,8 @@ class FrameTrainConfig:
     """Optimisation and the weights of the losses.
 
     pure_noise_share: of lessons that start from noise alone. past_noise: largest standard deviation
-    of noise added to the motion frames. own_past_share: of lessons whose newest motion frame is the
-    model's own; no_past_share: of lessons without any, as at a session's start.
+    of noise added to the motion frames. own_past_share: of batches whose newest motion frames are
+    the model's own; no_past_share: of lessons without any, as at a session's start.
     """
 
     batch_lessons: int = 16
