@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import material
-from benchmarks.quality.mouth import sharpness, to_bytes
+from benchmarks.quality.mouth import sharpness
 from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
 from model.frames.mouth_crop import MouthCrop
@@ -20,6 +20,7 @@ from model.frames.painter import MouthPainter, load_frame_denoiser
 from model.frames.renderer import Renderer
 from model.frames.warp import head_motion
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from model.train.frame_lessons import to_bytes
 
 MINUTE_S = 60
 
@@ -54,7 +55,7 @@ def main() -> None:
         memory = painter.begin(mouth)
         sharp, colors = [], []
         for _ in tqdm(range(args.minutes), unit="min"):
-            painted = to_bytes([warps + painter.changes(warps, locators, memory)])
+            painted = to_bytes(warps + painter.changes(warps, locators, memory))
             sharp.append(sharpness(painted))
             colors.append(painted.astype(float).mean(axis=(0, 1, 2)))
     ratios = tuple(value / sharp[0] for value in sharp)

@@ -11,7 +11,6 @@ import argparse
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -25,7 +24,7 @@ from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS
 from model.frames.painter import MouthPainter, load_frame_denoiser
 from model.train.frame_data import SEQUENCE
-from model.train.frame_lessons import FrameBatch, FrameLessons
+from model.train.frame_lessons import FrameBatch, FrameLessons, to_bytes
 
 # The mouth itself, away from the square's rim, where all three are the same by construction.
 INSET = 14
@@ -46,14 +45,7 @@ def paint(painter: MouthPainter, batch: FrameBatch) -> tuple[Crops, Crops, Crops
             warps.append(batch.warps[run])
             painted.append(batch.warps[run] + changes)
             truths.append(batch.truths[run])
-    return to_bytes(warps), to_bytes(painted), to_bytes(truths)
-
-
-def to_bytes(pictures: Sequence[torch.Tensor]) -> Crops:
-    """Pictures (n, 3, S, S) in -1..1 as (n, S, S, 3) bytes."""
-    values = ((torch.cat(list(pictures)).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    crops: Crops = values.permute(0, 2, 3, 1).numpy()
-    return crops
+    return to_bytes(torch.cat(warps)), to_bytes(torch.cat(painted)), to_bytes(torch.cat(truths))
 
 
 def inner(crops: Crops) -> Crops:
@@ -169,7 +161,7 @@ def main() -> None:
         triples = []
         for batch, (warp, own, true) in zip(batches[::every], results[::every], strict=True):
             widest = int(np.abs(warp.astype(int) - true).mean(axis=(1, 2, 3)).argmax())
-            portrait = to_bytes([batch.reference[:1]])[0]
+            portrait = to_bytes(batch.reference[0])
             triples.append((portrait, warp[widest], own[widest], true[widest]))
         write_sheet(args.sheet, triples)
 

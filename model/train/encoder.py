@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from model.features.encoder import SUBFRAMES, CausalAudioEncoder, EncoderConfig, save_encoder
+from model.train import checkpoint
 from model.train.encoder_batches import Batch, Batches, Corpus
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
@@ -52,15 +53,13 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint, never half of one."""
-        partial = path.with_suffix(".partial")
         state = {
             "encoder": self.encoder.state_dict(),
             "heads": self.heads.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
         }
-        torch.save(state, partial)
-        partial.replace(path)
+        checkpoint.write(path, state)
 
     def load(self, path: Path) -> None:
         """Continues from a checkpoint."""

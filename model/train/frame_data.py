@@ -30,6 +30,7 @@ from model.identity.pose import fit_pose
 from model.motion.face import FaceMotion, face_at_rest
 from model.motion.space import MotionSpace
 from model.train.face_signals import eye_opening
+from model.train.frame_lessons import to_bytes
 
 SEQUENCE = 4
 CROP_PX = FrameDenoiserConfig.crop_px
@@ -99,23 +100,17 @@ def lessons_of(
     warped = Renderer().render(identity, motion)
     real = np.stack([np.array(image) for image in images])
     return {
-        "warps": _bytes(crop.cut(warped, CROP_PX)),
-        "truths": _bytes(crop.cut(real, CROP_PX)),
-        "locators": _bytes(crop.locate(CROP_PX) * 2 - 1),
+        "warps": to_bytes(crop.cut(warped, CROP_PX)),
+        "truths": to_bytes(crop.cut(real, CROP_PX)),
+        "locators": to_bytes(crop.locate(CROP_PX) * 2 - 1),
     }
 
 
 def reference_of(identity: Identity) -> NDArray[np.uint8]:
     """Crop (S, S, 3) of the portrait as it came, its teeth shown if they were."""
     crop = MouthCrop.follow(identity.rig, identity.mouth, head_at_rest(), face_at_rest())
-    mouth: NDArray[np.uint8] = _bytes(crop.cut(identity.portrait[None], CROP_PX))[0]
+    mouth: NDArray[np.uint8] = to_bytes(crop.cut(identity.portrait[None], CROP_PX))[0]
     return mouth
-
-
-def _bytes(crops: torch.Tensor) -> NDArray[np.uint8]:
-    values = ((crops + 1) * 127.5).round().to(torch.uint8)
-    pixels: NDArray[np.uint8] = values.permute(0, 2, 3, 1).numpy()
-    return pixels
 
 
 def make_lessons(row: dict[str, str], data: Path, tracks: Path, out: Path) -> int:

@@ -69,10 +69,10 @@ class FrameLessons:
         """Draw a disturbed batch."""
         pairs = [self._runs[i] for i in rng.choice(len(self._runs), count, p=self._chance)]
         warps, truths, locators = (
-            _pictures(np.stack([self._lessons[i][part][run] for i, run in pairs]))
+            to_pictures(np.stack([self._lessons[i][part][run] for i, run in pairs]))
             for part in _PARTS[1:]
         )
-        reference = _pictures(np.stack([self._lessons[i]["reference"] for i, _ in pairs]))
+        reference = to_pictures(np.stack([self._lessons[i]["reference"] for i, _ in pairs]))
         batch = FrameBatch.of(reference, warps, truths, (locators + 1) / 2)
         return disturb(batch, torch.Generator().manual_seed(int(rng.integers(2**31))))
 
@@ -80,10 +80,10 @@ class FrameLessons:
         """All lessons as they are, one batch per portrait."""
         return [
             FrameBatch.of(
-                _pictures(own["reference"][None]).expand(len(own["warps"]), -1, -1, -1),
-                _pictures(own["warps"]),
-                _pictures(own["truths"]),
-                (_pictures(own["locators"]) + 1) / 2,
+                to_pictures(own["reference"][None]).expand(len(own["warps"]), -1, -1, -1),
+                to_pictures(own["warps"]),
+                to_pictures(own["truths"]),
+                (to_pictures(own["locators"]) + 1) / 2,
             )
             for own in self._lessons
         ]
@@ -138,6 +138,13 @@ def disturb(batch: FrameBatch, random: torch.Generator) -> FrameBatch:
     )
 
 
-def _pictures(crops: NDArray[np.uint8]) -> Tensor:
+def to_bytes(pictures: Tensor) -> NDArray[np.uint8]:
+    """(..., 3, S, S) in -1..1 to (..., S, S, 3) bytes; what is beyond is clipped."""
+    values = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    crops: NDArray[np.uint8] = values.movedim(-3, -1).numpy()
+    return crops
+
+
+def to_pictures(crops: NDArray[np.uint8]) -> Tensor:
     """(..., S, S, 3) bytes to (..., 3, S, S) in -1..1."""
     return torch.from_numpy(crops).movedim(-1, -3).float() / 127.5 - 1

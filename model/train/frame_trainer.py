@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from model.frames.frame_denoiser import NOISE_SCALE, FrameDenoiser, FrameDenoiserConfig
 from model.frames.painter import save_frame_denoiser
+from model.train import checkpoint
 from model.train.frame_critic import FrameCritic, critic_loss, painter_losses
 from model.train.frame_lessons import FrameBatch
 
@@ -154,9 +155,7 @@ class FrameTrainer:
             "average": self.average.state_dict(),
             "steps": self.steps,
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        checkpoint.write(path, state)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint."""

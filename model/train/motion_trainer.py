@@ -18,6 +18,7 @@ from model.motion.guidance import Denoise, guided
 from model.motion.motion_model import MotionModel
 from model.motion.sampler import euler_flow_sampler
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
+from model.train import checkpoint
 from model.train.motion_data import Batch
 from model.train.motion_space import LIPS
 
@@ -180,9 +181,7 @@ class MotionTrainer:
             "average": self.average.state_dict(),
             "steps": self.steps,
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        checkpoint.write(path, state)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint."""

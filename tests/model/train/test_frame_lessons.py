@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.train.frame_lessons import FrameBatch, FrameLessons, disturb
+from model.train.frame_lessons import FrameBatch, FrameLessons, disturb, to_bytes, to_pictures
 
 SIZE = 16
 RUNS, FRAMES = 3, 4
@@ -63,3 +63,9 @@ def test_all_pictures_of_a_lesson_are_disturbed_alike() -> None:
     torch.testing.assert_close(disturbed.reference, disturbed.warps[:, 0])
     assert (disturbed.warps - pictures).abs().mean() > 0.1
     assert disturbed.warps.abs().max() <= 1
+
+
+def test_bytes_are_pictures_and_bytes_again() -> None:
+    crops = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    np.testing.assert_array_equal(to_bytes(to_pictures(crops)), crops)
+    assert to_bytes(torch.full((3, 1, 1), 1.7)).tolist() == [[[255, 255, 255]]]
