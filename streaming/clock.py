@@ -84,6 +84,10 @@ class SessionClock:
         (first_s, first_offset_s), (last_s, last_offset_s) = self._history[0], self._history[-1]
         return (last_offset_s - first_offset_s) / (last_s - first_s) * 1e6
 
+    def expect_new_pts(self) -> None:
+        """Take the next packet for one of another source: its pts start anywhere."""
+        self._shift = None
+
     def place(self, pts: int, samples: int, now: float, lead_in: int = 0) -> int | None:
         """Return the position of a packet's first sample and learn from its arrival.
 

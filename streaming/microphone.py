@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from streaming.rates import VOICE_RATE, ms_to_samples
 from streaming.resample import VoiceResampler, voice_samples
 
+_FADE_SAMPLES = ms_to_samples(5)
 SNAP_SAMPLES = ms_to_samples(1)
 """A packet this close to the end of the last one follows it: its pts was rounded on the way."""
 
@@ -80,6 +81,14 @@ class Microphone:
         wanted, kept = self._overlap(position, samples)
         heard[wanted] = self._heard[kept]
         return heard
+
+    def hush(self, position: int) -> None:
+        """Fade out from `position` on within 5 ms: what was heard after it is silence."""
+        kept = self._pcm[max(position, self._start) - self._base :]
+        fade = min(_FADE_SAMPLES, len(kept))
+        kept[:fade] = kept[:fade] * np.linspace(1, 0, fade)
+        kept[fade:] = 0
+        self._resampler = None
 
     def forget(self, before: int) -> None:
         """Make room: nothing before the position `before` is read or written any more."""

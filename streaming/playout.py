@@ -1,5 +1,6 @@
 """Playout: every frame leaves with its sound, at the time the clock gives them."""
 
+import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -7,9 +8,11 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from model.rates import FRAME_MS
 from streaming.clock import SessionClock
 from streaming.microphone import Microphone
 from streaming.rates import (
+    VIDEO_CLOCK_RATE,
     VIDEO_TICKS_PER_FRAME,
     VOICE_CHUNK_SAMPLES,
     VOICE_SAMPLES_PER_FRAME,
@@ -37,11 +40,14 @@ class DueFrame(Generic[T]):
 
     index: int
     pts: int
-    """In 1/90000 s since the session began."""
+    """In 1/90000 s since the session began: when its slot began, or when it was ready if that was
+    later. A player learns from each packet what timestamp stands for what moment: RTCP sender
+    reports (RFC 3550 section 6.4.1) tell when it left. A late picture with the stamp of its slot
+    would make all pictures after it late."""
     frame: T
     superseded: bool
-    """Its slot has passed: do not show it. If it is encoded, send it all the same, since the
-    frames after it are predicted from it."""
+    """Its slot has passed and a newer one follows at once: do not show it. If it is encoded, send
+    it all the same, since the frames after it are predicted from it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,9 @@ class Playout(Generic[T]):
     Voice always leaves on time: what has not arrived by then is silence. A frame has a slot of
     40 ms from its due time. Ready before it: on time. Ready within it: late, shown at once. Not
     ready at its end: the slot is a repeat of the frame before, and the frame, when it comes at
-    last, is dropped: handed out as `superseded`.
+    last, is dropped: handed out as `superseded`, just before the next one that is shown. On a
+    machine so slow that none is for `max_behind_ms`, they leave late instead: a face must not
+    freeze.
     """
 
     def __init__(
@@ -76,6 +84,9 @@ class Playout(Generic[T]):
         self._delay_s = delay_ms / 1000
         self._max_behind_s = max_behind_ms / 1000
         self._waiting: deque[tuple[int, T, float]] = deque()
+        self._held: list[tuple[int, T]] = []
+        self._max_held = math.ceil(max_behind_ms / FRAME_MS)
+        self._last_pts = -1
         self._slot = -1
         self._slot_shown = True
         self._released: OrderedDict[int, float] = OrderedDict()
@@ -136,15 +147,31 @@ class Playout(Generic[T]):
 
     def _pop_frames(self, now: float) -> list[DueFrame[T]]:
         self._enter_slot(self.slot_at(now))
-        frames = []
+        frames: list[DueFrame[T]] = []
         while self._waiting and self._waiting[0][0] <= self._slot:
             index, frame, ready = self._waiting.popleft()
-            superseded = index < self._slot
-            if superseded:
-                self.dropped_frames += 1
-            else:
+            shown = index == self._slot
+            if shown:
                 self._show(index, ready, now)
-            frames.append(DueFrame(index, index * VIDEO_TICKS_PER_FRAME, frame, superseded))
+            else:
+                self.dropped_frames += 1
+            self._held.append((index, frame))
+            if shown or len(self._held) > self._max_held:
+                frames += self._release(ready)
+        return frames
+
+    def _release(self, ready: float) -> list[DueFrame[T]]:
+        """Hand out what is held: the last, ready at `ready`, is to be seen, none before it."""
+        last = self._held[-1][0]
+        late_s = max(0.0, ready - self.frame_due(last))
+        pts = last * VIDEO_TICKS_PER_FRAME + math.floor(late_s * VIDEO_CLOCK_RATE)
+        first = max(self._last_pts + 1, pts - len(self._held) + 1)
+        frames = [
+            DueFrame(index, first + i, frame, superseded=index < last)
+            for i, (index, frame) in enumerate(self._held)
+        ]
+        self._held.clear()
+        self._last_pts = frames[-1].pts
         return frames
 
     def _enter_slot(self, slot: int) -> None:

@@ -1,5 +1,6 @@
 """A stream: one session's I/O-free state, from microphone packets to what must leave now."""
 
+from collections import deque
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -44,6 +45,8 @@ class Stream(Generic[T]):
         self._in_flight: Hop | None = None
         self._frames_in = 0
         self._spent_s = 0.0
+        # Of the last hops, how long their first frame took: what the next one's takes at least.
+        self._first_frames_s: deque[float] = deque([0.0], maxlen=3)
         self._too_late = False
         self._last_push = now
         self._hops = 0
@@ -51,11 +54,14 @@ class Stream(Generic[T]):
         self._concealed_samples = 0
         self._compute_s = 0.0
 
-    def push_audio(self, pcm: NDArray[np.int16], pts: int, sample_rate: int, now: float) -> None:
+    def push_audio(
+        self, pcm: NDArray[np.int16], pts: int, sample_rate: int, now: float
+    ) -> int | None:
         """Take in one packet's sound: `pcm` (samples, channels), `pts` in 1/48000 s.
 
-        Any length, rate from 8 to 192 kHz, and number of channels; in any order. Raises ValueError
-        for other types, shapes or rates.
+        Any length, rate from 8 to 192 kHz, and number of channels; in any order. Returns the
+        position of its first sample, see `SessionClock.place`. Raises ValueError for other types,
+        shapes or rates.
         """
         mono = to_mono(pcm)
         samples = voice_samples(len(mono), sample_rate)
@@ -63,6 +69,20 @@ class Stream(Generic[T]):
         if position is not None:
             self._microphone.push(mono, sample_rate, position, self._playout.next_voice)
             self._last_push = now
+        return position
+
+    def change_source(self) -> None:
+        """Expect the next packet to come from another source, whose pts mean another time."""
+        self._clock.expect_new_pts()
+
+    def hush(self) -> None:
+        """Make silence of all sound that has not left yet."""
+        self._microphone.hush(self._playout.next_voice)
+
+    @property
+    def played_until(self) -> int:
+        """The position up to which the voice has left."""
+        return self._playout.next_voice
 
     def due_hop(self, now: float) -> Hop | None:
         """Return the next hop if its sound is complete, else None.
@@ -92,6 +112,8 @@ class Stream(Generic[T]):
                 f"hop {hop.index} brings frame {index}, expected {expected}: put its "
                 "render_frames one by one"
             )
+        if self._frames_in == 0:
+            self._first_frames_s.append(now - hop.taken)
         self._frames_in += 1
         self._playout.put(index, frame, now)
         self._account(hop, index, now)
@@ -108,6 +130,8 @@ class Stream(Generic[T]):
                 "each of its render_frames first"
             )
         self._in_flight = None
+        if not hop.render_frames:
+            self._first_frames_s.append(now - hop.taken)
         self._account(hop, self._plan.frames(hop.index)[-1], now)
         self._compute_s = self._spent_s
         self._governor.observe(self._compute_s, too_late=self._too_late)
@@ -186,7 +210,9 @@ class Stream(Generic[T]):
         voice = self._microphone.read(start - reach, samples + 2 * reach)
         quality = self._governor.quality
         wanted = [k for k in self._plan.frames(index) if k >= 0 and k % quality.draw_every == 0]
-        drawn = tuple(k for k in wanted if self._playout.frame_due(k + 1) > now)
+        # Drawing what cannot be ready in its slot would make the next ones late, too.
+        ready = now + min(self._first_frames_s)
+        drawn = tuple(k for k in wanted if self._playout.frame_due(k + 1) > ready)
         self._too_late = len(drawn) < len(wanted)
         first = drawn[0] if drawn else self._plan.frames(index)[0]
         return Hop(

@@ -14,11 +14,13 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
 from model.identity.identity import Identity
+from model.rates import FRAME_MS
 from server.config import VideoConfig, VoiceConfig
-from server.encoders import PictureEncoder, VoiceEncoder
+from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.inference import HopJob, HopResult, InferenceError, InferenceThread
-from server.media import Outlets, SessionMedia
+from server.media import SessionMedia
 from server.metrics import Metrics
+from server.outlet import CallOutlet
 from server.sdp import VideoCodec
 from server.tracks import picture_track, voice_track
 from streaming.config import StreamConfig
@@ -33,12 +35,13 @@ class LaterInference(InferenceThread):
 
     def __init__(self, avatar: FakeAvatar) -> None:
         super().__init__(avatar)
-        self.jobs: list[HopJob] = []
+        self.jobs: list[HopJob[EncodedFrame]] = []
+        self.coded: list[bytes] = []
         self.futures: list[asyncio.Future[HopResult]] = []
         self.failure: InferenceError | None = None
         self.submitted = asyncio.Event()
 
-    def submit(self, job: HopJob) -> asyncio.Future[HopResult]:
+    def submit(self, job: HopJob[EncodedFrame]) -> asyncio.Future[HopResult]:
         self.jobs.append(job)
         self.submitted.set()
         self.futures.append(asyncio.get_running_loop().create_future())
@@ -55,7 +58,9 @@ class LaterInference(InferenceThread):
             job.request.state,
         )
         for picture, index in zip(pictures, job.frames, strict=True):
-            job.on_frame(job.encoder.encode(picture, index))
+            frame = job.coder.encode(picture, index)
+            self.coded.append(frame.data)
+            job.on_frame(frame)
         self.futures[-1].set_result(HopResult(1, 0.0, 0.0, 0.0, 0.0))
 
 
@@ -72,9 +77,9 @@ class Sent:
 class World:
     """One session, time, a microphone, and a model that takes ``compute_s`` for a hop."""
 
-    media: SessionMedia
+    media: SessionMedia[EncodedFrame]
     inference: LaterInference
-    outlets: Outlets
+    outlet: CallOutlet
     metrics: Metrics
     clock: list[float]
     compute_s: float = 0.03
@@ -114,8 +119,8 @@ class World:
         if not self.draining:
             return
         for track, sent in (
-            (self.outlets.voice_track, self.voice),
-            (self.outlets.picture_track, self.pictures),
+            (self.outlet.voice_track, self.voice),
+            (self.outlet.picture_track, self.pictures),
         ):
             while track.queued_packets:
                 packet = await track.recv()
@@ -125,32 +130,33 @@ class World:
 
 def session(
     inference: InferenceThread, clock: list[float]
-) -> tuple[SessionMedia, Outlets, Metrics]:
-    outlets = Outlets(
+) -> tuple[SessionMedia[EncodedFrame], CallOutlet, Metrics]:
+    metrics = Metrics()
+    outlet = CallOutlet(
         picture_track(),
         PictureEncoder(VideoCodec.H264, VideoConfig(size_px=SIZE_PX)),
         voice_track(),
         VoiceEncoder(VoiceConfig()),
+        metrics,
     )
-    metrics = Metrics()
     media = SessionMedia(
         STREAM,
         inference,
         cast(Identity, FakeIdentity(0)),
         inference.avatar.open(0),
-        outlets,
+        outlet,
         metrics,
         lambda: clock[0],
     )
-    return media, outlets, metrics
+    return media, outlet, metrics
 
 
 @pytest.fixture
 async def world() -> World:
     clock = [0.0]
     inference = LaterInference(FakeAvatar())
-    media, outlets, metrics = session(inference, clock)
-    return World(media, inference, outlets, metrics, clock)
+    media, outlet, metrics = session(inference, clock)
+    return World(media, inference, outlet, metrics, clock)
 
 
 async def test_sound_and_picture_leave_at_the_same_moment_with_the_same_time(world: World) -> None:
@@ -175,11 +181,25 @@ async def test_voice_keeps_time_and_every_picture_is_sent_when_computing_is_slow
     stats = world.media.stream.stats
     assert stats.dropped_frames > 0
     assert stats.num_steps < 4
-    computed = [i for job in world.inference.jobs[: world.finished] for i in job.frames]
-    sent = [int(picture.pts_s * 25) for picture in world.pictures]
-    assert sent == computed[: len(sent)]
-    assert len(computed) - len(sent) <= 4
-    assert world.media.frames_sent < len(sent)
+    coded, sent = world.inference.coded, [picture.data for picture in world.pictures]
+    assert sent == coded[: len(sent)]
+    assert len(coded) - len(sent) <= STREAM.max_behind_ms / FRAME_MS
+    assert world.media.frames_sent < len(coded)
+
+
+async def test_a_picture_is_stamped_with_when_it_leaves_however_slow_computing_is(
+    world: World,
+) -> None:
+    await world.run(1)
+    world.compute_s = 0.09
+    await world.run(4)
+    stats = world.media.stream.stats
+    assert min(stats.on_time_frames, stats.late_frames) > 0
+    for sent in (world.voice, world.pictures):
+        delays = [packet.at_s - float(packet.pts_s) for packet in sent]
+        assert delays == pytest.approx(
+            [STREAM.playout_delay_ms / 1000 + PACKET_S] * len(sent), abs=1e-3
+        )
 
 
 async def test_lost_sound_is_silence_and_the_picture_goes_on(world: World) -> None:
@@ -220,9 +240,9 @@ async def test_a_stuck_sender_loses_old_packets_and_gets_a_key_frame(world: Worl
     before = len(world.pictures)
     await world.run(0.5)
     assert world.metrics.registry.get_sample_value("likeness_dropped_packets_total") == (
-        world.outlets.voice_track.dropped_packets + world.outlets.picture_track.dropped_packets
+        world.outlet.voice_track.dropped_packets + world.outlet.picture_track.dropped_packets
     )
-    assert world.outlets.picture_track.dropped_packets > 0
+    assert world.outlet.picture_track.dropped_packets > 0
     assert any(sent.data[4] & 0x1F == 7 for sent in world.pictures[before:]), "an SPS: a key frame"
 
 

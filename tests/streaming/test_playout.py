@@ -90,10 +90,40 @@ def test_a_slot_without_its_frame_is_a_repeat_and_the_frame_is_dropped() -> None
     for now in (0.2, 0.22, 0.24, 0.26):
         subject.pop(now)
     assert counts(subject) == (0, 0, 1, 0)
-    subject.put(0, "a", 0.27)
+    subject.put(0, "a", 0.26)
+    assert subject.pop(0.26).frames == []
     subject.put(1, "b", 0.27)
-    assert indices(subject.pop(0.27).frames) == [(0, True), (1, False)]
+    frames = subject.pop(0.27).frames
+    assert indices(frames) == [(0, True), (1, False)]
     assert counts(subject) == (0, 1, 1, 1)
+    # Both are stamped with the time of the second, which alone is seen.
+    assert [frame.pts for frame in frames] == pytest.approx([0.07 * 90_000] * 2, abs=2)
+    assert frames[0].pts < frames[1].pts
+
+
+def test_a_late_frame_is_stamped_with_when_it_was_ready() -> None:
+    subject = playout()
+    subject.put(0, "a", 0.213)
+    (late,) = subject.pop(0.215).frames
+    assert late.pts == pytest.approx(0.013 * 90_000, abs=1)
+    subject.put(1, "b", 0.22)
+    (on_time,) = subject.pop(0.244).frames
+    assert on_time.pts == 3600
+
+
+def test_a_face_that_is_always_late_does_not_freeze() -> None:
+    subject = playout()
+    shown: list[DueFrame[str]] = []
+    for index in range(50):
+        now = subject.frame_due(index) + 0.1
+        subject.put(index, "", now)
+        shown += subject.pop(now).frames
+    seen = [frame for frame in shown if not frame.superseded]
+    assert counts(subject)[3] == 50
+    assert len(seen) == 50 // 6
+    assert all(frame.pts == pytest.approx(3600 * frame.index + 9000, abs=1) for frame in seen)
+    stamps = [frame.pts for frame in shown]
+    assert stamps == sorted(set(stamps))
 
 
 def test_a_frame_left_out_is_a_repeat() -> None:
@@ -140,8 +170,12 @@ def test_a_long_stall_is_not_followed_by_a_burst() -> None:
     due = subject.pop(60.2 + 0.001)
     assert [chunk.pts for chunk in due.voice] == [60 * 48_000]
     assert subject.skipped_voice_samples == 60 * 48_000
-    assert indices(due.frames) == [(index, True) for index in range(5)]
-    assert counts(subject) == (0, 0, 1500, 5)
+    assert due.frames == []
+    slot = subject.slot_at(60.2 + 0.001)
+    subject.put(slot, "", 60.2 + 0.002)
+    frames = subject.pop(60.2 + 0.002).frames
+    assert indices(frames) == [*((index, True) for index in range(5)), (slot, False)]
+    assert counts(subject) == (0, 1, 1500, 5)
 
 
 def test_frames_must_come_in_order() -> None:
