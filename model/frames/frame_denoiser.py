@@ -4,9 +4,11 @@ EMO's anatomy (Tian et al. 2024, arXiv:2402.17485) at a CPU's size: a backbone t
 a picture, features of the portrait at every level (EMO's ReferenceNet), and its own previous
 frames (EMO's motion frames) as a condition. It works in pixel-unshuffled space (Shi et al. 2016,
 arXiv:1609.05158), where a convolution is cheapest per pixel; attention only at the lowest
-resolution. What it says is a change of the warp, zero before training.
+resolution. What it says is a change of the warp, and where to rub out its detail first (the mask of
+GANimation, Pumarola et al. 2018, arXiv:1807.09251); both are zero before training.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +18,8 @@ from torch.nn import functional as F
 _GROUPS = 8
 # A picture's change is small beside the picture: noise of its own size, in units of -1..1.
 NOISE_SCALE = 0.3
+# Wider than a tooth in the crop.
+_DETAIL_PX = 12
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,9 @@ class FrameDenoiserConfig:
     num_heads: int = 4
 
     def __post_init__(self) -> None:
-        if self.crop_px % (2 * self.shuffle):
-            raise ValueError(
-                f"crop_px is {self.crop_px}, expected a multiple of {2 * self.shuffle}"
-            )
+        step = math.lcm(2 * self.shuffle, _DETAIL_PX)
+        if self.crop_px % step:
+            raise ValueError(f"crop_px is {self.crop_px}, expected a multiple of {step}")
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class FrameDenoiser(nn.Module):
         self.deep = ResidualBlock(coarse, coarse)
         self.up = nn.Conv2d(coarse, 4 * fine, 1)
         self.leave = nn.ModuleList(ResidualBlock(fine, coarse) for _ in range(2))
-        self.out = nn.Conv2d(fine, 3 * config.shuffle**2, 3, padding=1)
+        self.out = nn.Conv2d(fine, 4 * config.shuffle**2, 3, padding=1)
         nn.init.zeros_(self.out.weight)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
@@ -162,4 +165,12 @@ class FrameDenoiser(nn.Module):
         x = fine + F.pixel_shuffle(self.up(x), 2)
         for block in self.leave:
             x = block(x, level)
-        return locator * F.pixel_shuffle(self.out(F.silu(x)), self.config.shuffle)
+        out = F.pixel_shuffle(self.out(F.silu(x)), self.config.shuffle)
+        # Drawn teeth that the true mouth does not have cannot be cancelled line by line.
+        return locator * (out[:, :3] + out[:, 3:] * (without_detail(warp) - warp))
+
+
+def without_detail(picture: Tensor) -> Tensor:
+    """Blur (n, 3, S, S) so far that neither teeth nor the edges of lips are left."""
+    coarse = F.avg_pool2d(picture, _DETAIL_PX)
+    return F.interpolate(coarse, scale_factor=_DETAIL_PX, mode="bilinear")

@@ -9,7 +9,7 @@ from model.frames.painter import load_frame_denoiser
 from model.train.frame_lessons import FrameBatch
 from model.train.frame_trainer import FrameTrainConfig, FrameTrainer, picture_loss
 
-SIZE = 32
+SIZE = 24
 
 
 def trainer() -> FrameTrainer:
