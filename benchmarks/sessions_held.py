@@ -23,10 +23,11 @@ from model.identity.identity import Identity
 from model.rates import FPS
 from server.app import stream_config
 from server.config import Config, VideoConfig, VoiceConfig
-from server.encoders import PictureEncoder, VoiceEncoder
+from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.inference import InferenceThread
-from server.media import Outlets, SessionMedia
+from server.media import SessionMedia
 from server.metrics import Metrics
+from server.outlet import CallOutlet
 from server.sdp import VideoCodec
 from server.threads import limit_torch
 from server.tracks import PacketTrack, picture_track, voice_track
@@ -87,23 +88,24 @@ async def hold(
     avatar = inference.avatar
     config = stream_config(Config(), avatar)
     hop_s = avatar.hop_frames / FPS
-    medias: list[SessionMedia] = []
+    medias: list[SessionMedia[EncodedFrame]] = []
     tasks: list[asyncio.Task[None]] = []
     metrics = Metrics()
     for number in range(sessions):
-        outlets = Outlets(
+        outlet = CallOutlet(
             picture_track(),
             PictureEncoder(VideoCodec.H264, VideoConfig()),
             voice_track(),
             VoiceEncoder(VoiceConfig()),
+            metrics,
         )
-        media = SessionMedia(config, inference, identity, avatar.open(number), outlets, metrics)
+        media = SessionMedia(config, inference, identity, avatar.open(number), outlet, metrics)
         microphone = Microphone(sound, time.monotonic() + number * hop_s / sessions)
         work = (
             media.listen(microphone),
             media.play(),
-            drain(outlets.picture_track),
-            drain(outlets.voice_track),
+            drain(outlet.picture_track),
+            drain(outlet.voice_track),
         )
         tasks.extend(asyncio.create_task(job) for job in work)
         medias.append(media)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import av
 import numpy as np
@@ -24,7 +24,7 @@ from model.avatar import HopRequest
 from model.identity.identity import Identity
 from model.rates import SAMPLES_PER_FRAME
 from server.animator import Animator
-from server.encoders import EncodedFrame, PictureEncoder
+from server.outlet import F, PictureCoder
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class InferenceStopped(InferenceError):
 
 
 @dataclass(frozen=True)
-class HopJob:
+class HopJob(Generic[F]):
     """One hop of one session.
 
     ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, and coded as
@@ -55,9 +55,9 @@ class HopJob:
     rows: tuple[int, ...]
     frames: tuple[int, ...]
     painted: bool
-    encoder: PictureEncoder
+    coder: PictureCoder[F]
     deadline_s: float
-    on_frame: Callable[[EncodedFrame], None]
+    on_frame: Callable[[F], None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class HopResult:
 
 @dataclass
 class _Pending:
-    job: HopJob
+    job: HopJob[Any]
     future: asyncio.Future[HopResult]
     since_s: float
 
@@ -154,7 +154,7 @@ class InferenceThread:
             self._changed.notify()
         await asyncio.to_thread(self._thread.shutdown)
 
-    def submit(self, job: HopJob) -> asyncio.Future[HopResult]:
+    def submit(self, job: HopJob[Any]) -> asyncio.Future[HopResult]:
         """Hand in ``job``; the future fails with InferenceError. Cancel it to withdraw the job.
 
         Raises InferenceError for a request that the model cannot take, before it can spoil the
@@ -242,7 +242,7 @@ class InferenceThread:
             state = job.request.state
             picture = self.avatar.render(job.identity, motion, state, painted=job.painted)[0]
             drawn_s = time.perf_counter()
-            frame = job.encoder.encode(picture, job.frames[position])
+            frame = job.coder.encode(picture, job.frames[position])
         except _FAILURES as error:
             drawing.failed = True
             self._fail(drawing.pending, _error("pictures", error))

@@ -5,12 +5,11 @@ it says is due leaves at that moment, sound and picture together.
 """
 
 import asyncio
-import dataclasses
 import logging
 import math
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Generic, NoReturn
 
 import numpy as np
 from aiortc import MediaStreamTrack
@@ -20,10 +19,9 @@ from numpy.typing import NDArray
 
 from model.avatar import AvatarState, Controls, HopRequest
 from model.identity.identity import Identity
-from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.inference import HopJob, HopResult, InferenceThread
 from server.metrics import Metrics
-from server.tracks import PacketTrack
+from server.outlet import F, Outlet
 from streaming.config import StreamConfig
 from streaming.stream import Stream
 from streaming.window import Hop
@@ -31,18 +29,8 @@ from streaming.window import Hop
 logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True)
-class Outlets:
-    """Where coded media leaves: the two tracks and what codes for them."""
-
-    picture_track: PacketTrack
-    picture_encoder: PictureEncoder
-    voice_track: PacketTrack
-    voice_encoder: VoiceEncoder
-
-
-class SessionMedia:
-    """Moves the media of one call. ``listen`` and ``play`` are its tasks; the session owns them.
+class SessionMedia(Generic[F]):
+    """Moves the media of one face. ``listen`` and ``play`` are its tasks; the session owns them.
 
     ``clock`` gives monotonic seconds. ``controls`` and ``identity`` may be replaced at any time:
     the next hop uses them. While ``paused``, the microphone is heard as silence.
@@ -54,7 +42,7 @@ class SessionMedia:
         inference: InferenceThread,
         identity: Identity,
         state: AvatarState,
-        outlets: Outlets,
+        outlet: Outlet[F],
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,11 +50,11 @@ class SessionMedia:
         self.identity = identity
         self.paused = False
         self.frames_sent = 0
-        self.stream: Stream[EncodedFrame] = Stream(config, now=clock())
+        self.stream: Stream[F] = Stream(config, now=clock())
         self._lookahead_frames = config.lookahead_frames
         self._inference = inference
         self._state = state
-        self._outlets = outlets
+        self._outlet = outlet
         self._metrics = metrics
         self._clock = clock
         self._wake = asyncio.Event()
@@ -74,7 +62,7 @@ class SessionMedia:
 
     def request_keyframe(self) -> None:
         """Make the next picture a key frame."""
-        self._outlets.picture_encoder.request_keyframe()
+        self._outlet.request_keyframe()
 
     async def listen(
         self,
@@ -142,7 +130,7 @@ class SessionMedia:
             rows=tuple(index - first_frame for index in hop.render_frames),
             frames=hop.render_frames,
             painted=hop.painted,
-            encoder=self._outlets.picture_encoder,
+            coder=self._outlet.coder,
             deadline_s=hop.deadline,
             on_frame=lambda frame: self._take_frame(hop, frame),
         )
@@ -150,7 +138,7 @@ class SessionMedia:
         future.add_done_callback(lambda _: self._wake.set())
         self._hop = hop, future
 
-    def _take_frame(self, hop: Hop, frame: EncodedFrame) -> None:
+    def _take_frame(self, hop: Hop, frame: F) -> None:
         self.stream.put_frame(hop, frame.index, frame, self._clock())
         self._wake.set()
 
@@ -178,17 +166,13 @@ class SessionMedia:
         due = self.stream.pop_due(self._clock())
         for chunk in due.voice:
             start_s = time.perf_counter()
-            data = self._outlets.voice_encoder.encode(chunk.pcm, chunk.pts)
+            self._outlet.send_voice(chunk.pcm, chunk.pts)
             self._metrics.stage_seconds.labels("voice").observe(time.perf_counter() - start_s)
-            if not self._outlets.voice_track.put(data, chunk.pts):
-                self._metrics.dropped_packets.inc()
         # The superseded ones too: the pictures after them are predicted from them.
         for due_frame in due.frames:
             self.frames_sent += not due_frame.superseded
             self._metrics.frames_sent.inc()
-            if not self._outlets.picture_track.put(due_frame.frame.data, due_frame.pts):
-                self._metrics.dropped_packets.inc()
-                self.request_keyframe()
+            self._outlet.send_picture(due_frame.frame, due_frame.pts)
 
 
 def _samples(sound: AudioFrame) -> NDArray[np.int16]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from prometheus_client import Counter
 
@@ -33,7 +33,7 @@ _COUNTERS = {
 class Reporter:
     """Reports one call: ``run`` sends ``Stats`` to the browser and feeds the metrics."""
 
-    def __init__(self, media: SessionMedia, control: ControlChannel, metrics: Metrics) -> None:
+    def __init__(self, media: SessionMedia[Any], control: ControlChannel, metrics: Metrics) -> None:
         self._media = media
         self._control = control
         self._metrics = metrics

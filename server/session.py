@@ -26,13 +26,14 @@ from aiortc import (
 from server import logs, messages, sdp
 from server.config import Config
 from server.control import ControlChannel
-from server.encoders import PictureEncoder, VoiceEncoder
+from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.idle import IdleWatch
 from server.inference import InferenceError, InferenceThread
 from server.lifecycle import Ending, Phase, advance
-from server.media import Outlets, SessionMedia
+from server.media import SessionMedia
 from server.messages import ClientMessage
 from server.metrics import Metrics
+from server.outlet import CallOutlet
 from server.portraits import Portrait, Portraits
 from server.problems import Problem
 from server.report import Reporter
@@ -78,8 +79,8 @@ class Session:
         self._idle = IdleWatch(call.idle_timeout_s, call.no_microphone_timeout_s)
         self._ice_ufrag = ""
         self._candidates = 0
-        self._outlets: Outlets | None = None
-        self._media: SessionMedia | None = None
+        self._outlet: CallOutlet | None = None
+        self._media: SessionMedia[EncodedFrame] | None = None
         self._peer = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=[
@@ -102,15 +103,16 @@ class Session:
         config = self._services.config
         self._ice_ufrag = offer.ice_ufrag
         self._count_candidates(offer.candidates)
-        self._outlets = Outlets(
-            picture_track=picture_track(),
-            picture_encoder=PictureEncoder(offer.video_codec, config.video),
-            voice_track=voice_track(),
-            voice_encoder=VoiceEncoder(config.voice),
+        self._outlet = CallOutlet(
+            picture_track(),
+            PictureEncoder(offer.video_codec, config.video),
+            voice_track(),
+            VoiceEncoder(config.voice),
+            self._services.metrics,
         )
-        voice = self._peer.addTransceiver(self._outlets.voice_track, "sendrecv")
+        voice = self._peer.addTransceiver(self._outlet.voice_track, "sendrecv")
         voice.setCodecPreferences(sdp.opus_preferences())
-        picture = self._peer.addTransceiver(self._outlets.picture_track, "sendonly")
+        picture = self._peer.addTransceiver(self._outlet.picture_track, "sendonly")
         picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
         answer = await sdp.negotiate(self._peer, offer)
         self._move(Phase.CONNECTING)
@@ -183,19 +185,19 @@ class Session:
             self._control.send(messages.Error(code="inference-failed", message=message, fatal=True))
             self.end(Ending.INFERENCE_FAILED)
 
-    def _open_media(self) -> SessionMedia:
-        assert self._outlets is not None
+    def _open_media(self) -> SessionMedia[EncodedFrame]:
+        assert self._outlet is not None
         self._media = SessionMedia(
             self._services.stream,
             self._services.inference,
             self._portrait.identity,
             self._services.inference.avatar.open(secrets.randbits(31)),
-            self._outlets,
+            self._outlet,
             self._services.metrics,
         )
         return self._media
 
-    async def _listen(self, media: SessionMedia) -> None:
+    async def _listen(self, media: SessionMedia[EncodedFrame]) -> None:
         assert self._microphone is not None
         await media.listen(self._microphone, self._idle.note_sound)
         # The connection may still be there: the avatar lives on in silence, for a while.
@@ -206,7 +208,7 @@ class Session:
         await self._idle.until_abandoned()
         self.end(Ending.IDLE)
 
-    async def _change_portraits(self, media: SessionMedia) -> NoReturn:
+    async def _change_portraits(self, media: SessionMedia[EncodedFrame]) -> NoReturn:
         while True:
             portrait_id = await self._wanted_portrait.get()
             try:

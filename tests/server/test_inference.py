@@ -41,7 +41,7 @@ def job(
     frames: tuple[int, ...] = (0, 1),
     samples: int = 2 * SAMPLES_PER_FRAME,
     on_frame: Callable[[EncodedFrame], None] = ignore,
-) -> HopJob:
+) -> HopJob[EncodedFrame]:
     heard: NDArray[np.float32] = np.zeros(samples, np.float32)
     return HopJob(
         request=HopRequest(cast(AvatarState, FakeState(0)), heard, Controls(), 4),
@@ -49,7 +49,7 @@ def job(
         rows=tuple(range(len(frames))),
         frames=frames,
         painted=True,
-        encoder=PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX)),
+        coder=PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX)),
         deadline_s=deadline_s,
         on_frame=on_frame,
     )
@@ -152,7 +152,7 @@ async def test_a_failed_picture_fails_only_its_session(
     first = inference.submit(job())
     await asyncio.to_thread(avatar.busy.wait)
     larger = PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=512))
-    broken = dataclasses.replace(job(), encoder=larger)
+    broken = dataclasses.replace(job(), coder=larger)
     outcomes = asyncio.gather(
         inference.submit(broken), inference.submit(job()), return_exceptions=True
     )

@@ -1,0 +1,86 @@
+"""Where the coded media of a face leaves, and what codes it: for one caller, or an audience."""
+
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
+from server.metrics import Metrics
+from server.tracks import PacketTrack
+
+
+class CodedFrame(Protocol):
+    """One picture, coded in whatever ways an outlet needs."""
+
+    @property
+    def index(self) -> int:
+        """Counts frames of the session at 25 per second."""
+        ...
+
+
+# What an outlet makes of a picture is what it takes back when the picture is due.
+F = TypeVar("F", bound=CodedFrame)
+F_co = TypeVar("F_co", bound=CodedFrame, covariant=True)
+
+
+class PictureCoder(Protocol[F_co]):
+    """Codes pictures in order; used by one thread, the inference thread."""
+
+    def encode(self, rgb: NDArray[np.uint8], index: int) -> F_co:
+        """Code ``rgb`` (size_px, size_px, 3) as frame ``index``; indices increase."""
+        ...
+
+
+class Outlet(Protocol[F]):
+    """``coder`` codes; what is sent leaves at once. All but ``coder`` is for the event loop."""
+
+    @property
+    def coder(self) -> PictureCoder[F]:
+        """What codes its pictures."""
+        ...
+
+    def request_keyframe(self) -> None:
+        """Make the next picture a key frame."""
+        ...
+
+    def send_voice(self, pcm: NDArray[np.int16], pts: int) -> None:
+        """Code and send 20 ms of voice (960, 1), ``pts`` in 1/48000 s."""
+        ...
+
+    def send_picture(self, frame: F, pts: int) -> None:
+        """Send a picture, ``pts`` in 1/90000 s."""
+        ...
+
+
+class CallOutlet:
+    """The two tracks of one caller, in one codec. What its sender does not take is counted."""
+
+    def __init__(
+        self,
+        picture_track: PacketTrack,
+        coder: PictureEncoder,
+        voice_track: PacketTrack,
+        voice_encoder: VoiceEncoder,
+        metrics: Metrics,
+    ) -> None:
+        self.picture_track = picture_track
+        self.coder = coder
+        self.voice_track = voice_track
+        self._voice_encoder = voice_encoder
+        self._metrics = metrics
+
+    def request_keyframe(self) -> None:
+        """See Outlet."""
+        self.coder.request_keyframe()
+
+    def send_voice(self, pcm: NDArray[np.int16], pts: int) -> None:
+        """See Outlet."""
+        if not self.voice_track.put(self._voice_encoder.encode(pcm, pts), pts):
+            self._metrics.dropped_packets.inc()
+
+    def send_picture(self, frame: EncodedFrame, pts: int) -> None:
+        """See Outlet."""
+        if not self.picture_track.put(frame.data, pts):
+            self._metrics.dropped_packets.inc()
+            self.request_keyframe()
