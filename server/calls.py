@@ -8,21 +8,27 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import access, logs, rate_limit, sdp, trickle
+from server import access, logs, rate_limit, sdp
 from server.access import Access
 from server.admission import Admission
 from server.body import read_body
-from server.config import IceServer
 from server.keys import Scope
 from server.lifecycle import Ending
+from server.peer import Peer
 from server.problems import Problem
 from server.session import Services, Session
+from server.whip_resource import (
+    MAX_SDP_BYTES,
+    SDP_MEDIA_TYPE,
+    add_resource_routes,
+    created,
+    endpoint_options,
+    refuse_other_methods,
+)
 
 logger = logging.getLogger(__name__)
 
 PATH = "/v1/calls"
-SDP_MEDIA_TYPE = "application/sdp"
-_MAX_SDP_BYTES = 65_536
 
 
 class Calls:
@@ -71,6 +77,10 @@ class Calls:
                 HTTPStatus.NOT_FOUND, "unknown-call", "there is no such call: it may have ended"
             )
         return self._sessions[session_id][0]
+
+    def peer(self, session_id: str) -> Peer:
+        """The connection of the call; raises Problem 404."""
+        return self.get(session_id).peer
 
     async def hang_up(self, session_id: str) -> None:
         """End the call and wait until its place is free; raises Problem 404."""
@@ -129,100 +139,16 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
     )
     async def open_call(request: Request, portrait: str = default_portrait) -> Response:
         """Call with an SDP offer: microphone sendrecv, video recvonly, data channel "control"."""
-        body = await read_body(request, SDP_MEDIA_TYPE, _MAX_SDP_BYTES)
+        body = await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES)
         session, answer = await calls.open(sdp.check_offer(body), portrait)
-        response = Response(answer, HTTPStatus.CREATED, media_type=SDP_MEDIA_TYPE)
-        response.headers["Location"] = f"{PATH}/{session.id}"
-        response.headers["ETag"] = session.etag
-        _link_ice_servers(response, services.config.ice_servers)
-        return response
+        ice_servers = services.config.ice_servers
+        return created(answer, f"{PATH}/{session.id}", session.peer.etag, ice_servers)
 
     @routes.options(PATH, status_code=HTTPStatus.NO_CONTENT)
     async def describe_calls() -> Response:
         """What may be posted here, and the ICE servers to use for it."""
-        response = Response(status_code=HTTPStatus.NO_CONTENT)
-        response.headers["Accept-Post"] = SDP_MEDIA_TYPE
-        response.headers["Allow"] = "POST, OPTIONS"
-        _link_ice_servers(response, services.config.ice_servers)
-        return response
+        return endpoint_options(services.config.ice_servers)
 
-    @routes.patch(
-        PATH + "/{call_id}",
-        status_code=HTTPStatus.NO_CONTENT,
-        openapi_extra={"requestBody": {"content": {trickle.MEDIA_TYPE: {}}, "required": True}},
-    )
-    async def add_candidates(request: Request, call_id: str) -> Response:
-        """Add ICE candidates; If-Match must carry the call's ETag."""
-        session = calls.get(call_id)
-        body = await read_body(request, trickle.MEDIA_TYPE, _MAX_SDP_BYTES)
-        _check_if_match(request.headers.get("If-Match"), session.etag)
-        await session.add_candidates(trickle.parse(body))
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-
-    @routes.delete(PATH + "/{call_id}", status_code=HTTPStatus.OK)
-    async def hang_up(call_id: str) -> Response:
-        """End the call."""
-        await calls.hang_up(call_id)
-        return Response(status_code=HTTPStatus.OK)
-
-    @routes.options(PATH + "/{call_id}", status_code=HTTPStatus.NO_CONTENT)
-    async def describe_call(call_id: str) -> Response:
-        """What a call understands."""
-        calls.get(call_id)
-        response = Response(status_code=HTTPStatus.NO_CONTENT)
-        response.headers["Accept-Patch"] = trickle.MEDIA_TYPE
-        response.headers["Allow"] = "PATCH, DELETE, OPTIONS"
-        return response
-
-    @routes.api_route(PATH, methods=["GET", "HEAD", "PUT"], include_in_schema=False)
-    async def refuse_on_calls() -> None:
-        """RFC 9725 section 4.1."""
-        raise _not_allowed("calls are opened by POST", "POST, OPTIONS")
-
-    @routes.api_route(
-        PATH + "/{call_id}", methods=["GET", "HEAD", "POST", "PUT"], include_in_schema=False
-    )
-    async def refuse_on_call(call_id: str) -> None:
-        """RFC 9725 section 4.1; a second offer would be a renegotiation."""
-        calls.get(call_id)
-        raise _not_allowed(
-            "a call cannot be changed: hang up and call again", "PATCH, DELETE, OPTIONS"
-        )
-
+    add_resource_routes(routes, PATH + "/{resource_id}", calls)
+    refuse_other_methods(routes, PATH, "calls are opened by POST")
     return routes
-
-
-def _not_allowed(detail: str, allow: str) -> Problem:
-    return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"Allow": allow})
-
-
-def _check_if_match(if_match: str | None, etag: str) -> None:
-    if if_match is None:
-        raise Problem(
-            HTTPStatus.PRECONDITION_REQUIRED,
-            "if-match-required",
-            f"found no If-Match header, expected the call's ETag {etag} (RFC 9725 4.3.1)",
-        )
-    if if_match == "*":
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "ice-restart",
-            "If-Match: * asks for an ICE restart, which is not supported: hang up and call again",
-        )
-    if if_match != etag:
-        raise Problem(
-            HTTPStatus.PRECONDITION_FAILED,
-            "other-ice-session",
-            f"found If-Match: {if_match}, expected the call's ETag {etag}",
-        )
-
-
-def _link_ice_servers(response: Response, servers: tuple[IceServer, ...]) -> None:
-    for server in servers:
-        link = f'<{server.url}>; rel="ice-server"'
-        if server.username is not None and server.credential is not None:
-            link += (
-                f'; username="{server.username}"; credential="{server.credential}"'
-                '; credential-type="password"'
-            )
-        response.headers.append("Link", link)

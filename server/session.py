@@ -11,17 +11,9 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import NoReturn
 
-from aiortc import (
-    MediaStreamTrack,
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCIceServer,
-    RTCPeerConnection,
-)
+from aiortc import MediaStreamTrack, RTCDataChannel
 
 from server import logs, messages, sdp
 from server.config import Config
@@ -34,17 +26,14 @@ from server.media import SessionMedia
 from server.messages import ClientMessage
 from server.metrics import Metrics
 from server.outlet import CallOutlet
+from server.peer import Peer
 from server.portraits import Portrait, Portraits
 from server.problems import Problem
 from server.report import Reporter
 from server.tracks import picture_track, voice_track
-from server.trickle import Fragment
 from streaming.config import StreamConfig
 
 logger = logging.getLogger(__name__)
-
-# A browser with many networks finds a dozen per media section.
-_MAX_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
@@ -66,34 +55,20 @@ class Session:
 
     def __init__(self, session_id: str, services: Services, portrait: Portrait) -> None:
         self.id = session_id
-        # Names the one ICE session of this call (RFC 9725 section 4.3.1).
-        self.etag = f'"{secrets.token_hex(8)}"'
         self.phase = Phase.NEW
         self._services = services
         self._portrait = portrait
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self._connected = asyncio.Event()
         self._control = ControlChannel(services.metrics, self._on_message)
         self._wanted_portrait: asyncio.Queue[str] = asyncio.Queue(1)
         call = services.config.call
         self._idle = IdleWatch(call.idle_timeout_s, call.no_microphone_timeout_s)
-        self._ice_ufrag = ""
-        self._candidates = 0
         self._outlet: CallOutlet | None = None
         self._media: SessionMedia[EncodedFrame] | None = None
-        self._peer = RTCPeerConnection(
-            RTCConfiguration(
-                iceServers=[
-                    RTCIceServer(server.url, server.username, server.credential)
-                    for server in services.config.ice_servers
-                ],
-                bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
-            )
-        )
+        self.peer = Peer(services.config, lambda: self.end(Ending.CLIENT_GONE))
         self._microphone: MediaStreamTrack | None = None
-        self._peer.on("connectionstatechange", self._on_connection_state)
-        self._peer.on("track", self._on_track)
-        self._peer.on("datachannel", self._on_data_channel)
+        self.peer.connection.on("track", self._on_track)
+        self.peer.connection.on("datachannel", self._on_data_channel)
 
     async def answer(self, offer: sdp.Offer) -> str:
         """Set up the connection and return the SDP answer. After an error, ``discard``.
@@ -101,8 +76,6 @@ class Session:
         Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.
         """
         config = self._services.config
-        self._ice_ufrag = offer.ice_ufrag
-        self._count_candidates(offer.candidates)
         self._outlet = CallOutlet(
             picture_track(),
             PictureEncoder(offer.video_codec, config.video),
@@ -110,37 +83,19 @@ class Session:
             VoiceEncoder(config.voice),
             self._services.metrics,
         )
-        voice = self._peer.addTransceiver(self._outlet.voice_track, "sendrecv")
+        connection = self.peer.connection
+        voice = connection.addTransceiver(self._outlet.voice_track, "sendrecv")
         voice.setCodecPreferences(sdp.opus_preferences())
-        picture = self._peer.addTransceiver(self._outlet.picture_track, "sendonly")
+        picture = connection.addTransceiver(self._outlet.picture_track, "sendonly")
         picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
-        answer = await sdp.negotiate(self._peer, offer)
+        answer = await self.peer.answer(offer)
         self._move(Phase.CONNECTING)
         return sdp.ask_packet_time(answer, config.call.microphone_packet_ms)
 
     async def discard(self) -> None:
         """Close a call that got no answer."""
-        await self._peer.close()
+        await self.peer.close()
         self._move(Phase.CLOSED)
-
-    async def add_candidates(self, fragment: Fragment) -> None:
-        """Add ICE candidates that the browser found after its offer.
-
-        Raises Problem 422 for those of another ICE session: restarts are not supported; and when
-        they become too many: ICE sends checks to each of them.
-        """
-        if fragment.ice_ufrag not in (None, self._ice_ufrag):
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "ice-restart",
-                f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}:"
-                " ICE restarts are not supported, hang up and call again",
-            )
-        self._count_candidates(len(fragment.candidates))
-        for candidate in fragment.candidates:
-            await self._peer.addIceCandidate(candidate)
-        if fragment.complete:
-            await self._peer.addIceCandidate(None)
 
     def end(self, ending: Ending) -> None:
         """Let ``run`` end the call; the first reason given is the one that counts."""
@@ -166,7 +121,7 @@ class Session:
         """Connect, then run the call's tasks until cancelled; all else that happens ends it."""
         try:
             async with asyncio.timeout(self._services.config.call.connect_timeout_s):
-                await self._connected.wait()
+                await self.peer.connected.wait()
         except TimeoutError:
             self.end(Ending.CONNECT_TIMEOUT)
             return
@@ -226,7 +181,7 @@ class Session:
         if ending is not Ending.CLIENT_GONE:
             self._control.send(messages.Ended(reason=ending.value))
             await self._control.drain(self._services.config.call.drain_timeout_s)
-        await self._peer.close()
+        await self.peer.close()
         self._move(Phase.CLOSED)
         self._services.metrics.calls_ended.labels(ending.value).inc()
         logger.info("call ended", extra={"reason": ending.value})
@@ -234,28 +189,10 @@ class Session:
     def _move(self, to: Phase) -> None:
         self.phase = advance(self.phase, to)
 
-    def _count_candidates(self, more: int) -> None:
-        if self._candidates + more > _MAX_CANDIDATES:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "too-many-candidates",
-                f"found {self._candidates + more} ICE candidates in this call, expected at most"
-                f" {_MAX_CANDIDATES}",
-            )
-        self._candidates += more
-
     def _on_live_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             logger.error("the call failed", exc_info=task.exception())
             self.end(Ending.INTERNAL_ERROR)
-
-    def _on_connection_state(self) -> None:
-        state = self._peer.connectionState
-        logger.debug("connection is %s", state)
-        if state == "connected":
-            self._connected.set()
-        elif state in ("failed", "closed"):
-            self.end(Ending.CLIENT_GONE)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":

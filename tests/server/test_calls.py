@@ -234,7 +234,7 @@ async def test_no_renegotiation_and_what_is_allowed_is_said(serve: Serve) -> Non
     async with serve() as running, Caller(running.http) as caller:
         url = (await caller.post()).headers["Location"]
         response = await running.http.post(url, content="v=0", headers=SDP)
-        assert "call again" in problem(response, 405, "method-not-allowed")
+        assert "offer again" in problem(response, 405, "method-not-allowed")
         assert response.headers["Allow"] == "PATCH, DELETE, OPTIONS"
         problem(await running.http.get("/v1/calls"), 405, "method-not-allowed")
         options = await running.http.options("/v1/calls")

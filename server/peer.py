@@ -1,0 +1,94 @@
+"""A WebRTC connection that somebody else opened with an offer: a caller, viewer or publisher."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
+
+from server import sdp
+from server.config import Config
+from server.problems import Problem
+from server.trickle import Fragment
+
+logger = logging.getLogger(__name__)
+
+# A browser with many networks finds a dozen per media section.
+_MAX_CANDIDATES = 64
+
+
+class Peer:
+    """One connection. ``connected`` is set when media can flow, ``on_gone`` called when it is over.
+
+    ``etag`` names its one ICE session (RFC 9725 section 4.3.1). Create it on the event loop;
+    whoever did must ``close`` it.
+    """
+
+    def __init__(self, config: Config, on_gone: Callable[[], None]) -> None:
+        self.etag = f'"{secrets.token_hex(8)}"'
+        self.connected = asyncio.Event()
+        self.connection = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=[
+                    RTCIceServer(server.url, server.username, server.credential)
+                    for server in config.ice_servers
+                ],
+                bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+            )
+        )
+        self._on_gone = on_gone
+        self._ice_ufrag = ""
+        self._candidates = 0
+        self.connection.on("connectionstatechange", self._on_connection_state)
+
+    async def answer(self, offer: sdp.Offer) -> str:
+        """Return the SDP answer; the transceivers are there already.
+
+        Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.
+        """
+        self._ice_ufrag = offer.ice_ufrag
+        self._count_candidates(offer.candidates)
+        return await sdp.negotiate(self.connection, offer)
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        """Add ICE candidates that were found after the offer.
+
+        Raises Problem 422 for those of another ICE session: restarts are not supported; and when
+        they become too many: ICE sends checks to each of them.
+        """
+        if fragment.ice_ufrag not in (None, self._ice_ufrag):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "ice-restart",
+                f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}:"
+                " ICE restarts are not supported, hang up and call again",
+            )
+        self._count_candidates(len(fragment.candidates))
+        for candidate in fragment.candidates:
+            await self.connection.addIceCandidate(candidate)
+        if fragment.complete:
+            await self.connection.addIceCandidate(None)
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self.connection.close()
+
+    def _count_candidates(self, more: int) -> None:
+        if self._candidates + more > _MAX_CANDIDATES:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "too-many-candidates",
+                f"found {self._candidates + more} ICE candidates in this call, expected at most"
+                f" {_MAX_CANDIDATES}",
+            )
+        self._candidates += more
+
+    def _on_connection_state(self) -> None:
+        state = self.connection.connectionState
+        logger.debug("connection is %s", state)
+        if state == "connected":
+            self.connected.set()
+        elif state in ("failed", "closed"):
+            self._on_gone()
