@@ -11,16 +11,30 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from model.rates import FRAME_MS
-from server import calls, cross_origin, health, hosts, portrait_routes, problems
+from server import (
+    calls,
+    cross_origin,
+    health,
+    hosts,
+    live_routes,
+    portrait_routes,
+    problems,
+    whep,
+    whip,
+)
 from server.access import Access
 from server.admission import Admission
 from server.animator import Animator
 from server.config import Config, ConfigError
+from server.connections import Connections
 from server.inference import InferenceThread
 from server.key_file import KeyFile
 from server.metrics import Metrics
+from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
-from server.session import Services
+from server.publisher import Publisher
+from server.services import Services
+from server.viewer import Viewer
 from server.warm_up import prepare_portraits, warm_up
 from streaming.config import StreamConfig
 
@@ -63,6 +77,9 @@ class Server:
         self.services.metrics.registry.register(self.services.inference.failed_batches)
         self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
+        self.performances = Performances(self.services, self.admission)
+        self.viewers: Connections[Viewer] = Connections("viewer")
+        self.publishers: Connections[Publisher] = Connections("publisher")
         self.ready = asyncio.Event()
         self.failure: BaseException | None = None
         self._stop = stop
@@ -76,6 +93,12 @@ class Server:
             key_file, key_on_loopback=config.http.require_key_on_loopback, metrics=metrics
         )
         self.app.include_router(calls.router(self.calls, self.services, guard))
+        for route in (
+            whip.router(self.publishers, self.performances, self.services, guard),
+            whep.router(self.viewers, self.performances, self.services, guard),
+            live_routes.router(self.performances, guard),
+        ):
+            self.app.include_router(route)
         self.app.include_router(
             portrait_routes.router(self.services.portraits, config, guard, metrics)
         )
@@ -93,6 +116,9 @@ class Server:
             await asyncio.wait([warming])
             self.admission.max_sessions = None
             await self.calls.aclose()
+            await self.performances.aclose()
+            await self.publishers.aclose()
+            await self.viewers.aclose()
             await self.services.inference.aclose()
             self.services.portraits.close()
 

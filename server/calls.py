@@ -16,7 +16,8 @@ from server.keys import Scope
 from server.lifecycle import Ending
 from server.peer import Peer
 from server.problems import Problem
-from server.session import Services, Session
+from server.services import Services
+from server.session import Session
 from server.whip_resource import (
     MAX_SDP_BYTES,
     SDP_MEDIA_TYPE,
@@ -140,7 +141,7 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
     async def open_call(request: Request, portrait: str = default_portrait) -> Response:
         """Call with an SDP offer: microphone sendrecv, video recvonly, data channel "control"."""
         body = await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES)
-        session, answer = await calls.open(sdp.check_offer(body), portrait)
+        session, answer = await calls.open(sdp.check_call(body), portrait)
         ice_servers = services.config.ice_servers
         return created(answer, f"{PATH}/{session.id}", session.peer.etag, ice_servers)
 

@@ -89,6 +89,21 @@ class CallConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class PerformanceConfig:
+    """Avatars that are live for an audience.
+
+    One ends when nobody has watched or spoken for ``linger_s``. At most ``max_speech_s`` of speech
+    wait to be spoken, and at most ``max_viewers`` watch one avatar. A publisher that offers video
+    is refused, or with ``ignore_video`` heard and not seen.
+    """
+
+    linger_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    max_speech_s: Annotated[float, Field(ge=1, le=3600)] = 600.0
+    max_viewers: Annotated[int, Field(ge=1, le=10_000)] = 100
+    ignore_video: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class VideoConfig:
     """The picture: square, ``size_px`` on a side, at a fixed bitrate.
 
@@ -163,6 +178,7 @@ class Config:
 
     http: HttpConfig = Field(default_factory=HttpConfig)
     call: CallConfig = Field(default_factory=CallConfig)
+    performance: PerformanceConfig = Field(default_factory=PerformanceConfig)
     video: VideoConfig = Field(default_factory=VideoConfig)
     voice: VoiceConfig = Field(default_factory=VoiceConfig)
     compute: ComputeConfig = Field(default_factory=ComputeConfig)

@@ -11,7 +11,7 @@ from server.admission import Admission
 from server.keys import Scope
 from server.metrics import CONTENT_TYPE
 from server.problems import Problem
-from server.session import Services
+from server.services import Services
 
 
 def router(services: Services, admission: Admission, guard: Access) -> APIRouter:

@@ -43,14 +43,15 @@ class Peer:
         self._candidates = 0
         self.connection.on("connectionstatechange", self._on_connection_state)
 
-    async def answer(self, offer: sdp.Offer) -> str:
+    async def answer(self, offer: sdp.Offer, *, ignored: str | None = None) -> str:
         """Return the SDP answer; the transceivers are there already.
 
+        ``ignored`` is a kind of media that is answered to be inactive.
         Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.
         """
         self._ice_ufrag = offer.ice_ufrag
         self._count_candidates(offer.candidates)
-        return await sdp.negotiate(self.connection, offer)
+        return await sdp.negotiate(self.connection, offer, ignored)
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add ICE candidates that were found after the offer.

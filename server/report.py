@@ -31,9 +31,11 @@ _COUNTERS = {
 
 
 class Reporter:
-    """Reports one call: ``run`` sends ``Stats`` to the browser and feeds the metrics."""
+    """Reports one face: ``run`` sends ``Stats`` to its caller, if any, and feeds the metrics."""
 
-    def __init__(self, media: SessionMedia[Any], control: ControlChannel, metrics: Metrics) -> None:
+    def __init__(
+        self, media: SessionMedia[Any], control: ControlChannel | None, metrics: Metrics
+    ) -> None:
         self._media = media
         self._control = control
         self._metrics = metrics
@@ -51,7 +53,8 @@ class Reporter:
                 self._count()
                 self._metrics.av_skew_ms.observe(self._media.stream.stats.av_skew_ms)
                 packet_ms = self._media.stream.config.packet_ms
-                self._control.send(_message(self._media.stream.stats, fps, packet_ms))
+                if self._control is not None:
+                    self._control.send(_message(self._media.stream.stats, fps, packet_ms))
         finally:
             self._count()
 

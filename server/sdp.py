@@ -30,55 +30,70 @@ class VideoCodec(Enum):
 
 @dataclass(frozen=True)
 class Offer:
-    """A checked offer; ``ice_ufrag`` is the browser's, that trickled candidates must carry.
+    """A checked offer; ``ice_ufrag`` is the client's, that trickled candidates must carry.
 
-    ``candidates`` is how many candidates it brings, in all media sections together.
+    ``video_codec`` is the one to send pictures in, None where none are wanted; ``has_audio``:
+    there is an audio section. ``candidates`` is how many candidates it brings, in all media
+    sections together.
     """
 
     sdp: str
-    video_codec: VideoCodec
+    video_codec: VideoCodec | None
+    has_audio: bool
     ice_ufrag: str
-    control_channel: bool
     candidates: int
 
 
-def check_offer(body: bytes) -> Offer:
-    """The offer in the body of a POST.
+def check_call(body: bytes) -> Offer:
+    """The offer of a call: microphone sendrecv, picture recvonly.
 
     Raises Problem, 400: not SDP. 422: valid SDP that no call can be made from; the detail says
     what is missing (microphone, picture, codec, ICE or DTLS parameters).
     """
-    try:
-        text = body.decode()
-        if not text.startswith("v=0"):
-            raise ValueError("the first line is not v=0")
-        description = SessionDescription.parse(text)
-    except _PARSER_ERRORS as error:
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
-            "invalid-sdp",
-            f"found {len(body)} bytes that are not an SDP offer, expected the text of"
-            f" RTCPeerConnection.createOffer() ({type(error).__name__}: {error})",
-        ) from error
+    text, description = _parse(body)
     audio = _only(description, "audio", "add a microphone track")
     video = _only(description, "video", 'add a transceiver "video" with direction "recvonly"')
     if audio.direction != "sendrecv":
         raise _unusable(f"audio is {_direction(audio)}, expected sendrecv: it goes both ways")
-    if video.direction not in ("recvonly", "sendrecv"):
-        raise _unusable(f"video is {_direction(video)}, expected recvonly: we send the picture")
-    opus = "audio/opus", VOICE_RATE
-    if not any((codec.mimeType.lower(), codec.clockRate) == opus for codec in audio.rtp.codecs):
-        raise _unusable(f"audio offers {_names(audio)}, expected opus among them")
-    _check_transport(description)
-    ufrag = audio.ice.usernameFragment if audio.ice else None
-    assert ufrag is not None
-    return Offer(
-        sdp=text,
-        video_codec=_video_codec(video),
-        ice_ufrag=ufrag,
-        control_channel=any(media.kind == "application" for media in description.media),
-        candidates=sum(len(media.ice_candidates) for media in description.media),
-    )
+    _check_receives(video)
+    _check_opus(audio)
+    return _offer(text, description, _video_codec(video), audio)
+
+
+def check_viewer(body: bytes) -> Offer:
+    """The offer of a viewer: picture, sound, or both, to receive.
+
+    Raises Problem, 400: not SDP. 422: valid SDP that nothing can be sent to.
+    """
+    text, description = _parse(body)
+    audio, video = _at_most_one(description, "audio"), _at_most_one(description, "video")
+    for media in filter(None, (audio, video)):
+        _check_receives(media)
+    if audio is not None:
+        _check_opus(audio)
+    codec = None if video is None else _video_codec(video)
+    if (first := audio or video) is None:
+        raise _unusable("found neither audio nor video, expected one of them to receive")
+    return _offer(text, description, codec, first)
+
+
+def check_publisher(body: bytes) -> Offer:
+    """The offer of a publisher: sound to send; what else it sends is not looked at.
+
+    Raises Problem, 400: not SDP. 422: valid SDP that brings no sound.
+    """
+    text, description = _parse(body)
+    audio = _only(description, "audio", "send one microphone or programme")
+    if audio.direction not in ("sendonly", "sendrecv"):
+        raise _unusable(f"audio is {_direction(audio)}, expected sendonly: we listen")
+    _check_opus(audio)
+    return _offer(text, description, None, audio)
+
+
+def offers_video(offer: Offer) -> bool:
+    """Whether the offer has a video section that is not rejected."""
+    description = SessionDescription.parse(offer.sdp)
+    return any(media.kind == "video" and media.port for media in description.media)
 
 
 def codec_preferences(codec: VideoCodec) -> list[RTCRtpCodecCapability]:
@@ -97,13 +112,17 @@ def opus_preferences() -> list[RTCRtpCodecCapability]:
     return [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.name == "opus"]
 
 
-async def negotiate(peer: RTCPeerConnection, offer: Offer) -> str:
+async def negotiate(peer: RTCPeerConnection, offer: Offer, ignored: str | None = None) -> str:
     """Apply ``offer`` to ``peer``, whose transceivers are set up, and return the answer.
 
+    Media of the kind ``ignored`` is answered to be inactive.
     Raises Problem 422 when aiortc refuses the offer after all.
     """
     try:
         await peer.setRemoteDescription(RTCSessionDescription(sdp=offer.sdp, type="offer"))
+        for transceiver in peer.getTransceivers():
+            if transceiver.kind == ignored:
+                transceiver.direction = "inactive"
         await peer.setLocalDescription(await peer.createAnswer())
     except (ValueError, InternalError, InvalidStateError, OperationError) as error:
         raise _unusable(f"the offer cannot be negotiated: {error}") from error
@@ -122,6 +141,54 @@ def ask_packet_time(answer: str, packet_ms: int) -> str:
         if line.startswith("a=mid:") and in_audio:
             lines.append(f"a=ptime:{packet_ms}")
     return "\r\n".join(lines) + "\r\n"
+
+
+def _parse(body: bytes) -> tuple[str, SessionDescription]:
+    try:
+        text = body.decode()
+        if not text.startswith("v=0"):
+            raise ValueError("the first line is not v=0")
+        return text, SessionDescription.parse(text)
+    except _PARSER_ERRORS as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "invalid-sdp",
+            f"found {len(body)} bytes that are not an SDP offer, expected the text of"
+            f" RTCPeerConnection.createOffer() ({type(error).__name__}: {error})",
+        ) from error
+
+
+def _offer(
+    text: str, description: SessionDescription, codec: VideoCodec | None, first: MediaDescription
+) -> Offer:
+    _check_transport(description)
+    ufrag = first.ice.usernameFragment if first.ice else None
+    assert ufrag is not None
+    return Offer(
+        sdp=text,
+        video_codec=codec,
+        has_audio=any(media.kind == "audio" for media in description.media),
+        ice_ufrag=ufrag,
+        candidates=sum(len(media.ice_candidates) for media in description.media),
+    )
+
+
+def _check_receives(media: MediaDescription) -> None:
+    if media.direction not in ("recvonly", "sendrecv"):
+        raise _unusable(f"{media.kind} is {_direction(media)}, expected recvonly: we send it")
+
+
+def _check_opus(audio: MediaDescription) -> None:
+    opus = "audio/opus", VOICE_RATE
+    if not any((codec.mimeType.lower(), codec.clockRate) == opus for codec in audio.rtp.codecs):
+        raise _unusable(f"audio offers {_names(audio)}, expected opus among them")
+
+
+def _at_most_one(description: SessionDescription, kind: str) -> MediaDescription | None:
+    sections = [media for media in description.media if media.kind == kind]
+    if len(sections) > 1:
+        raise _unusable(f"found {len(sections)} {kind} sections, expected at most 1")
+    return sections[0] if sections else None
 
 
 def _only(description: SessionDescription, kind: str, remedy: str) -> MediaDescription:

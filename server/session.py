@@ -10,41 +10,28 @@ calls again.
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from aiortc import MediaStreamTrack, RTCDataChannel
 
 from server import logs, messages, sdp
-from server.config import Config
 from server.control import ControlChannel
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.idle import IdleWatch
-from server.inference import InferenceError, InferenceThread
+from server.inference import InferenceError
 from server.lifecycle import Ending, Phase, advance
 from server.media import SessionMedia
 from server.messages import ClientMessage
-from server.metrics import Metrics
 from server.outlet import CallOutlet
 from server.peer import Peer
-from server.portraits import Portrait, Portraits
+from server.portraits import Portrait
 from server.problems import Problem
 from server.report import Reporter
+from server.services import Services
 from server.tracks import picture_track, voice_track
-from streaming.config import StreamConfig
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Services:
-    """What all calls of a server share."""
-
-    config: Config
-    stream: StreamConfig
-    inference: InferenceThread
-    portraits: Portraits
-    metrics: Metrics
 
 
 class Session:
@@ -76,6 +63,7 @@ class Session:
         Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.
         """
         config = self._services.config
+        assert offer.video_codec is not None
         self._outlet = CallOutlet(
             picture_track(),
             PictureEncoder(offer.video_codec, config.video),

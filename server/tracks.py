@@ -24,16 +24,16 @@ _CHUNK_MS = exact_div(1000 * VOICE_CHUNK_SAMPLES, VOICE_RATE)
 class PacketTrack(MediaStreamTrack):
     """A track whose ``recv`` gives the packets handed to ``put``, in order.
 
-    It holds at most 200 ms of media: then the oldest packet is dropped and counted in
+    It holds at most ``queue_ms`` of media: then the oldest packet is dropped and counted in
     ``dropped_packets``.
     """
 
-    def __init__(self, kind: str, time_base: Fraction, packet_ms: int) -> None:
+    def __init__(self, kind: str, time_base: Fraction, packet_ms: int, queue_ms: int) -> None:
         super().__init__()
         self.kind = kind
         self.dropped_packets = 0
         self.time_base = time_base
-        self._queue: asyncio.Queue[AnyPacket] = asyncio.Queue(_QUEUE_MS // packet_ms)
+        self._queue: asyncio.Queue[AnyPacket] = asyncio.Queue(queue_ms // packet_ms)
 
     def put(self, data: bytes, pts: int) -> bool:
         """Send ``data`` now, stamped ``pts`` in the track's time base; False if one was dropped."""
@@ -61,9 +61,9 @@ class PacketTrack(MediaStreamTrack):
 
 def voice_track() -> PacketTrack:
     """Opus packets of 20 ms, pts in 1/48000 s."""
-    return PacketTrack("audio", VOICE_TIME_BASE, _CHUNK_MS)
+    return PacketTrack("audio", VOICE_TIME_BASE, _CHUNK_MS, _QUEUE_MS)
 
 
-def picture_track() -> PacketTrack:
-    """H.264 or VP8 pictures, pts in 1/90000 s."""
-    return PacketTrack("video", VIDEO_TIME_BASE, FRAME_MS)
+def picture_track(burst_frames: int = 0) -> PacketTrack:
+    """H.264 or VP8 pictures, pts in 1/90000 s; ``burst_frames`` may come at once."""
+    return PacketTrack("video", VIDEO_TIME_BASE, FRAME_MS, _QUEUE_MS + burst_frames * FRAME_MS)

@@ -6,7 +6,7 @@ from server.admission import Admission
 from server.capacity import Capacity, measure
 from server.portraits import Portrait, Portraits
 from server.problems import Problem
-from server.session import Services
+from server.services import Services
 
 logger = logging.getLogger(__name__)
 

@@ -54,14 +54,14 @@ class Speaker(MediaStreamTrack):
         return sound
 
 
-class Caller:
-    """One call. Everything that arrives is kept and can be awaited."""
+class RemotePeer:
+    """A peer that offers over HTTP. Everything that arrives is kept and can be awaited."""
+
+    path = "/v1/calls"
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.speaker = Speaker()
-        self.messages: list[ServerMessage] = []
         self.pictures: list[NDArray[np.float64]] = []
         self.sounds: list[float] = []
         self.location = ""
@@ -69,8 +69,6 @@ class Caller:
         self.response: httpx.Response | None = None
         self._arrived = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
-        self._channel: RTCDataChannel = self.peer.createDataChannel(messages.CHANNEL_LABEL)
-        self._channel.on("message", self._on_message)
         self.peer.on("track", self._on_track)
 
     async def __aenter__(self) -> Self:
@@ -87,21 +85,28 @@ class Caller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def prepare(self) -> None:
+        """Add what the offer is to have."""
+        raise NotImplementedError
+
     async def offer(self) -> str:
         """The SDP offer, with all its candidates."""
-        self.peer.addTrack(self.speaker)
+        self.prepare()
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        return self.peer.localDescription.sdp
+
+    def receive_video(self) -> None:
+        """Offer to receive pictures, in ``video_codec`` only if there is one."""
         video = self.peer.addTransceiver("video", "recvonly")
         if self.video_codec is not None:
             known = RTCRtpReceiver.getCapabilities("video")
             assert known is not None
             video.setCodecPreferences([c for c in known.codecs if c.name == self.video_codec])
-        await self.peer.setLocalDescription(await self.peer.createOffer())
-        return self.peer.localDescription.sdp
 
     async def post(self, **params: str) -> httpx.Response:
         """POST the offer; the response is kept, the answer not yet applied."""
         self.response = await self.http.post(
-            "/v1/calls",
+            self.path,
             content=await self.offer(),
             params=params,
             headers={"Content-Type": "application/sdp"},
@@ -109,17 +114,24 @@ class Caller:
         return self.response
 
     async def connect(self, **params: str) -> None:
-        """Call, and wait until the control channel is open."""
+        """Offer, and wait until media can flow."""
         response = await self.post(**params)
         assert response.status_code == 201, response.text
         self.location = response.headers["Location"]
         await self.peer.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
-        await self.until(lambda: any(isinstance(m, messages.Ready) for m in self.messages))
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Wait until media can flow."""
+        if self.peer.connectionState != "connected":
+            connected = asyncio.Event()
+            self.peer.on("connectionstatechange", connected.set)
+            async with asyncio.timeout(20):
+                await connected.wait()
 
     async def vanish(self) -> None:
         """Cut the network without a word."""
-        assert self.peer.sctp is not None
-        await self.peer.sctp.transport.transport.stop()
+        await self.peer.getTransceivers()[0].receiver.transport.transport.stop()
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 20) -> None:
         """Wait for what arrives to fulfil ``condition``."""
@@ -135,21 +147,6 @@ class Caller:
         """Wait for 20 ms, of those that come from now on, of the wanted RMS."""
         start = len(self.sounds)
         await self.until(lambda: any(heard(s) for s in self.sounds[start:]))
-
-    async def until_message(self, kind: type[ServerMessage]) -> ServerMessage:
-        """Wait for the first message of a kind, and take it out of ``messages``."""
-        await self.until(lambda: any(isinstance(m, kind) for m in self.messages))
-        found = next(m for m in self.messages if isinstance(m, kind))
-        self.messages.remove(found)
-        return found
-
-    def say(self, text: str) -> None:
-        """Send a control message, valid or not."""
-        self._channel.send(text)
-
-    def _on_message(self, text: str) -> None:
-        self.messages.append(_MESSAGE.validate_json(text))
-        self._start(self._notify())
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._start(self._record(track))
@@ -172,3 +169,64 @@ class Caller:
     async def _notify(self) -> None:
         async with self._arrived:
             self._arrived.notify_all()
+
+
+class Caller(RemotePeer):
+    """One call."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        super().__init__(http)
+        self.speaker = Speaker()
+        self.messages: list[ServerMessage] = []
+        self._channel: RTCDataChannel = self.peer.createDataChannel(messages.CHANNEL_LABEL)
+        self._channel.on("message", self._on_message)
+
+    def prepare(self) -> None:
+        self.peer.addTrack(self.speaker)
+        self.receive_video()
+
+    async def ready(self) -> None:
+        """Wait until the control channel is open."""
+        await self.until(lambda: any(isinstance(m, messages.Ready) for m in self.messages))
+
+    async def until_message(self, kind: type[ServerMessage]) -> ServerMessage:
+        """Wait for the first message of a kind, and take it out of ``messages``."""
+        await self.until(lambda: any(isinstance(m, kind) for m in self.messages))
+        found = next(m for m in self.messages if isinstance(m, kind))
+        self.messages.remove(found)
+        return found
+
+    def say(self, text: str) -> None:
+        """Send a control message, valid or not."""
+        self._channel.send(text)
+
+    def _on_message(self, text: str) -> None:
+        self.messages.append(_MESSAGE.validate_json(text))
+        self._start(self._notify())
+
+
+class Watcher(RemotePeer):
+    """One viewer of the avatar ``name``."""
+
+    def __init__(self, http: httpx.AsyncClient, name: str) -> None:
+        super().__init__(http)
+        self.path = f"/whep/{name}"
+
+    def prepare(self) -> None:
+        self.peer.addTransceiver("audio", "recvonly")
+        self.receive_video()
+
+
+class Broadcaster(RemotePeer):
+    """One who publishes sound to the avatar ``name``; with ``films`` it offers video, too."""
+
+    def __init__(self, http: httpx.AsyncClient, name: str) -> None:
+        super().__init__(http)
+        self.path = f"/whip/{name}"
+        self.speaker = Speaker()
+        self.films = False
+
+    def prepare(self) -> None:
+        self.peer.addTransceiver(self.speaker, "sendonly")
+        if self.films:
+            self.peer.addTransceiver("video", "sendonly")

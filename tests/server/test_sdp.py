@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from server import sdp
 from server.problems import Problem
-from server.sdp import VideoCodec, check_offer
+from server.sdp import VideoCodec, check_call
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n"
 TRANSPORT = (
@@ -37,21 +37,21 @@ def offer(audio: str = AUDIO, video: str = VIDEO, data: str = DATA) -> bytes:
 
 def refusal(body: bytes) -> Problem:
     with pytest.raises(Problem) as caught:
-        check_offer(body)
+        check_call(body)
     return caught.value
 
 
 def status(body: bytes) -> int:
     """What a POST of ``body`` is answered with."""
     try:
-        check_offer(body)
+        check_call(body)
     except Problem as refused:
         return refused.status.value
     return 201
 
 
 def test_a_browsers_offer() -> None:
-    found = check_offer(offer())
+    found = check_call(offer())
     assert found.video_codec is VideoCodec.H264
     assert found.ice_ufrag == "abcd"
 
@@ -67,7 +67,7 @@ def test_a_browsers_offer() -> None:
 )
 def test_vp8_where_h264_is_not_one_we_code(fmtp: str) -> None:
     video = re.sub(r"level-asymmetry-allowed.*?\r\n", fmtp + "\r\n", VIDEO)
-    assert check_offer(offer(video=video)).video_codec is VideoCodec.VP8
+    assert check_call(offer(video=video)).video_codec is VideoCodec.VP8
 
 
 @pytest.mark.parametrize(

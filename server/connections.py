@@ -1,0 +1,96 @@
+"""The connections of one kind, viewers or publishers, that run."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Generic, Protocol, TypeVar
+
+from server import sdp
+from server.peer import Peer
+from server.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """``answer`` once, then ``run`` until it is over; ``discard`` it after an error."""
+
+    id: str
+    peer: Peer
+
+    async def answer(self, offer: sdp.Offer) -> str:
+        """Return the SDP answer; raises Problem 422."""
+        ...
+
+    async def discard(self) -> None:
+        """Close it unanswered."""
+        ...
+
+    def end(self) -> None:
+        """Let ``run`` end."""
+        ...
+
+    async def run(self) -> None:
+        """Be connected until it is over."""
+        ...
+
+
+C = TypeVar("C", bound=Connection)
+
+
+class Connections(Generic[C]):
+    """Owns the tasks of its connections; ``aclose`` ends them all. ``noun`` names one in errors."""
+
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+        self._running: dict[str, tuple[C, asyncio.Task[None]]] = {}
+
+    async def open(self, make: Callable[[str], C], offer: sdp.Offer) -> tuple[C, str]:
+        """Answer ``offer`` with what ``make`` makes of an id; returns it and the SDP answer.
+
+        Raises Problem 422 for an offer that cannot be negotiated, and what ``make`` raises.
+        """
+        connection = make(secrets.token_urlsafe(16))
+        try:
+            answer = await connection.answer(offer)
+        except BaseException:
+            await connection.discard()
+            raise
+        task = asyncio.create_task(connection.run(), name=f"{self._noun} {connection.id}")
+        self._running[connection.id] = connection, task
+        task.add_done_callback(lambda _: self._forget(connection.id))
+        return connection, answer
+
+    def peer(self, resource_id: str) -> Peer:
+        """The connection; raises Problem 404 when it is unknown or has ended."""
+        return self._get(resource_id)[0].peer
+
+    async def hang_up(self, resource_id: str) -> None:
+        """End it and wait until it has; raises Problem 404."""
+        connection, task = self._get(resource_id)
+        connection.end()
+        await asyncio.wait([task])
+
+    async def aclose(self) -> None:
+        """End all of them."""
+        running = list(self._running.values())
+        for connection, _ in running:
+            connection.end()
+        if running:
+            await asyncio.wait([task for _, task in running])
+
+    def _get(self, resource_id: str) -> tuple[C, asyncio.Task[None]]:
+        if resource_id not in self._running:
+            raise Problem(
+                HTTPStatus.NOT_FOUND,
+                f"unknown-{self._noun}",
+                f"there is no such {self._noun}: it may have ended",
+            )
+        return self._running[resource_id]
+
+    def _forget(self, resource_id: str) -> None:
+        _, task = self._running.pop(resource_id)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a %s failed", self._noun, exc_info=task.exception())

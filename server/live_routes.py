@@ -1,0 +1,59 @@
+"""``/v1/avatars/{name}/live``: begin and end an avatar's performance without publishing to it."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from server import access
+from server.access import Access
+from server.keys import Scope
+from server.performance import Performance
+from server.performances import Performances
+
+
+class Live(BaseModel):
+    """A performance: who gives it its voice, if anybody, and how many watch."""
+
+    avatar: str
+    portrait: str
+    source: str | None
+    viewers: int
+    queued_ms: float
+
+
+def router(performances: Performances, guard: Access) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(
+        tags=["live"], dependencies=[guard.needs(Scope.PUBLISH)], responses=access.REFUSALS
+    )
+    path = "/v1/avatars/{name}/live"
+
+    @routes.put(path)
+    async def begin(name: str) -> Live:
+        """Begin the performance, if it is not live; it ends when nobody uses it for a while."""
+        return _describe(await performances.open(name))
+
+    @routes.get(path)
+    async def describe(name: str) -> Live:
+        """Tell about it; 409 when it is not live."""
+        return _describe(await performances.get(name))
+
+    @routes.delete(path, status_code=HTTPStatus.NO_CONTENT)
+    async def end(name: str) -> Response:
+        """End it; its viewers are disconnected."""
+        await performances.close(name)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    return routes
+
+
+def _describe(performance: Performance) -> Live:
+    return Live(
+        avatar=performance.name,
+        portrait=performance.portrait.id,
+        source=performance.source,
+        viewers=performance.broadcast.viewers,
+        queued_ms=performance.queued_ms,
+    )

@@ -1,0 +1,242 @@
+"""A named avatar that is live: one face, animated once, for any number of viewers.
+
+It speaks what is pushed to it, or what a publisher's microphone says; with neither it listens.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import NoReturn
+
+import numpy as np
+from aiortc import MediaStreamTrack
+from numpy.typing import NDArray
+
+from server.broadcast import Broadcast, BroadcastFrame
+from server.media import SessionMedia
+from server.portraits import Portrait
+from server.problems import Problem
+from server.report import Reporter
+from server.services import Services
+from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE, samples_to_ms
+from streaming.speech import PACKET_MS, SpeechPacket, SpeechQueue
+
+logger = logging.getLogger(__name__)
+
+_SILENCE = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
+# Of the event loop: after it, packets are not made up for.
+_MAX_BEHIND_S = 0.2
+
+
+@dataclass(frozen=True)
+class SpeechEvent:
+    """An utterance began to be heard, or will be heard no more.
+
+    ``position_ms`` is how much of it has left. ``interrupted``: it was cut short.
+    """
+
+    utterance: str
+    is_end: bool
+    position_ms: float
+    interrupted: bool = False
+
+
+@dataclass
+class _Spoken:
+    """An utterance on its way out: positions of its first sample and after its last."""
+
+    id: str
+    start: int
+    end: int | None = None
+    begun: bool = False
+
+
+@dataclass(eq=False)
+class Source:
+    """Who gives the performance its voice. One at a time: ask for it, and ``release`` it."""
+
+    name: str
+    release: Callable[[], None] = field(repr=False)
+
+
+class Performance:
+    """``run`` owns its tasks. ``clock`` gives monotonic seconds.
+
+    ``on_speech`` are called for every SpeechEvent, ``on_end`` when it is over, on the event loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        services: Services,
+        portrait: Portrait,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.portrait = portrait
+        self.on_speech: set[Callable[[SpeechEvent], None]] = set()
+        self.on_end: set[Callable[[], None]] = set()
+        self.broadcast = Broadcast(services.config.video, services.config.voice, services.metrics)
+        self.media: SessionMedia[BroadcastFrame] = SessionMedia(
+            services.stream,
+            services.inference,
+            portrait.identity,
+            services.inference.avatar.open(secrets.randbits(31)),
+            self.broadcast,
+            services.metrics,
+            clock,
+        )
+        self.last_used_s = clock()
+        self._services = services
+        self._clock = clock
+        self._queue = SpeechQueue(services.config.performance.max_speech_s * 1000)
+        self._spoken: deque[_Spoken] = deque()
+        self._source: Source | None = None
+        self._listening = False
+        self._paused = False
+
+    @property
+    def source(self) -> str | None:
+        """What gives it its voice now."""
+        return None if self._source is None else self._source.name
+
+    @property
+    def is_used(self) -> bool:
+        """Whether somebody watches, or speaks."""
+        return self._source is not None or self.broadcast.viewers > 0
+
+    def change_portrait(self, portrait: Portrait) -> None:
+        """Show another face from the next hop on."""
+        self.portrait = portrait
+        self.media.identity = portrait.identity
+        self.media.request_keyframe()
+
+    async def run(self) -> None:
+        """Live until cancelled. Raises InferenceError in a group."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.media.play())
+            tasks.create_task(self._speak())
+            tasks.create_task(Reporter(self.media, None, self._services.metrics).run())
+
+    def close(self) -> None:
+        """Tell everybody that it is over."""
+        self.hush()
+        for listener in tuple(self.on_end):
+            listener()
+
+    def take_voice(self, name: str) -> Source:
+        """Become its voice. Raises Problem 409 when it has one."""
+        if self._source is not None:
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "voice-taken",
+                f"the avatar {self.name!r} speaks for {self._source.name}: end that first",
+            )
+
+        def release() -> None:
+            if self._source is source:
+                self._source = None
+                self.hush()
+
+        self._source = source = Source(name, release)
+        return source
+
+    async def listen(self, track: MediaStreamTrack) -> None:
+        """Speak what ``track`` says until it ends; speech that is pushed meanwhile waits."""
+        self._listening = True
+        self.media.stream.change_source()
+        try:
+            await self.media.listen(track)
+        finally:
+            self._listening = False
+            self.media.stream.change_source()
+
+    def begin_utterance(self, utterance: str, sample_rate: int) -> None:
+        """See SpeechQueue.begin."""
+        self._queue.begin(utterance, sample_rate)
+
+    def say(self, pcm: NDArray[np.int16]) -> None:
+        """Add (samples,) to the utterance that began last; see SpeechQueue.push."""
+        self._queue.push(pcm)
+
+    def end_utterance(self) -> None:
+        """See SpeechQueue.end."""
+        self._queue.end()
+
+    @property
+    def queued_ms(self) -> float:
+        """How much speech waits to be spoken."""
+        return self._queue.queued_ms
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it keeps silent though there is something to say."""
+        return self._paused
+
+    def pause(self, paused: bool) -> None:
+        """Keep silent, or go on where it was."""
+        self._paused = paused
+
+    def hush(self) -> None:
+        """Fall silent at once: what was to be said is forgotten, and told to be interrupted."""
+        waiting = self._queue.clear()
+        self.media.stream.hush()
+        played = self.media.stream.played_until
+        spoken, self._spoken = self._spoken, deque()
+        for own in spoken:
+            until = played if own.end is None else min(played, own.end)
+            position_ms = samples_to_ms(max(0, until - own.start))
+            self._tell(SpeechEvent(own.id, is_end=True, position_ms=position_ms, interrupted=True))
+        for utterance in waiting:
+            if all(own.id != utterance for own in spoken):
+                self._tell(SpeechEvent(utterance, is_end=True, position_ms=0.0, interrupted=True))
+
+    async def _speak(self) -> NoReturn:
+        """Be the microphone of what is pushed: 20 ms every 20 ms, silence where nothing is said."""
+        pts, due = 0, self._clock()
+        while True:
+            if not self._listening:
+                packet = None if self._paused else self._queue.take()
+                self._push(packet, pts)
+            pts += VOICE_CHUNK_SAMPLES
+            self._tell_progress()
+            if self.is_used:
+                self.last_used_s = self._clock()
+            due = max(due + PACKET_MS / 1000, self._clock() - _MAX_BEHIND_S)
+            await asyncio.sleep(due - self._clock())
+
+    def _push(self, packet: SpeechPacket | None, pts: int) -> None:
+        stream, now = self.media.stream, self._clock()
+        if packet is None:
+            stream.push_audio(_SILENCE, pts, VOICE_RATE, now)
+            return
+        position = stream.push_audio(packet.pcm[:, None], pts, packet.sample_rate, now)
+        if position is None:
+            # The loop slept so long that the clock no longer knows this time: it soon will.
+            position = stream.played_until
+        if packet.is_first:
+            self._spoken.append(_Spoken(packet.utterance, position))
+        if packet.is_last and self._spoken and self._spoken[-1].id == packet.utterance:
+            self._spoken[-1].end = position + VOICE_CHUNK_SAMPLES
+
+    def _tell_progress(self) -> None:
+        played = self.media.stream.played_until
+        while self._spoken:
+            first = self._spoken[0]
+            if not first.begun and played > first.start:
+                first.begun = True
+                self._tell(SpeechEvent(first.id, is_end=False, position_ms=0.0))
+            if first.end is None or played < first.end:
+                return
+            self._spoken.popleft()
+            position_ms = samples_to_ms(first.end - first.start)
+            self._tell(SpeechEvent(first.id, is_end=True, position_ms=position_ms))
+
+    def _tell(self, event: SpeechEvent) -> None:
+        for listener in tuple(self.on_speech):
+            listener(event)

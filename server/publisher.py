@@ -1,0 +1,78 @@
+"""One publisher: a connection whose microphone or programme a performance speaks (WHIP)."""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiortc import MediaStreamTrack
+
+from server import logs, sdp
+from server.peer import Peer
+from server.performance import Performance, Source
+from server.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    """``answer`` once, then ``run`` until it goes; ``end`` at any time. Create it on the loop.
+
+    It is the performance's voice from its creation on; raises Problem 409 when that has another.
+    """
+
+    def __init__(self, publisher_id: str, services: Services, performance: Performance) -> None:
+        self.id = publisher_id
+        self.performance = performance
+        self._voice: Source = performance.take_voice(f"the publisher {publisher_id[:6]}...")
+        self.peer = Peer(services.config, self.end)
+        performance.on_end.add(self.end)
+        self.peer.connection.on("track", self._on_track)
+        self._connect_timeout_s = services.config.call.connect_timeout_s
+        self._over = asyncio.Event()
+        self._track: MediaStreamTrack | None = None
+
+    async def answer(self, offer: sdp.Offer) -> str:
+        """Return the SDP answer. After an error, ``discard``.
+
+        Raises Problem 422 for an offer that cannot be negotiated.
+        """
+        audio = self.peer.connection.addTransceiver("audio", "recvonly")
+        audio.setCodecPreferences(sdp.opus_preferences())
+        return await self.peer.answer(offer, ignored="video")
+
+    async def discard(self) -> None:
+        """Close a connection that got no answer."""
+        self._voice.release()
+        self.performance.on_end.discard(self.end)
+        await self.peer.close()
+
+    def end(self) -> None:
+        """Let ``run`` end."""
+        self._over.set()
+
+    async def run(self) -> None:
+        """Be the voice until the publisher goes, does not come, or is ended."""
+        logs.bind_session(self.id)
+        going = asyncio.create_task(self._over.wait())
+        coming = asyncio.create_task(self.peer.connected.wait())
+        tasks: list[asyncio.Task[Any]] = [going, coming]
+        try:
+            await asyncio.wait(
+                tasks, timeout=self._connect_timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self.peer.connected.is_set() and self._track is not None:
+                logger.info("publisher came", extra={"avatar": self.performance.name})
+                tasks.append(asyncio.create_task(self.performance.listen(self._track)))
+                await asyncio.wait([going, tasks[-1]], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self._voice.release()
+            self.performance.on_end.discard(self.end)
+            await self.peer.close()
+            logger.info("publisher gone", extra={"avatar": self.performance.name})
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio":
+            self._track = track

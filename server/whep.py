@@ -1,0 +1,87 @@
+"""``/whep/{name}``: watch an avatar that is live, by WHEP (draft-ietf-wish-whep)."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from server import access, rate_limit, sdp
+from server.access import Access
+from server.body import read_body
+from server.connections import Connections
+from server.keys import Scope
+from server.performance import Performance
+from server.performances import Performances
+from server.problems import Problem
+from server.services import Services
+from server.viewer import Viewer
+from server.whip_resource import (
+    MAX_SDP_BYTES,
+    SDP_MEDIA_TYPE,
+    add_resource_routes,
+    created,
+    endpoint_options,
+    refuse_other_methods,
+)
+
+PATH = "/whep"
+_RETRY_AFTER_S = 10
+
+
+def router(
+    viewers: Connections[Viewer], performances: Performances, services: Services, guard: Access
+) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(
+        tags=["watch"],
+        dependencies=[guard.needs(Scope.VIEW, Scope.PUBLISH)],
+        responses=access.REFUSALS,
+    )
+    limits = services.config.limits
+    not_too_often = rate_limit.limited(
+        "viewers", limits.calls_per_minute, limits.calls_burst, services.metrics
+    )
+
+    @routes.post(
+        PATH + "/{name}",
+        status_code=HTTPStatus.CREATED,
+        response_class=Response,
+        dependencies=[not_too_often],
+        openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
+        responses={
+            201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
+            409: {"description": "The avatar is not live: come back later"},
+            503: {"description": "As many watch it as may"},
+            **rate_limit.REFUSALS,
+        },
+    )
+    async def watch(request: Request, name: str) -> Response:
+        """Watch ``name`` with an SDP offer: video and audio, recvonly."""
+        offer = sdp.check_viewer(await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
+        performance = await performances.get(name)
+        _check_room(performance, services.config.performance.max_viewers)
+        viewer, answer = await viewers.open(
+            lambda viewer_id: Viewer(viewer_id, services, performance), offer
+        )
+        location = f"{PATH}/{name}/{viewer.id}"
+        return created(answer, location, viewer.peer.etag, services.config.ice_servers)
+
+    @routes.options(PATH + "/{name}", status_code=HTTPStatus.NO_CONTENT)
+    async def describe(name: str) -> Response:
+        """What may be posted here, and the ICE servers to use for it."""
+        return endpoint_options(services.config.ice_servers)
+
+    add_resource_routes(routes, PATH + "/{name}/{resource_id}", viewers)
+    refuse_other_methods(routes, PATH + "/{name}", "viewers come by POST")
+    return routes
+
+
+def _check_room(performance: Performance, max_viewers: int) -> None:
+    if performance.broadcast.viewers >= max_viewers:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "too-many-viewers",
+            f"{max_viewers} viewers watch {performance.name!r} already, expected fewer: come back"
+            " later",
+            {"Retry-After": str(_RETRY_AFTER_S)},
+        )

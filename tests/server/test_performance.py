@@ -1,0 +1,133 @@
+"""A live avatar through the real server: published to, watched; only the model is a fake."""
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from server.config import CallConfig, PerformanceConfig
+from tests.server.caller import Broadcaster, Watcher
+from tests.server.conftest import CONFIG, Serve
+from tests.server.test_call import is_bright
+from tests.server.test_calls import problem
+
+
+async def test_who_watches_sees_and_hears_who_publishes(serve: Serve) -> None:
+    async with (
+        serve() as running,
+        Broadcaster(running.http, "first") as publisher,
+        Watcher(running.http, "first") as one,
+        Watcher(running.http, "first") as other,
+    ):
+        other.video_codec = "VP8"
+        await publisher.connect()
+        for watcher in (one, other):
+            await watcher.connect()
+            await watcher.until_sound(lambda rms: rms > 5000)
+            await watcher.until_pictures(is_bright)
+        publisher.speaker.loud = False
+        for watcher in (one, other):
+            await watcher.until_sound(lambda rms: rms < 100)
+            await watcher.until_pictures(lambda colour: not is_bright(colour))
+        live = (await running.http.get("/v1/avatars/first/live")).json()
+        assert live["viewers"] == 2
+        assert "publisher" in live["source"]
+        assert running.server.admission.sessions == 1
+
+
+async def test_one_codec_is_coded_once_for_all_viewers(serve: Serve) -> None:
+    async with serve() as running:
+        await running.http.put("/v1/avatars/first/live")
+        (performance,) = [await running.server.performances.get("first")]
+        coder = performance.broadcast.coder
+        assert coder.wanted == frozenset()
+        async with Watcher(running.http, "first") as one, Watcher(running.http, "first") as two:
+            await one.connect()
+            await two.connect()
+            await one.until(lambda: len(one.pictures) > 3)
+            await two.until(lambda: len(two.pictures) > 3)
+            assert performance.broadcast.viewers == 2
+            assert len(coder.wanted) == 1
+            await running.http.delete(one.location)
+            await running.http.delete(two.location)
+        assert coder.wanted == frozenset()
+
+
+async def test_nobody_is_live_at_first(serve: Serve) -> None:
+    async with serve() as running, Watcher(running.http, "first") as watcher:
+        response = await watcher.post()
+        assert "not live" in problem(response, 409, "not-live")
+        assert int(response.headers["Retry-After"]) > 0
+        problem(await running.http.get("/v1/avatars/nobody/live"), 404, "unknown-portrait")
+
+
+async def test_a_second_publisher_is_refused_and_the_first_goes_on(serve: Serve) -> None:
+    async with (
+        serve() as running,
+        Broadcaster(running.http, "first") as first,
+        Broadcaster(running.http, "first") as second,
+        Watcher(running.http, "first") as watcher,
+    ):
+        await first.connect()
+        assert "end that first" in problem(await second.post(), 409, "voice-taken")
+        await watcher.connect()
+        await watcher.until_sound(lambda rms: rms > 5000)
+        await running.http.delete(first.location)
+        async with Broadcaster(running.http, "first") as third:
+            await third.connect()
+            await watcher.until_sound(lambda rms: rms > 5000)
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+async def test_video_of_a_publisher_is_ignored_or_refused(serve: Serve, ignored: bool) -> None:
+    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(ignore_video=ignored))
+    async with serve(config) as running, Broadcaster(running.http, "first") as publisher:
+        publisher.films = True
+        response = await publisher.post()
+        if ignored:
+            assert response.status_code == 201
+            assert "a=inactive" in response.text
+        else:
+            assert "only sound" in problem(response, 422, "video-offered")
+            assert running.server.admission.sessions == 0
+
+
+async def test_viewers_beyond_the_limit_are_asked_to_come_back(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(max_viewers=1))
+    async with (
+        serve(config) as running,
+        Watcher(running.http, "first") as one,
+        Watcher(running.http, "first") as two,
+    ):
+        await running.http.put("/v1/avatars/first/live")
+        await one.connect()
+        await one.until(lambda: len(one.pictures) > 0)
+        response = await two.post()
+        problem(response, 503, "too-many-viewers")
+        assert "Retry-After" in response.headers
+
+
+async def test_a_performance_takes_a_place_and_gives_it_back(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, call=CallConfig(max_sessions=1))
+    async with serve(config) as running, Watcher(running.http, "first") as watcher:
+        assert (await running.http.put("/v1/avatars/first/live")).status_code == 200
+        assert (await running.http.put("/v1/avatars/first/live")).status_code == 200
+        problem(await running.http.put("/v1/avatars/second/live"), 503, "server-full")
+        await watcher.connect()
+        assert (await running.http.delete("/v1/avatars/first/live")).status_code == 204
+        assert running.server.admission.sessions == 0
+        gone = asyncio.Event()
+        watcher.peer.on("connectionstatechange", gone.set)
+        if watcher.peer.connectionState == "connected":
+            async with asyncio.timeout(20):
+                await gone.wait()
+        problem(await running.http.delete("/v1/avatars/first/live"), 409, "not-live")
+
+
+async def test_a_performance_that_nobody_uses_ends(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(linger_s=1))
+    async with serve(config) as running:
+        await running.http.put("/v1/avatars/first/live")
+        async with asyncio.timeout(10):
+            await running.server.performances.ended("first")
+        assert running.server.admission.sessions == 0
