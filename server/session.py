@@ -24,6 +24,7 @@ from aiortc import (
 )
 
 from server import logs, messages, sdp
+from server.avatars import Avatar, Avatars
 from server.config import Config
 from server.control import ControlChannel
 from server.encoders import PictureEncoder, VoiceEncoder
@@ -33,7 +34,7 @@ from server.lifecycle import Ending, Phase, advance
 from server.media import Outlets, SessionMedia
 from server.messages import ClientMessage
 from server.metrics import Metrics
-from server.portraits import Portrait, Portraits
+from server.portraits import Portraits
 from server.problems import Problem
 from server.report import Reporter
 from server.tracks import picture_track, voice_track
@@ -54,6 +55,7 @@ class Services:
     stream: StreamConfig
     inference: InferenceThread
     portraits: Portraits
+    avatars: Avatars
     metrics: Metrics
 
 
@@ -63,13 +65,13 @@ class Session:
     ``run`` owns every task of the call. Create it on the event loop.
     """
 
-    def __init__(self, session_id: str, services: Services, portrait: Portrait) -> None:
+    def __init__(self, session_id: str, services: Services, avatar: Avatar) -> None:
         self.id = session_id
         # Names the one ICE session of this call (RFC 9725 section 4.3.1).
         self.etag = f'"{secrets.token_hex(8)}"'
         self.phase = Phase.NEW
         self._services = services
-        self._portrait = portrait
+        self._avatar = avatar
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._connected = asyncio.Event()
         self._control = ControlChannel(services.metrics, self._on_message)
@@ -188,11 +190,12 @@ class Session:
         self._media = SessionMedia(
             self._services.stream,
             self._services.inference,
-            self._portrait.identity,
+            self._avatar.portrait.identity,
             self._services.inference.avatar.open(secrets.randbits(31)),
             self._outlets,
             self._services.metrics,
         )
+        self._media.controls = self._avatar.controls
         return self._media
 
     async def _listen(self, media: SessionMedia) -> None:
@@ -210,14 +213,16 @@ class Session:
         while True:
             portrait_id = await self._wanted_portrait.get()
             try:
-                portrait = await self._services.portraits.get(portrait_id)
+                avatar = await self._services.avatars.find(portrait_id)
             except Problem as problem:
                 refusal = messages.Error(code=problem.code, message=problem.detail, fatal=False)
                 self._control.send(refusal)
                 continue
-            media.identity = portrait.identity
+            media.identity = avatar.portrait.identity
+            if not avatar.is_built_in:
+                media.controls = avatar.controls
             media.request_keyframe()
-            self._control.send(messages.PortraitSelected(id=portrait.id))
+            self._control.send(messages.PortraitSelected(id=avatar.portrait.id))
 
     async def _close(self, ending: Ending) -> None:
         self._move(Phase.DRAINING)
