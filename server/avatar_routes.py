@@ -148,7 +148,6 @@ def router(
             changes = _CHANGES.validate_json(body)
         except ValidationError as error:
             raise _invalid(error) from error
-        _settings(changes)
         return _details(
             await avatars.change(
                 name, lambda known: _settings({**_SETTINGS.dump_python(known), **changes})
