@@ -19,7 +19,6 @@ export class AvatarPanel {
   #keep = find("keep", HTMLElement);
   #name = find("avatar-name", HTMLInputElement);
   #kept = find("kept", HTMLElement);
-  #keptName = find("kept-name", HTMLElement);
   #change = find("avatar-change", HTMLButtonElement);
   #delete = find("avatar-delete", HTMLButtonElement);
   #said = find("avatar-said", HTMLElement);
@@ -53,7 +52,6 @@ export class AvatarPanel {
     this.#delete.textContent = DELETE;
     this.#keep.hidden = portrait.upload === undefined;
     this.#kept.hidden = portrait.settings === undefined;
-    this.#keptName.textContent = portrait.title;
     this.#name.value = "";
   }
 

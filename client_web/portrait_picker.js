@@ -214,5 +214,5 @@ export class PortraitPicker {
  * @returns {Portrait}
  */
 function asPortrait({ name, still_url, settings }) {
-  return { id: name, title: name, credit: "", image_url: still_url, settings };
+  return { id: name, title: name, credit: name, image_url: still_url, settings };
 }

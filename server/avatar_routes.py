@@ -117,7 +117,7 @@ def router(
         with portraits.upload_place():
             sent = await upload.read_upload(request, config.portraits.max_upload_bytes)
             key = access.key_name(request)
-            declared = consent.declare(sent.fields, sent.image, key, datetime.now(UTC))
+            declared = await consent.declare(sent.fields, sent.image, key, datetime.now(UTC))
             settings = {k: v for k, v in sent.fields.items() if k not in consent.FIELDS}
             record, is_new = await avatars.put(
                 name,

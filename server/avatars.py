@@ -74,12 +74,15 @@ class Avatars:
         if self.is_built_in(name):
             return _plain(await self._portraits.get(name))
         record = await self.record(name)
-        async with self._one_at_once:
-            sha256, portrait = self._prepared.pop(name, ("", None))
-            if portrait is None or sha256 != record.consent.image_sha256:
-                record, image = await self._in_store(lambda: self._store.image(name))
-                portrait = await self._portraits.prepare(name, name, "", image)
-            self._keep_prepared(record, portrait)
+        portrait = self._prepared_as(record)
+        if portrait is None:
+            async with self._one_at_once:
+                # Two may have asked for it at the same time.
+                portrait = self._prepared_as(record)
+                if portrait is None:
+                    record, image = await self._in_store(lambda: self._store.image(name))
+                    portrait = await self._portraits.prepare(name, name, "", image)
+        self._keep_prepared(record, portrait)
         return Avatar(portrait, record.settings.controls(), is_built_in=False)
 
     async def find(self, portrait_id: str) -> Avatar:
@@ -164,6 +167,10 @@ class Avatars:
                 f"{name!r} comes with the server and cannot be changed or deleted: choose another"
                 " name",
             )
+
+    def _prepared_as(self, record: Record) -> Portrait | None:
+        sha256, portrait = self._prepared.get(record.name, ("", None))
+        return portrait if sha256 == record.consent.image_sha256 else None
 
     def _keep_prepared(self, record: Record, portrait: Portrait) -> None:
         self._prepared.pop(record.name, None)

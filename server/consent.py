@@ -4,6 +4,7 @@ Whoever gives the server a picture declares that it may be animated, by sending 
 below as they are. They are nowhere else: the page asks for them, and refusals repeat them.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -61,7 +62,9 @@ class ConsentWords(BaseModel):
     words: str
 
 
-def declare(fields: Mapping[str, str], image: bytes, key: str | None, now: datetime) -> Consent:
+async def declare(
+    fields: Mapping[str, str], image: bytes, key: str | None, now: datetime
+) -> Consent:
     """Return the record of the declaration in ``fields``, which came with ``image``; log it too.
 
     ``fields`` are as FIELDS has them, and others; ``key`` is the name of the key that opened the
@@ -86,12 +89,13 @@ def declare(fields: Mapping[str, str], image: bytes, key: str | None, now: datet
             f"found a declared_by of {len(declared_by)} characters, expected a name of 1 to"
             f" {_MAX_NAME_CHARS}, or none",
         )
+    digest = await asyncio.to_thread(hashlib.sha256, image)
     consent = Consent(
         declared_by=declared_by,
         key=key,
         at=now,
         words=WORDS,
-        image_sha256=hashlib.sha256(image).hexdigest(),
+        image_sha256=digest.hexdigest(),
     )
     logger.info(
         "consent declared",

@@ -63,7 +63,7 @@ def router(portraits: Portraits, config: Config, guard: Access, metrics: Metrics
         with portraits.upload_place():
             sent = await upload.read_upload(request, config.portraits.max_upload_bytes)
             key = access.key_name(request)
-            consent.declare(sent.fields, sent.image, key, datetime.now(UTC))
+            await consent.declare(sent.fields, sent.image, key, datetime.now(UTC))
             portrait = await portraits.add(sent.image)
         response.headers["Location"] = f"{PATH}/{portrait.id}/image"
         return UploadedPortrait(id=portrait.id, image_url=_url(portrait.id))

@@ -113,7 +113,7 @@ class Portraits:
         raise Problem(
             HTTPStatus.NOT_FOUND,
             UNKNOWN,
-            f"there is no portrait {portrait_id!r} (uploads are kept for"
+            f"there is no portrait or avatar {portrait_id!r} (uploads are kept for"
             f" {self._config.upload_ttl_s:.0f} s without use): upload it again",
         )
 

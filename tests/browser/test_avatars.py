@@ -167,7 +167,7 @@ def test_a_name_that_is_taken_or_none_is_told(page: Page, shelf: Shelf) -> None:
 def test_choosing_an_avatar_brings_its_settings(page: Page, shelf: Shelf) -> None:
     expect(page.locator("#kept")).to_be_hidden()
     tile(page, "ann")
-    expect(page.locator("#kept-name")).to_have_text("ann")
+    expect(page.locator("#credit")).to_have_text("ann")
     expect(page.locator("input[value=happy]")).to_be_checked()
     expect(page.locator("#strength")).to_be_enabled()
     expect(page.locator("#strength")).to_have_value("0.8")

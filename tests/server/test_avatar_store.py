@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import stat
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from server.avatar_store import (
     UnknownAvatarError,
 )
 from server.config import AvatarConfig
-from server.consent import WORDS, declare
+from server.consent import WORDS, Consent
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 IMAGE, STILL = b"a picture", b"its still"
@@ -27,7 +28,13 @@ def record_of(name: str, image: bytes = IMAGE, settings: Settings | None = None)
     return Record(
         name=name,
         settings=settings or Settings(),
-        consent=declare({"consent": WORDS, "declared_by": "Ann"}, image, "phone", NOW),
+        consent=Consent(
+            declared_by="Ann",
+            key="phone",
+            at=NOW,
+            words=WORDS,
+            image_sha256=hashlib.sha256(image).hexdigest(),
+        ),
         created=NOW,
         changed=NOW,
     )
