@@ -102,6 +102,7 @@ async def declare(
         extra={
             "declared_by": consent.declared_by,
             "key": consent.key,
+            "words": consent.words,
             "image_sha256": consent.image_sha256,
         },
     )
