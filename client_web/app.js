@@ -5,6 +5,8 @@ import { CallError } from "./call_error.js";
 import { Controls } from "./controls.js";
 import { Entrance } from "./entrance.js";
 import { FiguresPanel } from "./figures_panel.js";
+import { find } from "./find.js";
+import { GalleryApi } from "./gallery_api.js";
 import { MicrophonePanel } from "./microphone_panel.js";
 import { Notice } from "./notice.js";
 import { PortraitImages } from "./portrait_images.js";
@@ -77,15 +79,10 @@ class App {
   });
   #images = new PortraitImages(this.#entrance.api);
   #picker = new PortraitPicker(
-    {
-      gallery: find("gallery", HTMLElement),
-      credit: find("credit", HTMLElement),
-      drop: find("drop", HTMLElement),
-    },
-    this.#base,
-    this.#entrance.api,
+    new GalleryApi(this.#base, this.#entrance.api),
     this.#images,
     {
+      settings: () => this.#controls.settings,
       onSelect: (portrait, byUser) => this.#onPortrait(portrait, byUser),
       onError: (error) => this.#notice.show(describe(error)),
     },
@@ -184,6 +181,7 @@ class App {
    */
   async #onPortrait(portrait, byUser) {
     this.#portrait = portrait;
+    if (portrait.settings) this.#controls.settings = portrait.settings;
     this.#start.disabled = false;
     // A choice the page made by itself must not hide why it had to.
     if (byUser) this.#notice.hide();
@@ -275,18 +273,6 @@ class App {
         return this.#portrait ? "Press Start, and speak." : "Choose a portrait.";
     }
   }
-}
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new (...args: any[]) => T} type
- * @returns {T}
- */
-function find(id, type) {
-  const element = document.getElementById(id);
-  if (!(element instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
-  return element;
 }
 
 /**

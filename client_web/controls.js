@@ -1,4 +1,4 @@
-/** Expression and head motion: the form's values as the messages that the server wants. */
+/** Expression and head motion: the form's values, and the messages that the server wants. */
 
 import { EXPRESSIONS } from "./messages.js";
 
@@ -19,6 +19,7 @@ export class Controls {
     this.strength = strength;
     this.headSpeed = headSpeed;
     this.onChange = onChange;
+    this.faces = faces;
     faces.replaceChildren(...EXPRESSIONS.map((name) => this.#face(name)));
     for (const slider of [strength, headSpeed]) {
       this.#paint(slider);
@@ -27,6 +28,25 @@ export class Controls {
         this.#changed();
       });
     }
+  }
+
+  /** @returns {import("./gallery_api.js").Settings} */
+  get settings() {
+    return {
+      expression: this.#expression,
+      expression_strength: this.strength.valueAsNumber,
+      head_speed: this.headSpeed.valueAsNumber,
+    };
+  }
+
+  /** Shows settings that the server knows already. */
+  set settings({ expression, expression_strength, head_speed }) {
+    const radio = this.faces.querySelector(`input[value="${CSS.escape(expression)}"]`);
+    if (radio instanceof HTMLInputElement) radio.checked = true;
+    this.#choose(expression);
+    this.strength.valueAsNumber = expression_strength;
+    this.headSpeed.valueAsNumber = head_speed;
+    for (const slider of [this.strength, this.headSpeed]) this.#paint(slider);
   }
 
   /** @returns {import("./messages.js").ClientMessage[]} what brings a server to these settings */
@@ -42,6 +62,12 @@ export class Controls {
       this.#sendTimer = undefined;
       this.onChange();
     }, SEND_PERIOD_MS);
+  }
+
+  /** @param {string} expression */
+  #choose(expression) {
+    this.#expression = expression;
+    this.strength.disabled = expression === EXPRESSIONS[0];
   }
 
   /** @param {HTMLInputElement} slider its filled part is drawn by style.css */
@@ -60,8 +86,7 @@ export class Controls {
     radio.className = "visually-hidden";
     radio.checked = name === this.#expression;
     radio.addEventListener("change", () => {
-      this.#expression = name;
-      this.strength.disabled = name === EXPRESSIONS[0];
+      this.#choose(name);
       this.#changed();
     });
     const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -1,11 +1,18 @@
-/** The gallery: choosing one of the server's portraits, or adding one by file, drop or paste. */
+/**
+ * The gallery: choosing one of the server's portraits or avatars, or adding one by file, drop or
+ * paste.
+ */
 
-import { accessError } from "./access_error.js";
+import { AvatarPanel } from "./avatar_panel.js";
 import { CallError } from "./call_error.js";
-import { readProblem } from "./problem.js";
+import { ConsentDialog } from "./consent_dialog.js";
+import { find } from "./find.js";
 
 /**
- * @typedef {{ id: string, title: string, credit: string, image_url: string }} Portrait
+ * @typedef {import("./gallery_api.js").Settings} Settings
+ * @typedef {{ id: string, title: string, credit: string, image_url: string, settings?: Settings,
+ *   upload?: { file: File, consent: string } }} Portrait
+ *   `settings`: of an avatar; `upload`: of a portrait that the server keeps for a while only
  */
 
 export class PortraitPicker {
@@ -14,24 +21,30 @@ export class PortraitPicker {
   #selectedId = "";
   #uploading = false;
   #fileInput = document.createElement("input");
+  #consent = new ConsentDialog();
 
   /**
-   * @param {{ gallery: HTMLElement, credit: HTMLElement, drop: HTMLElement }} elements
-   * @param {string | URL} base the page's address, below which `v1/portraits` lives
-   * @param {import("./api.js").Api} api
+   * @param {import("./gallery_api.js").GalleryApi} api
    * @param {import("./portrait_images.js").PortraitImages} images
-   * @param {{ onSelect: (portrait: Portrait, byUser: boolean) => void,
-   *   onError: (error: CallError) => void }} callbacks
+   * @param {{ settings: () => Settings,
+   *   onSelect: (portrait: Portrait, byUser: boolean) => void,
+   *   onError: (error: CallError) => void }} callbacks `settings`: those that are set now
    */
-  constructor({ gallery, credit, drop }, base, api, images, { onSelect, onError }) {
-    this.gallery = gallery;
-    this.credit = credit;
-    this.drop = drop;
-    this.base = new URL(base);
+  constructor(api, images, { settings, onSelect, onError }) {
+    this.gallery = find("gallery", HTMLElement);
+    this.credit = find("credit", HTMLElement);
+    this.drop = find("drop", HTMLElement);
     this.api = api;
     this.images = images;
     this.onSelect = onSelect;
     this.onError = onError;
+    this.panel = new AvatarPanel(api, {
+      settings,
+      onError,
+      onKept: (upload, avatar) => this.#replace(upload, asPortrait(avatar)),
+      onChanged: (portrait, changed) => Object.assign(portrait, { settings: changed }),
+      onDeleted: (portrait) => this.#remove(portrait),
+    });
     this.#fileInput.type = "file";
     this.#fileInput.accept = "image/*";
     this.#fileInput.id = "portrait-file";
@@ -43,20 +56,15 @@ export class PortraitPicker {
     this.#listenForDrops();
   }
 
-  /** Asks the server for its portraits and selects the first. */
+  /** Asks the server for its portraits and avatars, and selects the first. */
   async load() {
     try {
-      const response = await this.api.fetch(new URL("v1/portraits", this.base));
-      if (!response.ok) {
-        const problem = await readProblem(response);
-        throw accessError(problem) ?? new CallError("portraits-unavailable", problem.detail);
-      }
-      this.#portraits = await response.json();
+      this.#portraits = await this.api.portraits();
+      this.#portraits.push(...(await this.api.avatars()).map(asPortrait));
     } catch (error) {
-      this.onError(
-        error instanceof CallError ? error : new CallError("portraits-unavailable", String(error)),
-      );
-      return;
+      if (!(error instanceof CallError)) throw error;
+      this.onError(error);
+      if (!this.#portraits.length) return;
     }
     this.#draw();
     const stillThere = this.#portraits.some(({ id }) => id === this.#selectedId);
@@ -72,9 +80,19 @@ export class PortraitPicker {
     if (!portrait) return;
     this.#selectedId = id;
     this.credit.textContent = portrait.credit;
-    const radio = this.gallery.querySelector(`input[value="${CSS.escape(id)}"]`);
-    if (radio instanceof HTMLInputElement) radio.checked = true;
-    this.onSelect({ ...portrait, image_url: new URL(portrait.image_url, this.base).href }, byUser);
+    const radio = this.#radio(id);
+    if (radio) radio.checked = true;
+    this.panel.show(portrait);
+    const image_url = new URL(portrait.image_url, this.api.base).href;
+    this.onSelect({ ...portrait, image_url }, byUser);
+  }
+
+  /**
+   * @param {string} id
+   * @returns {HTMLInputElement | null}
+   */
+  #radio(id) {
+    return this.gallery.querySelector(`input[value="${CSS.escape(id)}"]`);
   }
 
   /** @param {File | undefined} file */
@@ -83,26 +101,39 @@ export class PortraitPicker {
     this.#uploading = true;
     this.gallery.setAttribute("aria-busy", "true");
     try {
-      const response = await this.api.fetch(new URL("v1/portraits", this.base), {
-        method: "POST",
-        headers: { "Content-Type": file.type || "application/octet-stream" },
-        body: file,
-      });
-      if (!response.ok) {
-        const problem = await readProblem(response);
-        throw accessError(problem) ?? new CallError("portrait-refused", problem.detail);
-      }
-      const { id, image_url } = await response.json();
-      this.#portraits.push({ id, title: file.name, credit: "", image_url });
+      const consent = await this.api.consentWords();
+      if (!(await this.#consent.ask(file, consent))) return;
+      const { id, image_url } = await this.api.upload(file, consent);
+      const upload = { file, consent };
+      this.#portraits.push({ id, title: file.name, credit: "", image_url, upload });
       this.#draw();
       this.#select(id, true);
     } catch (error) {
-      const away = () => new CallError("server-away", String(error));
-      this.onError(error instanceof CallError ? error : away());
+      if (!(error instanceof CallError)) throw error;
+      this.onError(error);
     } finally {
       this.#uploading = false;
       this.gallery.removeAttribute("aria-busy");
     }
+  }
+
+  /**
+   * @param {Portrait} old
+   * @param {Portrait} portrait shown instead
+   */
+  #replace(old, portrait) {
+    const others = this.#portraits.filter(({ id }) => id !== old.id && id !== portrait.id);
+    this.#portraits = [...others, portrait];
+    this.#draw();
+    this.#select(portrait.id, true);
+  }
+
+  /** @param {Portrait} portrait */
+  #remove(portrait) {
+    this.#portraits = this.#portraits.filter(({ id }) => id !== portrait.id);
+    this.#draw();
+    this.#select(this.#portraits[0].id, true);
+    this.#radio(this.#portraits[0].id)?.focus();
   }
 
   #draw() {
@@ -123,7 +154,7 @@ export class PortraitPicker {
     radio.checked = id === this.#selectedId;
     radio.addEventListener("change", () => this.#select(id, true));
     const image = document.createElement("img");
-    this.#fill(image, new URL(image_url, this.base).href);
+    this.#fill(image, new URL(image_url, this.api.base).href);
     image.alt = title;
     tile.append(radio, image);
     return tile;
@@ -176,4 +207,12 @@ export class PortraitPicker {
       this.#add(files.find((file) => file.type.startsWith("image/")));
     });
   }
+}
+
+/**
+ * @param {import("./gallery_api.js").Avatar} avatar
+ * @returns {Portrait}
+ */
+function asPortrait({ name, still_url, settings }) {
+  return { id: name, title: name, credit: name, image_url: still_url, settings };
 }

@@ -67,6 +67,8 @@ const MEANINGS = {
   "portraits-busy": { kind: "portraits-busy", retry: true },
   "inference-died": { kind: "server-failed", retry: true },
   "unknown-portrait": { kind: "portrait-gone", retry: false },
+  "unknown-avatar": { kind: "portrait-gone", retry: false },
+  "damaged-avatar": { kind: "portrait-gone", retry: false },
   "unusable-portrait": { kind: "portrait-refused", retry: false },
   "unknown-call": { kind: "connection-lost", retry: true },
 };

@@ -67,6 +67,14 @@ const WORDS = {
     title: "The portraits did not load",
     help: "Check that Likeness is running, then reload the page.",
   },
+  "avatar-exists": {
+    title: "This name is taken",
+    help: "There is an avatar of this name already. Choose another name, or delete that one first.",
+  },
+  "avatar-refused": {
+    title: "The avatar was not changed",
+    help: "Reload the page, then try again.",
+  },
   "connection-lost": {
     title: "The connection dropped",
     help: "Your portrait is waiting here.",
@@ -104,6 +112,7 @@ const WORDS = {
 /** @type {readonly import("./call_error.js").ErrorKind[]} the server tells these better */
 const TOLD_BY_DETAIL = [
   "portrait-refused",
+  "avatar-refused",
   "server-failed",
   "offer-refused",
   "key-refused",

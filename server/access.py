@@ -75,7 +75,7 @@ class Access:
 
         async def check(request: Request, presented: _Presented) -> None:
             try:
-                self._check(request, presented, scopes)
+                request.state.key_name = self._check(request, presented, scopes)
             except Problem:
                 self._metrics.requests_denied.inc()
                 raise
@@ -87,10 +87,10 @@ class Access:
         request: Request,
         presented: HTTPAuthorizationCredentials | None,
         scopes: tuple[Scope, ...],
-    ) -> None:
+    ) -> str | None:
         is_trusted = clients.is_this_machine(request) and not self._key_on_loopback
         if presented is None and is_trusted:
-            return
+            return None
         known = self._known()
         if not known and not is_trusted:
             served = "nobody" if self._key_on_loopback else "only its own machine"
@@ -118,6 +118,7 @@ class Access:
                     f' scope="{scopes[0].value}"'
                 },
             )
+        return key.name
 
     def _known(self) -> tuple[keys.Key, ...]:
         # On the event loop: it is one stat, and a small file to read after a change.
@@ -134,6 +135,12 @@ class Access:
                 "keys-unreadable",
                 "the server cannot read its keys: its log tells why",
             ) from error
+
+
+def key_name(request: Request) -> str | None:
+    """Return the name of the key that opened the route; None: this machine, without one."""
+    name: str | None = request.state.key_name
+    return name
 
 
 def _unauthorized(code: str, detail: str, error: str) -> Problem:

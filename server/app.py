@@ -12,7 +12,9 @@ from starlette.staticfiles import StaticFiles
 
 from model.rates import FRAME_MS
 from server import (
+    avatar_routes,
     calls,
+    consent,
     cross_origin,
     health,
     hosts,
@@ -25,6 +27,8 @@ from server import (
 from server.access import Access
 from server.admission import Admission
 from server.animator import Animator
+from server.avatar_store import AvatarStore
+from server.avatars import Avatars
 from server.config import Config, ConfigError
 from server.connections import Connections
 from server.inference import InferenceThread
@@ -49,9 +53,10 @@ CLIENT_WEB = Path(__file__).resolve().parents[1] / "client_web"
 class Server:
     """One server: what its calls share, and ``app``, which runs it by its lifespan.
 
-    ``default`` is the first of ``files``, prepared; ``key_file`` may change while it runs. When
-    the model cannot run on this machine, ``failure`` holds why and ``stop`` is called, which must
-    end the process. Raises ConfigError when the configured delay is too short for the model.
+    ``default`` is the first of ``files``, prepared; ``key_file`` and what ``avatar_store`` keeps
+    may change while it runs. When the model cannot run on this machine, ``failure`` holds why and
+    ``stop`` is called, which must end the process. Raises ConfigError when the configured delay is
+    too short for the model.
     """
 
     def __init__(
@@ -61,16 +66,19 @@ class Server:
         files: Sequence[PortraitFile],
         default: Portrait,
         key_file: KeyFile,
+        avatar_store: AvatarStore,
         stop: Callable[[], None],
     ) -> None:
+        portraits = Portraits(avatar, files, config.portraits, config.video.size_px)
+        portraits.keep(default)
         self.services = Services(
             config=config,
             stream=stream_config(config, avatar),
             inference=InferenceThread(avatar),
-            portraits=Portraits(avatar, files, config.portraits, config.video.size_px),
+            portraits=portraits,
+            avatars=Avatars(avatar_store, portraits, config.avatars),
             metrics=Metrics(),
         )
-        self.services.portraits.keep(default)
         self.admission = Admission(
             None, config.call.retry_after_s, lambda: self.services.inference.has_died
         )
@@ -96,12 +104,14 @@ class Server:
         for route in (
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
-            live_routes.router(self.performances, guard),
+            live_routes.router(self.performances, self.services, guard),
         ):
             self.app.include_router(route)
+        self.app.include_router(portrait_routes.router(portraits, config, guard, metrics))
         self.app.include_router(
-            portrait_routes.router(self.services.portraits, config, guard, metrics)
+            avatar_routes.router(self.services.avatars, portraits, config, guard, metrics)
         )
+        self.app.include_router(consent.router(guard))
         self.app.include_router(health.router(self.services, self.admission, guard))
         self.app.mount("/", StaticFiles(directory=CLIENT_WEB, html=True), name="page")
 

@@ -56,8 +56,8 @@ class Calls:
         logs.bind_session(session_id)
         session: Session | None = None
         try:
-            portrait = await self._services.portraits.get(portrait_id)
-            session = Session(session_id, self._services, portrait)
+            avatar = await self._services.avatars.find(portrait_id)
+            session = Session(session_id, self._services, avatar)
             answer = await session.answer(offer)
         except BaseException:
             try:
@@ -139,7 +139,10 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         },
     )
     async def open_call(request: Request, portrait: str = default_portrait) -> Response:
-        """Call with an SDP offer: microphone sendrecv, video recvonly, data channel "control"."""
+        """Call with an SDP offer: microphone sendrecv, video recvonly, data channel "control".
+
+        ``portrait`` is the id of a portrait, or the name of an avatar, shown with its settings.
+        """
         body = await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES)
         session, answer = await calls.open(sdp.check_call(body), portrait)
         ice_servers = services.config.ice_servers

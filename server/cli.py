@@ -15,8 +15,9 @@ from tqdm import tqdm
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
 from model.identity.portrait import PortraitError
 from model.rates import FPS
-from server import certificate, doctor, hosts, key_commands, key_file, logs
+from server import certificate, doctor, hosts, key_commands, key_file, logs, user_data
 from server.app import CLIENT_WEB, Server, stream_config
+from server.avatar_store import AvatarStore
 from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
 from server.key_file import KeyFile, KeyFileError
@@ -145,7 +146,8 @@ def _serve(options: argparse.Namespace) -> int:
         def stop() -> None:
             web.should_exit = True
 
-        server = Server(config, avatar, files, default, keys, stop)
+        avatars = AvatarStore(user_data.folder() / "avatars", config.avatars)
+        server = Server(config, avatar, files, default, keys, avatars, stop)
         host, port = listener.getsockname()[:2]
         print(f"Likeness is at {_url('https' if tls else 'http', host, port)}", flush=True)
         if tls is not None and config.http.certificate is None:

@@ -145,6 +145,19 @@ class PortraitConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class AvatarConfig:
+    """How many named avatars are kept on disk, and how much they may take there together.
+
+    ``max_prepared``: those used last stay in memory, ready to be shown at once. A picture is
+    limited as an upload is, by ``portraits.max_upload_bytes``.
+    """
+
+    max_avatars: Annotated[int, Field(ge=1, le=1000)] = 64
+    max_total_bytes: Annotated[int, Field(ge=1_000_000)] = 500_000_000
+    max_prepared: Annotated[int, Field(ge=1, le=1000)] = 8
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class LimitsConfig:
     """How often one address may do what costs the server something; more is answered 429.
 
@@ -183,6 +196,7 @@ class Config:
     voice: VoiceConfig = Field(default_factory=VoiceConfig)
     compute: ComputeConfig = Field(default_factory=ComputeConfig)
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
+    avatars: AvatarConfig = Field(default_factory=AvatarConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     ice_servers: tuple[IceServer, ...] = ()
 

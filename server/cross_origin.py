@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-_METHODS = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
-_REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match")
 # What a page needs of an answer to hold a call, beyond what every page may read.
 _RESPONSE_HEADERS = ("Location", "ETag", "Link", "Retry-After", "WWW-Authenticate")
 

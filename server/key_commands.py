@@ -22,7 +22,7 @@ def add_verbs(keys: argparse.ArgumentParser) -> None:
         required=True,
         choices=[scope.value for scope in Scope],
         help="what it allows; may be given again. publish: call, upload portraits."
-        " view: see what viewers see. admin: metrics, and everything else",
+        " view: see what viewers see. admin: avatars, metrics, everything else",
     )
     add.add_argument("--expires-days", type=_days, metavar="N", help="days it is good for (ever)")
     add.set_defaults(run=_add)

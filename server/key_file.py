@@ -5,10 +5,7 @@ as a whole. One JSON text is replaced in one step, can be read and backed up by 
 schema to be migrated. What a database would add, many writers at once, is one lock here.
 """
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -119,7 +116,7 @@ class KeyFile:
     def _change(self, change: Callable[[tuple[Key, ...]], tuple[Key, ...]]) -> None:
         try:
             user_data.make_folder(self.path.parent)
-            with _locked(self.path.parent):
+            with user_data.locked(self.path.parent):
                 content = _Content(keys=change(self._load() if self.path.exists() else ()))
                 user_data.write_whole(self.path, _CONTENT.dump_json(content, indent=1) + b"\n")
         except OSError as error:
@@ -143,14 +140,3 @@ class KeyFile:
             f"cannot keep keys at {self.path}: {error.strerror}: allow it, or set XDG_DATA_HOME to"
             " another folder"
         )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: two who change the file at once must not undo each other's change."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

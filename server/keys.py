@@ -26,9 +26,10 @@ _FORM = re.compile(r"lk_([0-9a-f]{8})_[0-9a-f]{64}")
 
 
 class Scope(Enum):
-    """What a key allows. PUBLISH: to call and to upload portraits. VIEW: to see what viewers see.
+    """What a key allows. VIEW: to see what viewers see.
 
-    ADMIN: to read the metrics, and everything else.
+    PUBLISH: to call, to upload portraits, and to see the avatars to call with.
+    ADMIN: to make, change and delete avatars, to read the metrics, and everything else.
     """
 
     PUBLISH = "publish"

@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from server import access
+from server import access, rate_limit
 from server.access import Access
 from server.keys import Scope
 from server.performance import Performance
 from server.performances import Performances
+from server.services import Services
 
 
 class Live(BaseModel):
@@ -23,14 +24,18 @@ class Live(BaseModel):
     queued_ms: float
 
 
-def router(performances: Performances, guard: Access) -> APIRouter:
+def router(performances: Performances, services: Services, guard: Access) -> APIRouter:
     """The routes."""
     routes = APIRouter(
         tags=["live"], dependencies=[guard.needs(Scope.PUBLISH)], responses=access.REFUSALS
     )
     path = "/v1/avatars/{name}/live"
+    limits = services.config.limits
+    not_too_often = rate_limit.limited(
+        "performances", limits.calls_per_minute, limits.calls_burst, services.metrics
+    )
 
-    @routes.put(path)
+    @routes.put(path, dependencies=[not_too_often], responses={**rate_limit.REFUSALS})
     async def begin(name: str) -> Live:
         """Begin the performance, if it is not live; it ends when nobody uses it for a while."""
         return _describe(await performances.open(name))

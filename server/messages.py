@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 CHANNEL_LABEL = "control"
 MAX_MESSAGE_BYTES = 4096
 
+ExpressionName = Literal["neutral", "happy", "sad", "angry", "surprised"]
 UnitInterval = Annotated[float, Field(ge=0.0, le=1.0)]
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -22,7 +23,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 class Expression:
     """Browser: show this expression, ``strength`` in 0..1."""
 
-    name: Literal["neutral", "happy", "sad", "angry", "surprised"]
+    name: ExpressionName
     strength: UnitInterval
     type: Literal["expression"] = "expression"
 
@@ -45,7 +46,10 @@ class Pause:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SelectPortrait:
-    """Browser: go on with another portrait of ``GET /v1/portraits``."""
+    """Browser: go on with a portrait of ``/v1/portraits``, or an avatar of ``/v1/avatars``.
+
+    ``id`` may be an avatar's name: its settings are applied too.
+    """
 
     id: Annotated[str, Field(min_length=1, max_length=64)]
     type: Literal["portrait"] = "portrait"

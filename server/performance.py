@@ -17,9 +17,9 @@ import numpy as np
 from aiortc import MediaStreamTrack
 from numpy.typing import NDArray
 
+from server.avatars import Avatar
 from server.broadcast import Broadcast, BroadcastFrame
 from server.media import SessionMedia
-from server.portraits import Portrait
 from server.problems import Problem
 from server.report import Reporter
 from server.services import Services
@@ -72,25 +72,25 @@ class Performance:
 
     def __init__(
         self,
-        name: str,
+        avatar: Avatar,
         services: Services,
-        portrait: Portrait,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name = name
-        self.portrait = portrait
+        self.name = avatar.portrait.id
+        self.portrait = avatar.portrait
         self.on_speech: set[Callable[[SpeechEvent], None]] = set()
         self.on_end: set[Callable[[], None]] = set()
         self.broadcast = Broadcast(services.config.video, services.config.voice, services.metrics)
         self.media: SessionMedia[BroadcastFrame] = SessionMedia(
             services.stream,
             services.inference,
-            portrait.identity,
+            avatar.portrait.identity,
             services.inference.avatar.open(secrets.randbits(31)),
             self.broadcast,
             services.metrics,
             clock,
         )
+        self.media.controls = avatar.controls
         self.last_used_s = clock()
         self._services = services
         self._clock = clock
@@ -109,12 +109,6 @@ class Performance:
     def is_used(self) -> bool:
         """Whether somebody watches, or speaks."""
         return self._source is not None or self.broadcast.viewers > 0
-
-    def change_portrait(self, portrait: Portrait) -> None:
-        """Show another face from the next hop on."""
-        self.portrait = portrait
-        self.media.identity = portrait.identity
-        self.media.request_keyframe()
 
     async def run(self) -> None:
         """Live until cancelled. Raises InferenceError in a group."""

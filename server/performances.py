@@ -59,7 +59,7 @@ class Performances:
         """
         if name in self._live:
             return self._live[name][0]
-        await self._services.portraits.get(name)
+        await self._services.avatars.get(name)
         raise Problem(
             HTTPStatus.CONFLICT,
             "not-live",
@@ -87,10 +87,10 @@ class Performances:
             await asyncio.wait(tasks)
 
     async def _begin(self, name: str) -> None:
-        portrait = await self._services.portraits.get(name)
+        avatar = await self._services.avatars.get(name)
         self._admission.enter()
         self._services.metrics.sessions.set(self._admission.sessions)
-        performance = Performance(name, self._services, portrait, self._clock)
+        performance = Performance(avatar, self._services, self._clock)
         task = asyncio.create_task(self._perform(performance), name=f"performance {name}")
         self._live[name] = performance, task
         task.add_done_callback(lambda _: self._forget(name))

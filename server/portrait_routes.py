@@ -1,24 +1,20 @@
 """``/v1/portraits``: what can be shown, uploading another, and the still picture of each."""
 
-import asyncio
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from server import access, rate_limit
+from server import access, consent, rate_limit, upload
 from server.access import Access
-from server.body import read_body
 from server.config import Config
 from server.keys import Scope
 from server.metrics import Metrics
 from server.portraits import Portraits
-from server.problems import Problem
 
 PATH = "/v1/portraits"
-# Who sends no faster than this would hold a place that others wait for.
-_UPLOAD_TIMEOUT_S = 60
 
 
 class PortraitInfo(BaseModel):
@@ -59,22 +55,16 @@ def router(portraits: Portraits, config: Config, guard: Access, metrics: Metrics
         PATH,
         status_code=HTTPStatus.CREATED,
         dependencies=may_upload,
-        openapi_extra={"requestBody": {"content": {"image/*": {}}, "required": True}},
+        openapi_extra=upload.described(consent.FIELDS, required=["consent"]),
         responses=rate_limit.REFUSALS,
     )
     async def upload_portrait(request: Request, response: Response) -> UploadedPortrait:
         """Upload a picture of one face; only who knows its id can use it."""
         with portraits.upload_place():
-            try:
-                async with asyncio.timeout(_UPLOAD_TIMEOUT_S):
-                    image = await read_body(request, "image/*", config.portraits.max_upload_bytes)
-            except TimeoutError as error:
-                raise Problem(
-                    HTTPStatus.REQUEST_TIMEOUT,
-                    "upload-too-slow",
-                    f"the picture was not here after {_UPLOAD_TIMEOUT_S} s: send a smaller one",
-                ) from error
-            portrait = await portraits.add(image)
+            sent = await upload.read_upload(request, config.portraits.max_upload_bytes)
+            key = access.key_name(request)
+            await consent.declare(sent.fields, sent.image, key, datetime.now(UTC))
+            portrait = await portraits.add(sent.image)
         response.headers["Location"] = f"{PATH}/{portrait.id}/image"
         return UploadedPortrait(id=portrait.id, image_url=_url(portrait.id))
 

@@ -20,6 +20,8 @@ from server.animator import Animator
 from server.config import PortraitConfig
 from server.problems import Problem
 
+UNKNOWN = "unknown-portrait"
+
 _MAX_UPLOADING = 4
 _RETRY_AFTER_S = 5
 _JPEG_QUALITY = 92
@@ -87,7 +89,7 @@ class Portraits:
         self._kept: dict[str, Portrait] = {}
         self._uploads: dict[str, _Upload] = {}
         self._uploading = 0
-        self._one_by_one = asyncio.Lock()
+        self._one_file_at_once = asyncio.Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="portrait")
 
     @property
@@ -107,13 +109,11 @@ class Portraits:
             return upload.portrait
         for file in self.files:
             if file.id == portrait_id:
-                if file.id not in self._kept:
-                    self._kept[file.id] = await self._prepare_file(file)
-                return self._kept[file.id]
+                return self._kept.get(file.id) or await self._prepare_file(file)
         raise Problem(
             HTTPStatus.NOT_FOUND,
-            "unknown-portrait",
-            f"there is no portrait {portrait_id!r} (uploads are kept for"
+            UNKNOWN,
+            f"there is no portrait or avatar {portrait_id!r} (uploads are kept for"
             f" {self._config.upload_ttl_s:.0f} s without use): upload it again",
         )
 
@@ -141,13 +141,28 @@ class Portraits:
 
         Within ``upload_place``. Raises Problem 422 with PortraitError's words.
         """
-        portrait = await self._prepare(secrets.token_urlsafe(16), "Your portrait", "", image)
+        portrait = await self.prepare(secrets.token_urlsafe(16), "Your portrait", "", image)
         self._forget_old()
         while len(self._uploads) >= self._config.max_uploads:
             oldest = min(self._uploads, key=lambda key: self._uploads[key].used_s)
             del self._uploads[oldest]
         self._uploads[portrait.id] = _Upload(portrait, self._clock())
         return portrait
+
+    async def prepare(self, portrait_id: str, title: str, credit: str, image: bytes) -> Portrait:
+        """Compute what calls need of a picture, after those that were asked for before it.
+
+        Raises Problem 422 with PortraitError's words.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._worker,
+                prepare, self._avatar, portrait_id, title, credit, image, self._size_px,
+            )  # fmt: skip
+        except PortraitError as error:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-portrait", str(error)
+            ) from error
 
     def keep(self, portrait: Portrait) -> None:
         """Know one of the files as prepared already."""
@@ -158,30 +173,19 @@ class Portraits:
         self._worker.shutdown(cancel_futures=True)
 
     async def _prepare_file(self, file: PortraitFile) -> Portrait:
-        try:
-            image = await asyncio.to_thread(file.path.read_bytes)
-        except OSError as error:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "unusable-portrait",
-                f"cannot read the portrait {file.id!r}: {error.strerror}",
-            ) from error
-        return await self._prepare(file.id, file.title, file.credit, image)
-
-    async def _prepare(self, portrait_id: str, title: str, credit: str, image: bytes) -> Portrait:
-        try:
-            async with self._one_by_one:
-                if portrait_id in self._kept:
-                    return self._kept[portrait_id]
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(
-                    self._worker,
-                    prepare, self._avatar, portrait_id, title, credit, image, self._size_px,
-                )  # fmt: skip
-        except PortraitError as error:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-portrait", str(error)
-            ) from error
+        async with self._one_file_at_once:
+            if file.id in self._kept:
+                return self._kept[file.id]
+            try:
+                image = await asyncio.to_thread(file.path.read_bytes)
+            except OSError as error:
+                raise Problem(
+                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    "unusable-portrait",
+                    f"cannot read the portrait {file.id!r}: {error.strerror}",
+                ) from error
+            self._kept[file.id] = await self.prepare(file.id, file.title, file.credit, image)
+            return self._kept[file.id]
 
     def _forget_old(self) -> None:
         before_s = self._clock() - self._config.upload_ttl_s

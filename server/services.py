@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from server.avatars import Avatars
 from server.config import Config
 from server.inference import InferenceThread
 from server.metrics import Metrics
@@ -17,4 +18,5 @@ class Services:
     stream: StreamConfig
     inference: InferenceThread
     portraits: Portraits
+    avatars: Avatars
     metrics: Metrics

@@ -16,6 +16,7 @@ from typing import NoReturn
 from aiortc import MediaStreamTrack, RTCDataChannel
 
 from server import logs, messages, sdp
+from server.avatars import Avatar
 from server.control import ControlChannel
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.idle import IdleWatch
@@ -25,7 +26,6 @@ from server.media import SessionMedia
 from server.messages import ClientMessage
 from server.outlet import CallOutlet
 from server.peer import Peer
-from server.portraits import Portrait
 from server.problems import Problem
 from server.report import Reporter
 from server.services import Services
@@ -40,11 +40,11 @@ class Session:
     ``run`` owns every task of the call. Create it on the event loop.
     """
 
-    def __init__(self, session_id: str, services: Services, portrait: Portrait) -> None:
+    def __init__(self, session_id: str, services: Services, avatar: Avatar) -> None:
         self.id = session_id
         self.phase = Phase.NEW
         self._services = services
-        self._portrait = portrait
+        self._avatar = avatar
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._control = ControlChannel(services.metrics, self._on_message)
         self._wanted_portrait: asyncio.Queue[str] = asyncio.Queue(1)
@@ -133,11 +133,12 @@ class Session:
         self._media = SessionMedia(
             self._services.stream,
             self._services.inference,
-            self._portrait.identity,
+            self._avatar.portrait.identity,
             self._services.inference.avatar.open(secrets.randbits(31)),
             self._outlet,
             self._services.metrics,
         )
+        self._media.controls = self._avatar.controls
         return self._media
 
     async def _listen(self, media: SessionMedia[EncodedFrame]) -> None:
@@ -155,14 +156,16 @@ class Session:
         while True:
             portrait_id = await self._wanted_portrait.get()
             try:
-                portrait = await self._services.portraits.get(portrait_id)
+                avatar = await self._services.avatars.find(portrait_id)
             except Problem as problem:
                 refusal = messages.Error(code=problem.code, message=problem.detail, fatal=False)
                 self._control.send(refusal)
                 continue
-            media.identity = portrait.identity
+            media.identity = avatar.portrait.identity
+            if not avatar.is_built_in:
+                media.controls = avatar.controls
             media.request_keyframe()
-            self._control.send(messages.PortraitSelected(id=portrait.id))
+            self._control.send(messages.PortraitSelected(id=avatar.portrait.id))
 
     async def _close(self, ending: Ending) -> None:
         self._move(Phase.DRAINING)

@@ -1,12 +1,14 @@
 """A browser that hears speech, and the page without its server."""
 
+import email
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route
 
+from server.consent import WORDS
 from tests.browser.bursts import speech_bursts, write_wav
 from tests.browser.launch import chromium_hearing
 
@@ -52,13 +54,17 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def serve_page(page: Page, origin: str = ORIGIN) -> None:
-    """Answer the page's files and the portraits, as the server does, but no calls."""
+    """Answer the page's files, the portraits and the words of consent, but no calls."""
     images = CLIENT / "portraits"
 
     def answer(route: Route) -> None:
         path = route.request.url.removeprefix(origin).partition("?")[0]
         if path == "/v1/portraits":
             route.fulfill(body=json.dumps(PORTRAITS), content_type="application/json")
+        elif path == "/v1/avatars":
+            route.fulfill(body="[]", content_type="application/json")
+        elif path == "/v1/consent":
+            route.fulfill(body=json.dumps({"words": WORDS}), content_type="application/json")
         elif path.startswith("/v1/portraits/"):
             name = path.split("/")[3]
             route.fulfill(body=(images / f"{name}.jpg").read_bytes(), content_type="image/jpeg")
@@ -78,3 +84,23 @@ def served_page(page: Page) -> Page:
     page.goto(ORIGIN)
     page.wait_for_selector("#start:enabled")
     return page
+
+
+def add_portrait(page: Page, file: FilePayload) -> None:
+    """Choose a file, and agree to what the page asks then."""
+    page.set_input_files("#portrait-file", files=[file])
+    page.check("#consent-check")
+    page.click("#consent .yes")
+
+
+def form_fields(request: Request) -> dict[str, bytes]:
+    """Return what the page sent as a form (RFC 7578), by field."""
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    form = email.message_from_bytes(head + (request.post_data_buffer or b""))
+    fields = {}
+    for part in form.walk():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            fields[name] = content
+    return fields

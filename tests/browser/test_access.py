@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.browser.conftest import ORIGIN, serve_page
+from tests.browser.conftest import ORIGIN, add_portrait, serve_page
 from tests.browser.test_page import expect_notice, problem
 
 pytestmark = pytest.mark.browser
@@ -163,6 +163,6 @@ def test_without_a_key_nothing_is_sent_or_kept(served_page: Page) -> None:
     )
     file = FilePayload(name="me.jpg", mimeType="image/jpeg", buffer=b"not looked at")
     with served_page.expect_request("**/v1/portraits") as sent:
-        served_page.set_input_files("#portrait-file", files=[file])
+        add_portrait(served_page, file)
     assert "authorization" not in sent.value.headers
     assert stored(served_page) is None

@@ -127,6 +127,8 @@ def test_every_ending_has_its_words(
         (502, "", {}, ["server-away", True, None]),
         (500, "", {}, ["server-failed", True, None]),
         (404, "unknown-portrait", {}, ["portrait-gone", False, None]),
+        (404, "unknown-avatar", {}, ["portrait-gone", False, None]),
+        (500, "damaged-avatar", {}, ["portrait-gone", False, None]),
         (404, "unknown-call", {}, ["connection-lost", True, None]),
         (404, "", {}, ["offer-refused", False, None]),
         (422, "unusable-offer", {}, ["offer-refused", False, None]),

@@ -6,7 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
 
-from tests.browser.conftest import ORIGIN, PORTRAITS, serve_page
+from server.consent import WORDS
+from tests.browser.conftest import ORIGIN, PORTRAITS, add_portrait, form_fields, serve_page
 
 pytestmark = pytest.mark.browser
 
@@ -58,9 +59,10 @@ def test_an_uploaded_portrait_is_selected(served_page: Page, portrait: bytes) ->
     )
     file = FilePayload(name="me.jpg", mimeType="image/jpeg", buffer=portrait)
     with served_page.expect_request("**/v1/portraits") as sent:
-        served_page.set_input_files("#portrait-file", files=[file])
-    assert sent.value.post_data_buffer == portrait
-    assert sent.value.headers["content-type"] == "image/jpeg"
+        add_portrait(served_page, file)
+    fields = form_fields(sent.value)
+    assert fields["consent"] == WORDS.encode()
+    assert fields["image"] == portrait
     expect(served_page.locator("#still")).to_have_attribute("alt", "me.jpg")
 
 
@@ -68,7 +70,7 @@ def test_a_refused_portrait_says_why_and_leaves_the_old_one(served_page: Page) -
     detail = "portrait has 2 faces, expected 1: crop it to one"
     served_page.route("**/v1/portraits", lambda route: problem(route, 422, "portrait", detail))
     file = FilePayload(name="two.jpg", mimeType="image/jpeg", buffer=b"not looked at")
-    served_page.set_input_files("#portrait-file", files=[file])
+    add_portrait(served_page, file)
     expect_notice(served_page, "This picture cannot speak", "2 faces, expected 1: crop it to one")
     expect(served_page.locator("#still")).to_have_attribute("alt", "Astronaut")
     expect(served_page.locator("#start")).to_be_enabled()

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from server import consent
 from server.app import Server
+from server.avatar_store import AvatarStore
 from server.config import CallConfig, Config, VideoConfig
 from server.key_file import KeyFile
 from server.portraits import PortraitFile, prepare
@@ -30,6 +33,7 @@ class Running:
     server: Server
     stopped: asyncio.Event
     keys: KeyFile
+    avatars: AvatarStore
 
     def client(self, address: str, key: str = "") -> httpx.AsyncClient:
         """Return a client as another machine, or this one, would be: with a key or without."""
@@ -66,7 +70,8 @@ def serve(portrait_files: list[PortraitFile], tmp_path: Path) -> Serve:
         image = first.path.read_bytes()
         default = prepare(avatar, first.id, first.title, first.credit, image, SIZE_PX)
         keys = KeyFile(tmp_path / "data" / "keys.json")
-        server = Server(config, avatar, portrait_files, default, keys, stopped.set)
+        avatars = AvatarStore(tmp_path / "data" / "avatars", config.avatars)
+        server = Server(config, avatar, portrait_files, default, keys, avatars, stopped.set)
         transport = httpx.ASGITransport(server.app, client=("127.0.0.1", 1234))
         async with (
             server.app.router.lifespan_context(server.app),
@@ -74,9 +79,17 @@ def serve(portrait_files: list[PortraitFile], tmp_path: Path) -> Serve:
         ):
             if ready:
                 await server.ready.wait()
-            yield Running(http, avatar, server, stopped, keys)
+            yield Running(http, avatar, server, stopped, keys, avatars)
 
     return run
+
+
+def form(image: bytes = b"FACE\x01", media_type: str = "image/jpeg", **fields: str) -> Any:
+    """Return what makes httpx send a picture as a form, with consent and ``fields``."""
+    return {
+        "files": {"image": ("me.jpg", image, media_type)},
+        "data": {"consent": consent.WORDS, **fields},
+    }
 
 
 def with_calls(call: CallConfig) -> Config:

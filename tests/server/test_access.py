@@ -11,9 +11,8 @@ import pytest
 from server.config import HttpConfig
 from server.keys import Scope
 from tests.server.caller import Caller
-from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.conftest import CONFIG, Running, Serve, form
 from tests.server.test_calls import FRAGMENT, SDP, problem
-from tests.server.test_portraits import JPEG
 
 ELSEWHERE = "203.0.113.5"
 FORWARDED = {"X-Forwarded-For": ELSEWHERE}
@@ -28,9 +27,16 @@ GUARDED: list[tuple[str, str, dict[str, Any], set[Scope], int]] = [
     ("DELETE", "/v1/calls/none", {}, {Scope.PUBLISH}, 404),
     ("OPTIONS", "/v1/calls/none", {}, {Scope.PUBLISH}, 404),
     ("GET", "/v1/calls/none", {}, {Scope.PUBLISH}, 404),
-    ("POST", "/v1/portraits", {"content": b"FACE\1", "headers": JPEG}, {Scope.PUBLISH}, 201),
+    ("POST", "/v1/portraits", form(), {Scope.PUBLISH}, 201),
     ("GET", "/v1/portraits", {}, {Scope.VIEW, Scope.PUBLISH}, 200),
     ("GET", "/v1/portraits/first/image", {}, {Scope.VIEW, Scope.PUBLISH}, 200),
+    ("GET", "/v1/consent", {}, {Scope.VIEW, Scope.PUBLISH}, 200),
+    ("PUT", "/v1/avatars/first", form(), set(), 409),
+    ("GET", "/v1/avatars", {}, {Scope.PUBLISH}, 200),
+    ("GET", "/v1/avatars/first", {}, {Scope.PUBLISH}, 200),
+    ("GET", "/v1/avatars/first/still.jpg", {}, {Scope.PUBLISH}, 200),
+    ("PATCH", "/v1/avatars/first", {"json": {}}, set(), 409),
+    ("DELETE", "/v1/avatars/first", {}, set(), 409),
     ("GET", "/metrics", {}, set(), 200),
 ]
 OPEN = ["/", "/app.js", "/style.css", "/healthz", "/readyz", "/openapi.json"]
@@ -93,7 +99,7 @@ async def test_scopes_add_up(serve: Serve) -> None:
         key = add(running, Scope.PUBLISH, Scope.VIEW)
         async with running.client(ELSEWHERE, key) as client:
             refused = [path for (_, path), s in (await statuses(client)).items() if s == 403]
-            assert refused == ["/metrics"]
+            assert refused == [path for _, path, _, scopes, _ in GUARDED if not scopes]
 
 
 async def test_a_call_with_a_key_from_elsewhere(serve: Serve) -> None:
@@ -219,4 +225,4 @@ async def test_the_interface_describes_keys_and_refusals(serve: Serve) -> None:
                 continue
             assert operation["security"] == [{"key": []}], f"{method} {path} is open to all"
             assert {"401", "403"} <= answers
-            assert ("429" in answers) == (method == "post")
+            assert ("429" in answers) == (method in ("post", "put"))

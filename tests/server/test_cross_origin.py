@@ -31,16 +31,20 @@ def allows(response: httpx.Response) -> list[str]:
     return [name for name in response.headers if name.startswith("access-control-allow")]
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "GET"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
 async def test_a_named_site_may_ask(serve: Serve, method: str) -> None:
     """The preflight carries no key, and needs none (Fetch, section 3.3.5)."""
     async with serve(NAMED, ready=False) as running, running.client("203.0.113.5") as stranger:
-        response = await preflight(stranger, ORIGIN, method, "authorization, if-match")
+        response = await preflight(
+            stranger, ORIGIN, method, "authorization, if-match, if-none-match"
+        )
         assert response.status_code == 200
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert method in response.headers["Access-Control-Allow-Methods"]
         allowed = response.headers["Access-Control-Allow-Headers"].lower()
-        assert {"authorization", "content-type", "if-match"} <= set(allowed.split(", "))
+        assert {"authorization", "content-type", "if-match", "if-none-match"} <= set(
+            allowed.split(", ")
+        )
         assert "Origin" in response.headers["Vary"]
         assert "Access-Control-Allow-Credentials" not in response.headers
 

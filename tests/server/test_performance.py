@@ -58,7 +58,7 @@ async def test_nobody_is_live_at_first(serve: Serve) -> None:
         response = await watcher.post()
         assert "not live" in problem(response, 409, "not-live")
         assert int(response.headers["Retry-After"]) > 0
-        problem(await running.http.get("/v1/avatars/nobody/live"), 404, "unknown-portrait")
+        problem(await running.http.get("/v1/avatars/nobody/live"), 404, "unknown-avatar")
 
 
 async def test_a_second_publisher_is_refused_and_the_first_goes_on(serve: Serve) -> None:

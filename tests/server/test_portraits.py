@@ -6,20 +6,24 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
 from model.identity.identity import Identity
 from server.app import CLIENT_WEB
 from server.config import PortraitConfig
+from server.consent import WORDS
 from server.portraits import PortraitFile, Portraits, built_in
 from server.problems import Problem
 from server.warm_up import prepare_portraits
-from tests.server.conftest import CONFIG, Serve
+from tests.server.conftest import CONFIG, Serve, form
 from tests.server.fakes import SIZE_PX, FakeAvatar
 
 JPEG = {"Content-Type": "image/jpeg"}
+FORM = {"Content-Type": "multipart/form-data"}
 
 
 class SlowAvatar(FakeAvatar):
@@ -149,17 +153,19 @@ async def test_files_are_prepared_ahead_even_if_one_of_them_is_gone(
 
 async def test_an_upload_holds_its_place_while_it_is_sent(serve: Serve) -> None:
     sending, go_on = asyncio.Event(), asyncio.Event()
+    whole = httpx.Request("POST", "http://localhost", **form())
 
     async def body() -> AsyncIterator[bytes]:
-        yield b"FACE"
+        yield whole.read()[:10]
         sending.set()
         await go_on.wait()
-        yield b"\x01"
+        yield whole.read()[10:]
 
     async with serve() as running:
         store = running.server.services.portraits
+        headers = {"Content-Type": whole.headers["Content-Type"]}
         upload = asyncio.create_task(
-            running.http.post("/v1/portraits", content=body(), headers=JPEG)
+            running.http.post("/v1/portraits", content=body(), headers=headers)
         )
         await sending.wait()
         with contextlib.ExitStack() as uploads:
@@ -189,7 +195,7 @@ async def test_over_http(serve: Serve) -> None:
             }
             for name in ("first", "second")
         ]
-        created = await http.post("/v1/portraits", content=b"FACE\x07", headers=JPEG)
+        created = await http.post("/v1/portraits", **form(b"FACE\x07"))
         assert created.status_code == 201
         image = await http.get(created.json()["image_url"])
         assert image.headers["Content-Type"] == "image/jpeg"
@@ -198,22 +204,31 @@ async def test_over_http(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "status", "says"),
+    ("sent", "status", "says"),
     [
-        (b"a cat", "image/png", 422, "found no face"),
-        (b"FACE\x01", "text/plain", 415, "text/plain, expected image/*"),
-        (b"", "", 415, "(none), expected image/*"),
-        (b"FACE" + bytes(200_000), "image/png", 413, "more than 100000 bytes"),
+        (form(b"a cat"), 422, "found no face"),
+        (form(media_type="text/plain"), 415, "text/plain, expected image/*"),
+        (
+            {"content": b"FACE\x01", "headers": JPEG},
+            415,
+            "image/jpeg, expected multipart/form-data",
+        ),
+        ({}, 415, "(none), expected multipart/form-data"),
+        (form(b"FACE" + bytes(100_000)), 413, "a picture of 100004 bytes, expected at most 100000"),
+        (form(b"FACE" + bytes(300_000)), 413, "more than 231072 bytes"),
+        (form(consent=""), 422, "found other words (''), expected the field 'consent' with"),
+        (form(consent="yes"), 422, f"exactly these, if they are true: {WORDS}"),
+        (form(declared_by="x" * 101), 422, "a declared_by of 101 characters, expected a name of 1"),
+        ({"data": {"consent": WORDS}, "files": {"picture": b"FACE"}}, 422, "as the file 'image'"),
+        ({"files": {"image": ("me.jpg", b"FACE\x01", "image/jpeg")}}, 422, "found no consent"),
+        (form(extra="x" * 5000), 400, "Part exceeded maximum size"),
+        ({"content": b"no form", "headers": FORM}, 400, "Missing boundary"),
     ],
 )
-async def test_refused_uploads(
-    serve: Serve, body: bytes, content_type: str, status: int, says: str
-) -> None:
+async def test_refused_uploads(serve: Serve, sent: Any, status: int, says: str) -> None:
     config = dataclasses.replace(CONFIG, portraits=PortraitConfig(max_upload_bytes=100_000))
     async with serve(config) as running:
-        response = await running.http.post(
-            "/v1/portraits", content=body, headers={"Content-Type": content_type}
-        )
+        response = await running.http.post("/v1/portraits", **sent)
         assert response.status_code == status
         assert response.headers["Content-Type"] == "application/problem+json"
         assert says in response.json()["detail"]

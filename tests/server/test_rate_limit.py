@@ -1,9 +1,8 @@
 import dataclasses
 
 from server.config import LimitsConfig
-from tests.server.conftest import CONFIG, Serve
+from tests.server.conftest import CONFIG, Serve, form
 from tests.server.test_calls import SDP, problem
-from tests.server.test_portraits import JPEG
 
 LIMITED = dataclasses.replace(
     CONFIG,
@@ -33,9 +32,9 @@ async def test_too_many_calls_are_asked_to_come_back(serve: Serve) -> None:
 async def test_too_many_uploads_and_they_are_counted_apart(serve: Serve) -> None:
     async with serve(LIMITED) as running:
         for _ in range(2):
-            response = await running.http.post("/v1/portraits", content=b"FACE\x01", headers=JPEG)
+            response = await running.http.post("/v1/portraits", **form())
             assert response.status_code == 201
-        response = await running.http.post("/v1/portraits", content=b"FACE\x01", headers=JPEG)
+        response = await running.http.post("/v1/portraits", **form())
         assert "more uploads" in problem(response, 429, "too-many-requests")
         assert (await running.http.get("/v1/portraits")).status_code == 200
         response = await running.http.post("/v1/calls", content="x", headers=SDP)
