@@ -19,17 +19,22 @@ from model.motion.space import NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
 
 
+_MOUTH_SEED = 0
+
+
 @dataclass
 class MotionState:
     """What one session carries from hop to hop; batch first, so that sessions can be stacked.
 
     motion_frames: (1, N, M) the last clean frames, zeros at the start, as in EMO.
     audio_features: (1, A, D) the last features, zeros at the start.
+    generator: of the session's seed. mouth_generator: the same in all sessions.
     """
 
     motion_frames: Tensor
     audio_features: Tensor
     generator: torch.Generator
+    mouth_generator: torch.Generator
     blinks: BlinkState
     rest: RestState
     head: HeadState
@@ -83,6 +88,7 @@ class MotionModel:
             motion_frames=torch.zeros(1, c.num_motion_frames, c.motion_dim),
             audio_features=torch.zeros(1, c.num_audio_frames, c.feature_dim),
             generator=torch.Generator().manual_seed(seed),
+            mouth_generator=torch.Generator().manual_seed(_MOUTH_SEED),
             blinks=initial_blink_state(seed),
             rest=RestState(),
             head=initial_head_state(NUM_HEAD),
@@ -100,12 +106,7 @@ class MotionModel:
         audio = torch.cat([torch.cat([s.audio_features for s in states]), features], dim=1)
         audio = audio[:, -c.num_audio_frames :]
         motion_frames = torch.cat([s.motion_frames for s in states])
-        noise = torch.cat(
-            [
-                torch.randn(1, c.hop_frames, c.motion_dim, generator=state.generator)
-                for state in states
-            ]
-        )
+        noise = torch.stack([self._noise(state) for state in states])
         blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
         denoise = guided(
             self._denoiser, motion_frames, audio, head_speed, blink, self.guidance_scale
@@ -124,6 +125,15 @@ class MotionModel:
             # Not remembered either: a denoiser that saw its mouth shut would open it late.
             motion[..., mouth] *= torch.tensor(gains)[..., None]
         return motion
+
+    def _noise(self, state: MotionState) -> Tensor:
+        """Draw (H, M). The sound says where lips are: what it leaves open is no session's own."""
+        c = self.config
+        noise = torch.randn(c.hop_frames, c.motion_dim, generator=state.generator)
+        if self._rest_by is not None:
+            mouth = noise[:, self._rest_by[1]]
+            mouth.normal_(generator=state.mouth_generator)
+        return noise
 
 
 def load_denoiser(path: Path) -> MotionDenoiser:
