@@ -18,7 +18,6 @@ from model.motion.sampler import euler_flow_sampler
 from model.motion.space import NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
 
-
 _MOUTH_SEED = 0
 
 
