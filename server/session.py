@@ -104,7 +104,7 @@ class Session:
         self._count_candidates(offer.candidates)
         self._outlets = Outlets(
             picture_track=picture_track(),
-            picture_encoder=PictureEncoder(offer.video_codec, config.video),
+            picture_encoder=PictureEncoder(offer.video_codec, config.video, config.trust),
             voice_track=voice_track(),
             voice_encoder=VoiceEncoder(config.voice),
         )
