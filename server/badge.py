@@ -59,6 +59,8 @@ def _draw(width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.floa
     plate = Image.new("L", (width, height))
     ImageDraw.Draw(plate).rounded_rectangle((0, 0, width - 1, height - 1), height // 5, 255)
     text = Image.new("L", (width, height))
-    font = ImageFont.load_default(height * 0.72)
-    ImageDraw.Draw(text).text((width / 2, height / 2), _TEXT, 255, font, anchor="mm")
+    font = ImageFont.load_default(height * 0.7)
+    ImageDraw.Draw(text).text(
+        (width / 2, height / 2), _TEXT, 255, font, anchor="mm", stroke_width=height / 40
+    )
     return np.asarray(text, np.float64) / 255, np.asarray(plate, np.float64) / 255
