@@ -53,7 +53,9 @@ class Server:
             config=config,
             stream=stream_config(config, avatar),
             inference=InferenceThread(avatar),
-            portraits=Portraits(avatar, files, config.portraits, config.video.size_px),
+            portraits=Portraits(
+                avatar, files, config.portraits, config.video.size_px, trust=config.trust
+            ),
             metrics=Metrics(),
         )
         self.services.portraits.keep(default)

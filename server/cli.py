@@ -154,7 +154,13 @@ def _serve(options: argparse.Namespace) -> int:
             files.insert(0, PortraitFile("custom", path.stem, "", path))
         first = files[0]
         default = prepare(
-            avatar, first.id, first.title, first.credit, _read(first.path), config.video.size_px
+            avatar,
+            first.id,
+            first.title,
+            first.credit,
+            _read(first.path),
+            config.video.size_px,
+            config.trust,
         )
 
         def stop() -> None:

@@ -39,6 +39,10 @@ _OFFLINE = {
 _UNTRUSTED = "signingCredential.untrusted"
 
 
+class CredentialsError(Exception):
+    """A file cannot be signed; says why."""
+
+
 class CredentialsSigner:
     """Writes into files that a model made them, signed by ``identity``."""
 
@@ -46,9 +50,12 @@ class CredentialsSigner:
         self._identity = identity
 
     def sign(self, video: Path, signed: Path) -> None:
-        """Copy an MP4 file to ``signed``, with credentials. Raises OSError, c2pa.C2paError."""
+        """Copy an MP4 file to ``signed``, with credentials. Raises OSError, CredentialsError."""
         with video.open("rb") as source, signed.open("w+b") as copy:
-            self._sign("video/mp4", source, copy)
+            try:
+                self._sign("video/mp4", source, copy)
+            except c2pa.C2paError as error:
+                raise CredentialsError(f"cannot sign it: {error}") from error
 
     def try_out(self) -> None:
         """Sign a picture of one pixel. Raises c2pa.C2paError: C2PA does not take this identity."""

@@ -20,7 +20,7 @@ from model.identity.identity import Identity
 from model.rates import FPS
 from server.animator import Animator
 from server.config import MARKED, TrustConfig
-from server.credentials import CredentialsSigner
+from server.credentials import CredentialsError, CredentialsSigner
 from server.outgoing import OutgoingPictures
 from server.recording import Recording
 from streaming import offline
@@ -84,6 +84,8 @@ class Rendering:
             part.replace(out)
         except OSError as error:
             raise OutputError(f"cannot write {out}: {error.strerror}") from error
+        except CredentialsError as error:
+            raise OutputError(f"cannot write {out}: {error}") from error
         finally:
             part.unlink(missing_ok=True)
             signed.unlink(missing_ok=True)

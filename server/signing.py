@@ -83,18 +83,21 @@ def authority(path: Path) -> bytes:
 
     Raises CertificateError: the file is damaged, or cannot be read.
     """
-    certificate.load(path, path)
+    _check(path)
     return x509.load_pem_x509_certificates(path.read_bytes())[-1].public_bytes(_PEM)
 
 
 def _ends_soon(path: Path, now: datetime) -> bool:
+    return _check(path).not_valid_after_utc - now <= _RENEWED_BEFORE_END
+
+
+def _check(path: Path) -> x509.Certificate:
     try:
-        leaf = certificate.load(path, path).leaf
+        return certificate.load(path, path).leaf
     except CertificateError as error:
         raise CertificateError(
             f"{error}. This file is Likeness's own: delete it, and a new one is made"
         ) from error
-    return leaf.not_valid_after_utc - now <= _RENEWED_BEFORE_END
 
 
 def _read(path: Path, key_path: Path) -> SigningIdentity:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from server import credentials, signing
 from server.certificate import CertificateError
 from server.config import ConfigError, TrustConfig
-from server.credentials import CredentialsSigner
+from server.credentials import CredentialsError, CredentialsSigner
 from tests.server.issuing import NOW, issue, pem
 
 YEAR = timedelta(days=365)
@@ -58,8 +58,11 @@ def test_files_stay_valid_for_five_years_at_least(path: Path) -> None:
 def test_a_damaged_one_is_not_replaced_silently(path: Path) -> None:
     signing.own(path, NOW)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(CertificateError, match=r"signing.pem.*delete it, and a new one is made"):
+    says = r"signing.pem.*delete it, and a new one is made"
+    with pytest.raises(CertificateError, match=says):
         signing.own(path, NOW)
+    with pytest.raises(CertificateError, match=says):
+        signing.authority(path)
 
 
 def test_a_kept_one_that_c2pa_does_not_take_is_told(
@@ -138,3 +141,11 @@ def test_the_settings_that_do_not_fit_together(tmp_path: Path) -> None:
         TrustConfig(certificate=tmp_path / "a.pem")
     with pytest.raises(ValueError, match="only with credentials"):
         TrustConfig(credentials=False, certificate=tmp_path / "a.pem", key=tmp_path / "a.key")
+
+
+def test_what_is_no_video_is_not_signed(tmp_path: Path) -> None:
+    signer = CredentialsSigner(signing.own(tmp_path / "signing.pem", NOW))
+    words = tmp_path / "words.mp4"
+    words.write_text("these are words")
+    with pytest.raises(CredentialsError, match="cannot sign it: "):
+        signer.sign(words, tmp_path / "signed.mp4")
