@@ -166,6 +166,7 @@ class TrustConfig:
             raise ValueError("a certificate is of use only with credentials: switch them on")
 
 
+# What holds wherever nobody says otherwise: the marks are on.
 MARKED = TrustConfig()
 
 
