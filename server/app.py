@@ -69,7 +69,9 @@ class Server:
         avatar_store: AvatarStore,
         stop: Callable[[], None],
     ) -> None:
-        portraits = Portraits(avatar, files, config.portraits, config.video.size_px)
+        portraits = Portraits(
+            avatar, files, config.portraits, config.video.size_px, trust=config.trust
+        )
         portraits.keep(default)
         self.services = Services(
             config=config,

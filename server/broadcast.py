@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.rates import FPS
-from server.config import VideoConfig, VoiceConfig
+from server.config import MARKED, TrustConfig, VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
 from server.sdp import VideoCodec
@@ -56,9 +56,9 @@ class BroadcastCoder:
     ``wanted`` is replaced by the event loop. A codec that nobody watches costs nothing.
     """
 
-    def __init__(self, config: VideoConfig) -> None:
+    def __init__(self, config: VideoConfig, trust: TrustConfig) -> None:
         self.wanted: frozenset[VideoCodec] = frozenset()
-        self._encoders = {codec: PictureEncoder(codec, config) for codec in VideoCodec}
+        self._encoders = {codec: PictureEncoder(codec, config, trust) for codec in VideoCodec}
 
     def request_keyframe(self, codec: VideoCodec) -> None:
         """Make the next picture in ``codec`` a key frame. May be called from any thread."""
@@ -80,9 +80,10 @@ class Broadcast:
         video: VideoConfig,
         voice: VoiceConfig,
         metrics: Metrics,
+        trust: TrustConfig = MARKED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.coder = BroadcastCoder(video)
+        self.coder = BroadcastCoder(video, trust)
         self._voice_encoder = VoiceEncoder(voice)
         self._metrics = metrics
         self._clock = clock

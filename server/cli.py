@@ -1,4 +1,4 @@
-"""The ``likeness`` command: serve, render, doctor; ``keys`` is in ``key_commands``."""
+"""The ``likeness`` command: serve, render, doctor; the others are in modules of their own."""
 
 import argparse
 import contextlib
@@ -15,11 +15,22 @@ from tqdm import tqdm
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
 from model.identity.portrait import PortraitError
 from model.rates import FPS
-from server import certificate, doctor, hosts, key_commands, key_file, logs, user_data
+from server import (
+    certificate,
+    credentials,
+    detect_command,
+    doctor,
+    hosts,
+    key_commands,
+    key_file,
+    logs,
+    user_data,
+)
 from server.app import CLIENT_WEB, Server, stream_config
 from server.avatar_store import AvatarStore
 from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
+from server.detect import DetectError
 from server.key_file import KeyFile, KeyFileError
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
@@ -43,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except (
-        AudioFileError, CertificateError, ConfigError, KeyFileError, OutputError, PortraitError,
-        StartError, WeightsError,
+        AudioFileError, CertificateError, ConfigError, DetectError, KeyFileError, OutputError,
+        PortraitError, StartError, WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -83,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("portrait", type=Path, help="picture file with one face")
     render.add_argument("audio", type=Path, help="recording of speech")
     render.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    render.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     render.add_argument("--size", type=int, metavar="PX", help="pixels a side (512)")
     _add_painted_mouth(render)
     render.add_argument("--expression", default="neutral", help="neutral, happy, sad, ...")
@@ -94,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
 
     key_commands.add_verbs(
         commands.add_parser("keys", help="add, list and remove keys for other machines")
+    )
+
+    detect_command.add_options(
+        commands.add_parser("detect", help="say whether a video is marked as made by AI")
     )
 
     examine = commands.add_parser("doctor", help="say what this machine can do")
@@ -140,7 +156,13 @@ def _serve(options: argparse.Namespace) -> int:
             files.insert(0, PortraitFile("custom", path.stem, "", path))
         first = files[0]
         default = prepare(
-            avatar, first.id, first.title, first.credit, _read(first.path), config.video.size_px
+            avatar,
+            first.id,
+            first.title,
+            first.credit,
+            _read(first.path),
+            config.video.size_px,
+            config.trust,
         )
 
         def stop() -> None:
@@ -185,7 +207,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    config = load(None, Flags(size_px=options.size, painted_mouth=options.painted_mouth))
+    flags = Flags(size_px=options.size, painted_mouth=options.painted_mouth)
+    config = load(options.config, flags)
     try:
         controls = Controls(options.expression, options.strength, options.head_speed)
     except ValueError as error:
@@ -195,11 +218,13 @@ def _render(options: argparse.Namespace) -> int:
     for source in (options.portrait, options.audio):
         if options.output.exists() and options.output.samefile(source):
             raise OutputError(f"-o {options.output} would overwrite {source}: name another file")
+    signer = credentials.signer(config.trust, datetime.now(UTC))
     limit_torch(config.compute)
     avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
     identity = avatar.identify(image, config.video.size_px)
     look = Look(controls, options.seed)
-    rendering = Rendering(avatar, identity, stream_config(config, avatar), look)
+    stream = stream_config(config, avatar)
+    rendering = Rendering(avatar, identity, stream, look, config.trust, signer)
     total = None if recording.stated_s is None else round(recording.stated_s * FPS)
     with tqdm(total=total, unit="frame", desc=options.output.name) as progress:
         for _ in rendering.write(recording, options.output):

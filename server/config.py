@@ -172,6 +172,33 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TrustConfig:
+    """What says that pictures and videos are synthetic (EU AI Act, article 50).
+
+    ``watermark``: nobody sees it, `likeness detect` finds it. ``badge``: everybody sees it, "AI"
+    in a corner. ``credentials`` (C2PA) are put into rendered files, signed with ``certificate``
+    and its ``key``, PEM files; without them with a certificate that is made here, see
+    ``signing``.
+    """
+
+    watermark: bool = True
+    badge: bool = False
+    credentials: bool = True
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together: give both or neither")
+        if self.certificate is not None and not self.credentials:
+            raise ValueError("a certificate is of use only with credentials: switch them on")
+
+
+# What holds wherever nobody says otherwise: the marks are on.
+MARKED = TrustConfig()
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class IceServer:
     """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
 
@@ -198,6 +225,7 @@ class Config:
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
     avatars: AvatarConfig = Field(default_factory=AvatarConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    trust: TrustConfig = Field(default_factory=TrustConfig)
     ice_servers: tuple[IceServer, ...] = ()
 
 

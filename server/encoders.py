@@ -11,11 +11,12 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from model.rates import FPS
-from server.config import VideoConfig, VoiceConfig
+from server.config import MARKED, TrustConfig, VideoConfig, VoiceConfig
+from server.outgoing import OutgoingPictures
 from server.sdp import VideoCodec
 from streaming.rates import (
     VIDEO_CLOCK_RATE,
@@ -48,10 +49,9 @@ class PictureEncoder:
     aiortc does not hand us the browser's requests (RTCP PLI) for tracks that we encode ourselves.
     """
 
-    def __init__(self, codec: VideoCodec, config: VideoConfig) -> None:
-        self._size_px = config.size_px
+    def __init__(self, codec: VideoCodec, config: VideoConfig, trust: TrustConfig = MARKED) -> None:
         self._context = _open(codec, config)
-        self._reformatter = VideoReformatter()
+        self._outgoing = OutgoingPictures(config.size_px, trust)
         self._interval_frames = round(config.keyframe_interval_s * FPS)
         self._next_keyframe = 0
         self._keyframe_wanted = True
@@ -61,24 +61,16 @@ class PictureEncoder:
         self._keyframe_wanted = True
 
     def encode(self, rgb: NDArray[np.uint8], index: int) -> EncodedFrame:
-        """Code ``rgb`` (size_px, size_px, 3) as frame ``index``; indices increase.
+        """Mark and code ``rgb`` (size_px, size_px, 3) as frame ``index``; indices increase.
 
         Raises ValueError for another shape, av.FFmpegError if the codec fails.
         """
-        expected = (self._size_px, self._size_px, 3)
-        if rgb.shape != expected:
-            raise ValueError(f"found a picture of shape {rgb.shape}, expected {expected}")
-        picture = self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
+        is_key_due = self._keyframe_wanted or index >= self._next_keyframe
+        picture = self._outgoing.convert(rgb, refit=is_key_due)
         picture.pts = index * VIDEO_TICKS_PER_FRAME
         picture.time_base = VIDEO_TIME_BASE
         picture.pict_type = PictureType.NONE
-        if self._keyframe_wanted or index >= self._next_keyframe:
+        if is_key_due:
             picture.pict_type = PictureType.I
             self._keyframe_wanted = False
         packets = self._context.encode(picture)

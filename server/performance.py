@@ -80,7 +80,8 @@ class Performance:
         self.portrait = avatar.portrait
         self.on_speech: set[Callable[[SpeechEvent], None]] = set()
         self.on_end: set[Callable[[], None]] = set()
-        self.broadcast = Broadcast(services.config.video, services.config.voice, services.metrics)
+        config = services.config
+        self.broadcast = Broadcast(config.video, config.voice, services.metrics, config.trust)
         self.media: SessionMedia[BroadcastFrame] = SessionMedia(
             services.stream,
             services.inference,

@@ -17,7 +17,8 @@ from PIL import Image
 from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
 from server.animator import Animator
-from server.config import PortraitConfig
+from server.config import MARKED, PortraitConfig, TrustConfig
+from server.outgoing import OutgoingPictures
 from server.problems import Problem
 
 UNKNOWN = "unknown-portrait"
@@ -80,12 +81,14 @@ class Portraits:
         config: PortraitConfig,
         size_px: int,
         clock: Callable[[], float] = time.monotonic,
+        trust: TrustConfig = MARKED,
     ) -> None:
         self.files = tuple(files)
         self._avatar = avatar
         self._config = config
         self._size_px = size_px
         self._clock = clock
+        self._trust = trust
         self._kept: dict[str, Portrait] = {}
         self._uploads: dict[str, _Upload] = {}
         self._uploading = 0
@@ -157,7 +160,8 @@ class Portraits:
         try:
             return await asyncio.get_running_loop().run_in_executor(
                 self._worker,
-                prepare, self._avatar, portrait_id, title, credit, image, self._size_px,
+                prepare,
+                self._avatar, portrait_id, title, credit, image, self._size_px, self._trust,
             )  # fmt: skip
         except PortraitError as error:
             raise Problem(
@@ -195,10 +199,17 @@ class Portraits:
 
 
 def prepare(
-    avatar: Animator, portrait_id: str, title: str, credit: str, image: bytes, size_px: int
+    avatar: Animator,
+    portrait_id: str,
+    title: str,
+    credit: str,
+    image: bytes,
+    size_px: int,
+    trust: TrustConfig = MARKED,
 ) -> Portrait:
-    """Compute the identity and its still picture; raises PortraitError."""
+    """Compute the identity and its still picture, marked; raises PortraitError."""
     identity = avatar.identify(image, size_px)
+    marked = OutgoingPictures(len(identity.still), trust).convert(identity.still, refit=True)
     still = io.BytesIO()
-    Image.fromarray(identity.still).save(still, "JPEG", quality=_JPEG_QUALITY)
+    Image.fromarray(marked.to_ndarray(format="rgb24")).save(still, "JPEG", quality=_JPEG_QUALITY)
     return Portrait(portrait_id, title, credit, identity, still.getvalue())

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -19,6 +19,9 @@ from model.avatar import Controls, HopRequest
 from model.identity.identity import Identity
 from model.rates import FPS
 from server.animator import Animator
+from server.config import MARKED, TrustConfig
+from server.credentials import CredentialsError, CredentialsSigner
+from server.outgoing import OutgoingPictures
 from server.recording import Recording
 from streaming import offline
 from streaming.config import StreamConfig
@@ -28,6 +31,8 @@ from streaming.window import Hop
 
 _VIDEO_OPTIONS = {"preset": "veryfast", "crf": "18"}
 _VOICE_BITRATE_BPS = 128_000
+# How often the watermark is fitted to what is seen.
+_REFIT_FRAMES = 2 * FPS
 
 
 class OutputError(Exception):
@@ -43,15 +48,23 @@ class Look:
 
 
 class Rendering:
-    """Makes videos of one identity."""
+    """Makes videos of one identity, marked as ``trust`` says and signed, if by a ``signer``."""
 
     def __init__(
-        self, avatar: Animator, identity: Identity, config: StreamConfig, look: Look
+        self,
+        avatar: Animator,
+        identity: Identity,
+        config: StreamConfig,
+        look: Look,
+        trust: TrustConfig = MARKED,
+        signer: CredentialsSigner | None = None,
     ) -> None:
         self._avatar = avatar
         self._identity = identity
         self._config = config
         self._look = look
+        self._trust = trust
+        self._signer = signer
 
     def write(self, recording: Recording, out: Path) -> Iterator[int]:
         """Render ``recording`` to ``out`` (MP4: H.264, AAC); yield the index of each frame.
@@ -60,14 +73,22 @@ class Rendering:
         damaged recording is missing, see ``recording.damage``. Raises AudioFileError, OutputError.
         """
         part = out.with_name(f".{out.name}.part")
+        signed = out.with_name(f".{out.name}.signed.part")
         try:
             with av.open(str(part), "w", format="mp4") as container:
-                yield from self._write(recording, _Writer(container, self._identity.size_px))
+                pictures = OutgoingPictures(self._identity.size_px, self._trust)
+                yield from self._write(recording, _Writer(container, pictures))
+            if self._signer is not None:
+                self._signer.sign(part, signed)
+                signed.replace(part)
             part.replace(out)
         except OSError as error:
             raise OutputError(f"cannot write {out}: {error.strerror}") from error
+        except CredentialsError as error:
+            raise OutputError(f"cannot write {out}: {error}") from error
         finally:
             part.unlink(missing_ok=True)
+            signed.unlink(missing_ok=True)
 
     def _write(self, recording: Recording, writer: "_Writer") -> Iterator[int]:
         """Draw on a second thread: a hop's pictures while the next one's motion is computed.
@@ -102,11 +123,11 @@ def _picture(drawing: Future[NDArray[np.uint8]], row: int) -> NDArray[np.uint8]:
 class _Writer:
     """Codes and interleaves what is due."""
 
-    def __init__(self, container: OutputContainer, size_px: int) -> None:
+    def __init__(self, container: OutputContainer, pictures: OutgoingPictures) -> None:
         self._container = container
-        self._reformatter = VideoReformatter()
+        self._pictures = pictures
         self._picture: VideoStream = container.add_stream("libx264", FPS, options=_VIDEO_OPTIONS)
-        self._picture.width = self._picture.height = size_px
+        self._picture.width = self._picture.height = pictures.size_px
         self._picture.pix_fmt = "yuv420p"
         self._picture.codec_context.colorspace = Colorspace.ITU601
         self._picture.codec_context.color_range = ColorRange.MPEG
@@ -123,12 +144,8 @@ class _Writer:
             sound.time_base = Fraction(1, VOICE_RATE)
             self._container.mux(self._voice.encode(sound))
         for frame in due.frames:
-            picture = self._reformatter.reformat(
-                av.VideoFrame.from_ndarray(frame.frame(), format="rgb24"),
-                format="yuv420p",
-                dst_colorspace=Colorspace.ITU601,
-                dst_color_range=ColorRange.MPEG,
-            )
+            is_refit_due = frame.index % _REFIT_FRAMES == 0
+            picture = self._pictures.convert(frame.frame(), refit=is_refit_due)
             picture.pts = frame.index
             picture.time_base = Fraction(1, FPS)
             self._container.mux(self._picture.encode(picture))

@@ -66,7 +66,7 @@ class Session:
         assert offer.video_codec is not None
         self._outlet = CallOutlet(
             picture_track(),
-            PictureEncoder(offer.video_codec, config.video),
+            PictureEncoder(offer.video_codec, config.video, config.trust),
             voice_track(),
             VoiceEncoder(config.voice),
             self._services.metrics,

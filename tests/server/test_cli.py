@@ -12,6 +12,12 @@ from tests.server.fakes import SIZE_PX, FakeAvatar
 from tests.server.test_render import burst, write_wav
 
 
+@pytest.fixture(autouse=True)
+def own_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the certificate that rendered files are signed with is kept."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
 @pytest.fixture
 def avatar(monkeypatch: pytest.MonkeyPatch) -> FakeAvatar:
     """Let the command load the fake model."""

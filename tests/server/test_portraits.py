@@ -6,21 +6,23 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
 from model.identity.identity import Identity
 from server.app import CLIENT_WEB
-from server.config import PortraitConfig
+from server.config import PortraitConfig, TrustConfig
 from server.consent import WORDS
-from server.portraits import PortraitFile, Portraits, built_in
+from server.detect import examine
+from server.portraits import PortraitFile, Portraits, built_in, prepare
 from server.problems import Problem
 from server.warm_up import prepare_portraits
 from tests.server.conftest import CONFIG, Serve, form
-from tests.server.fakes import SIZE_PX, FakeAvatar
+from tests.server.fakes import SIZE_PX, FakeAvatar, FakeIdentity
 
 JPEG = {"Content-Type": "image/jpeg"}
 FORM = {"Content-Type": "multipart/form-data"}
@@ -233,3 +235,18 @@ async def test_refused_uploads(serve: Serve, sent: Any, status: int, says: str) 
         assert response.headers["Content-Type"] == "application/problem+json"
         assert says in response.json()["detail"]
         assert (await running.http.get("/v1/portraits/nobody/image")).status_code == 404
+
+
+@pytest.mark.parametrize("trust", [TrustConfig(), TrustConfig(watermark=False)])
+def test_the_still_is_marked_as_the_stream_is(
+    portrait: bytes, tmp_path: Path, trust: TrustConfig
+) -> None:
+    class Photographed(FakeAvatar):
+        def identify(self, image: bytes, size_px: int = SIZE_PX) -> Identity:
+            photograph = Image.open(io.BytesIO(image)).resize((size_px, size_px))
+            return cast(Identity, FakeIdentity(0, np.asarray(photograph)))
+
+    path = tmp_path / "still.jpg"
+    made = prepare(Photographed(), "first", "First", "", portrait, SIZE_PX, trust)
+    path.write_bytes(made.still_jpeg)
+    assert examine(path).watermark.is_found is trust.watermark

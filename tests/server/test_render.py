@@ -13,8 +13,10 @@ from model.avatar import Controls
 from model.identity.identity import Identity
 from server.app import stream_config
 from server.config import Config
+from server.credentials import CredentialsError, CredentialsSigner
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
+from server.signing import SigningIdentity
 from tests.server.fakes import FakeAvatar, FakeIdentity
 
 
@@ -182,3 +184,23 @@ def test_a_failure_leaves_an_older_video_alone(tmp_path: Path) -> None:
         list(rendering.write(Recording(audio), out))
     assert out.read_bytes() == b"older"
     assert list(tmp_path.glob("*part*")) == []
+
+
+def test_a_video_that_cannot_be_signed_is_not_left_unsigned(tmp_path: Path) -> None:
+    class Unable(CredentialsSigner):
+        def sign(self, video: Path, signed: Path) -> None:
+            signed.write_bytes(b"half")
+            raise CredentialsError("cannot sign it: no space")
+
+    avatar = FakeAvatar()
+    rendering = Rendering(
+        avatar,
+        cast(Identity, FakeIdentity(0)),
+        stream_config(Config(), avatar),
+        Look(Controls(), 0),
+        signer=Unable(SigningIdentity(b"", b"", "es256")),
+    )
+    audio = write_wav(tmp_path / "in.wav", burst(16_000, seconds=0.2), 16_000)
+    with pytest.raises(OutputError, match=r"cannot write .*out.mp4: cannot sign it: no space"):
+        list(rendering.write(Recording(audio), tmp_path / "out.mp4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
