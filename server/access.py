@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from server import clients, keys, problems
 from server.key_file import KeyFile, KeyFileError
-from server.keys import Scope, UnknownKeyError
+from server.keys import Key, Scope, UnknownKeyError
 from server.metrics import Metrics
 from server.problems import Problem
 
@@ -75,7 +75,7 @@ class Access:
 
         async def check(request: Request, presented: _Presented) -> None:
             try:
-                self._check(request, presented, scopes)
+                request.state.key = self._check(request, presented, scopes)
             except Problem:
                 self._metrics.requests_denied.inc()
                 raise
@@ -87,10 +87,10 @@ class Access:
         request: Request,
         presented: HTTPAuthorizationCredentials | None,
         scopes: tuple[Scope, ...],
-    ) -> None:
+    ) -> Key | None:
         is_trusted = clients.is_this_machine(request) and not self._key_on_loopback
         if presented is None and is_trusted:
-            return
+            return None
         known = self._known()
         if not known and not is_trusted:
             served = "nobody" if self._key_on_loopback else "only its own machine"
@@ -118,6 +118,7 @@ class Access:
                     f' scope="{scopes[0].value}"'
                 },
             )
+        return key
 
     def _known(self) -> tuple[keys.Key, ...]:
         # On the event loop: it is one stat, and a small file to read after a change.
@@ -134,6 +135,21 @@ class Access:
                 "keys-unreadable",
                 "the server cannot read its keys: its log tells why",
             ) from error
+
+
+def owner(request: Request) -> str | None:
+    """The id of the key that let ``request`` in; None: this machine, without one."""
+    key: Key | None = request.state.key
+    return None if key is None else key.id
+
+
+def may_use(request: Request, owner_id: str | None) -> bool:
+    """Whether ``request`` may use what belongs to ``owner_id``: its owner, an admin, this machine.
+
+    Behind a route that ``needs`` a scope.
+    """
+    key: Key | None = request.state.key
+    return key is None or key.allows(Scope.ADMIN) or key.id == owner_id
 
 
 def _unauthorized(code: str, detail: str, error: str) -> Problem:

@@ -19,6 +19,7 @@ from server import (
     live_routes,
     portrait_routes,
     problems,
+    recording_routes,
     whep,
     whip,
 )
@@ -30,9 +31,11 @@ from server.connections import Connections
 from server.inference import InferenceThread
 from server.key_file import KeyFile
 from server.metrics import Metrics
+from server.performance_recording import PerformanceRecordings
 from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
 from server.publisher import Publisher
+from server.recordings import Recordings
 from server.services import Services
 from server.viewer import Viewer
 from server.warm_up import prepare_portraits, warm_up
@@ -63,12 +66,15 @@ class Server:
         key_file: KeyFile,
         stop: Callable[[], None],
     ) -> None:
+        metrics = Metrics()
+        recordings = Recordings(config, metrics)
         self.services = Services(
             config=config,
             stream=stream_config(config, avatar),
             inference=InferenceThread(avatar),
             portraits=Portraits(avatar, files, config.portraits, config.video.size_px),
-            metrics=Metrics(),
+            recordings=recordings,
+            metrics=metrics,
         )
         self.services.portraits.keep(default)
         self.admission = Admission(
@@ -78,6 +84,9 @@ class Server:
         self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
         self.performances = Performances(self.services, self.admission)
+        of_performances = PerformanceRecordings(recordings)
+        if recordings.records_everything:
+            self.performances.on_begin.add(of_performances.begin_now)
         self.viewers: Connections[Viewer] = Connections("viewer")
         self.publishers: Connections[Publisher] = Connections("publisher")
         self.ready = asyncio.Event()
@@ -88,7 +97,6 @@ class Server:
         problems.install(self.app)
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
-        metrics = self.services.metrics
         guard = Access(
             key_file, key_on_loopback=config.http.require_key_on_loopback, metrics=metrics
         )
@@ -97,6 +105,7 @@ class Server:
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
             live_routes.router(self.performances, guard),
+            recording_routes.router(recordings, of_performances, self.performances, guard),
         ):
             self.app.include_router(route)
         self.app.include_router(
@@ -119,6 +128,7 @@ class Server:
             await self.performances.aclose()
             await self.publishers.aclose()
             await self.viewers.aclose()
+            await self.services.recordings.aclose()
             await self.services.inference.aclose()
             self.services.portraits.close()
 

@@ -22,6 +22,7 @@ from server.config import ConfigError, Flags, HttpConfig, load
 from server.key_file import KeyFile, KeyFileError
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
+from server.recordings import RecordingsFolderError, check_folder
 from server.render import Look, OutputError, Rendering
 from server.self_signed import kept_at, self_signed
 from server.threads import limit_torch
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except (
         AudioFileError, CertificateError, ConfigError, KeyFileError, OutputError, PortraitError,
-        StartError, WeightsError,
+        RecordingsFolderError, StartError, WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -71,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for --https, PEM")
     serve.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's key, PEM")
+    serve.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="record every call and performance there",
+    )
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     _add_painted_mouth(serve)
     serve.add_argument("--max-sessions", type=int, metavar="N", help="calls at once (measured)")
@@ -123,8 +130,10 @@ def _serve(options: argparse.Namespace) -> int:
             max_sessions=options.max_sessions,
             portrait=options.portrait,
             painted_mouth=options.painted_mouth,
+            record=options.record,
         ),
     )
+    check_folder(config.recording)
     listener = _listen(config.http.host, config.http.port)
     with listener:
         logs.configure(config.http.log_level)

@@ -159,6 +159,22 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class RecordingConfig:
+    """Recordings of calls and performances.
+
+    ``folder`` None: ``recordings`` in the user's data folder. ``everything``: each call and each
+    performance is recorded, not only those for which somebody asks. One lasts ``max_minutes`` at
+    most; all together take ``max_bytes`` at most. A disk may be ``queue_ms`` behind.
+    """
+
+    folder: Path | None = None
+    everything: bool = False
+    max_minutes: Annotated[float, Field(gt=0, le=10_000)] = 120.0
+    max_bytes: Annotated[int, Field(ge=1_000)] = 10_000_000_000
+    queue_ms: Annotated[float, Field(ge=200, le=10_000)] = 2000.0
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class IceServer:
     """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
 
@@ -184,6 +200,7 @@ class Config:
     compute: ComputeConfig = Field(default_factory=ComputeConfig)
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    recording: RecordingConfig = Field(default_factory=RecordingConfig)
     ice_servers: tuple[IceServer, ...] = ()
 
 
@@ -201,6 +218,7 @@ class Flags:
     portrait: Path | None = None
     size_px: int | None = None
     painted_mouth: bool | None = None
+    record: Path | None = None
 
 
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
@@ -230,6 +248,8 @@ def load(path: Path | None, flags: Flags) -> Config:
         ("portraits", "default", flags.portrait),
         ("video", "size_px", flags.size_px),
         ("video", "painted_mouth", flags.painted_mouth),
+        ("recording", "folder", flags.record),
+        ("recording", "everything", None if flags.record is None else True),
     )
     for table_name, key, wish in wishes:
         table = tables.setdefault(table_name, {})

@@ -49,6 +49,7 @@ class PictureEncoder:
     """
 
     def __init__(self, codec: VideoCodec, config: VideoConfig) -> None:
+        self.codec = codec
         self._size_px = config.size_px
         self._context = _open(codec, config)
         self._reformatter = VideoReformatter()

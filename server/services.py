@@ -6,6 +6,7 @@ from server.config import Config
 from server.inference import InferenceThread
 from server.metrics import Metrics
 from server.portraits import Portraits
+from server.recordings import Recordings
 from streaming.config import StreamConfig
 
 
@@ -17,4 +18,5 @@ class Services:
     stream: StreamConfig
     inference: InferenceThread
     portraits: Portraits
+    recordings: Recordings
     metrics: Metrics
