@@ -19,6 +19,7 @@ from server import (
     live_routes,
     portrait_routes,
     problems,
+    push_routes,
     recording_routes,
     whep,
     whip,
@@ -31,10 +32,13 @@ from server.connections import Connections
 from server.inference import InferenceThread
 from server.key_file import KeyFile
 from server.metrics import Metrics
+from server.outgoing_config import PublishConfig
 from server.performance_recording import PerformanceRecordings
 from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
+from server.problems import Problem
 from server.publisher import Publisher
+from server.pushes import Pushes
 from server.recordings import Recordings
 from server.services import Services
 from server.viewer import Viewer
@@ -84,6 +88,7 @@ class Server:
         self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
         self.performances = Performances(self.services, self.admission)
+        self.pushes = Pushes(self.services, self.performances)
         of_performances = PerformanceRecordings(recordings)
         if recordings.records_everything:
             self.performances.on_begin.add(of_performances.begin_now)
@@ -105,6 +110,7 @@ class Server:
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
             live_routes.router(self.performances, guard),
+            push_routes.router(self.pushes, guard),
             recording_routes.router(recordings, of_performances, self.performances, guard),
         ):
             self.app.include_router(route)
@@ -124,6 +130,7 @@ class Server:
             warming.cancel()
             await asyncio.wait([warming])
             self.admission.max_sessions = None
+            await self.pushes.aclose()
             await self.calls.aclose()
             await self.performances.aclose()
             await self.publishers.aclose()
@@ -135,8 +142,17 @@ class Server:
     async def _warm_up(self) -> None:
         await warm_up(self.services, self.admission, self._default)
         self.ready.set()
+        for target in self.services.config.publish:
+            await self._send_on(target)
         # Calls are taken meanwhile: the default portrait is there.
         await prepare_portraits(self.services.portraits)
+
+    async def _send_on(self, target: PublishConfig) -> None:
+        avatar = target.avatar or self.services.portraits.default_id
+        try:
+            await self.pushes.begin(avatar, target)
+        except Problem as problem:
+            logger.error("cannot be published: %s", problem.detail, extra={"avatar": avatar})
 
     def _stop_if_failed(self, warming: asyncio.Task[None]) -> None:
         """End a server that will never take a call: whoever watches the process can see that."""

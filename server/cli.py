@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
@@ -20,6 +22,7 @@ from server.app import CLIENT_WEB, Server, stream_config
 from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
 from server.key_file import KeyFile, KeyFileError
+from server.outgoing_config import PublishConfig
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
 from server.recordings import RecordingsFolderError, check_folder
@@ -31,6 +34,8 @@ FAILED = 1
 BAD_INPUT = 2
 DAMAGED_INPUT = 3
 INTERRUPTED = 130
+
+_TOKEN_VARIABLE = "LIKENESS_PUBLISH_TOKEN"
 
 
 class StartError(Exception):
@@ -77,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="record every call and performance there",
+    )
+    serve.add_argument(
+        "--publish",
+        metavar="WHIP_URL",
+        help="send the default portrait to this WHIP server, always; the token that it wants is"
+        f" read from ${_TOKEN_VARIABLE}",
     )
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     _add_painted_mouth(serve)
@@ -131,6 +142,7 @@ def _serve(options: argparse.Namespace) -> int:
             portrait=options.portrait,
             painted_mouth=options.painted_mouth,
             record=options.record,
+            publish=_publish(options.publish),
         ),
     )
     check_folder(config.recording)
@@ -231,6 +243,19 @@ def _doctor(options: argparse.Namespace) -> int:
         )
         else 1
     )
+
+
+def _publish(url: str | None) -> PublishConfig | None:
+    """Return where to send the default portrait. Its token is on no command line: `ps` shows it."""
+    if url is None:
+        return None
+    try:
+        return PublishConfig(url=url, token=os.environ.get(_TOKEN_VARIABLE))
+    except ValidationError as error:
+        raise ConfigError(
+            f"--publish: expected http(s)://host/path, without user and password in it, and in"
+            f" ${_TOKEN_VARIABLE} a token without spaces, if any"
+        ) from error
 
 
 def _certificate(http: HttpConfig) -> Certificate | None:

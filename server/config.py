@@ -18,6 +18,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from server.outgoing_config import PublishConfig, PushConfig, RecordingConfig
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 ANY_ORIGIN = "*"
@@ -159,22 +161,6 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class RecordingConfig:
-    """Recordings of calls and performances.
-
-    ``folder`` None: ``recordings`` in the user's data folder. ``everything``: each call and each
-    performance is recorded, not only those for which somebody asks. One lasts ``max_minutes`` at
-    most; all together take ``max_bytes`` at most. A disk may be ``queue_ms`` behind.
-    """
-
-    folder: Path | None = None
-    everything: bool = False
-    max_minutes: Annotated[float, Field(gt=0, le=10_000)] = 120.0
-    max_bytes: Annotated[int, Field(ge=1_000)] = 10_000_000_000
-    queue_ms: Annotated[float, Field(ge=200, le=10_000)] = 2000.0
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class IceServer:
     """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
 
@@ -201,7 +187,14 @@ class Config:
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     recording: RecordingConfig = Field(default_factory=RecordingConfig)
+    push: PushConfig = Field(default_factory=PushConfig)
+    publish: tuple[PublishConfig, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
+
+    def __post_init__(self) -> None:
+        avatars = [target.avatar for target in self.publish]
+        if len(set(avatars)) < len(avatars):
+            raise ValueError("publish: an avatar is sent to one server, found two for one")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -219,6 +212,7 @@ class Flags:
     size_px: int | None = None
     painted_mouth: bool | None = None
     record: Path | None = None
+    publish: PublishConfig | None = None
 
 
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
@@ -255,6 +249,8 @@ def load(path: Path | None, flags: Flags) -> Config:
         table = tables.setdefault(table_name, {})
         if wish is not None and isinstance(table, dict):
             table[key] = wish
+    if flags.publish is not None:
+        tables["publish"] = [*_as_list(tables.get("publish")), flags.publish]
     try:
         return _CONFIG.validate_python(tables)
     except ValidationError as error:
@@ -265,5 +261,11 @@ def load(path: Path | None, flags: Flags) -> Config:
         raise ConfigError(f"{path or 'command line'}: {found}") from error
 
 
+def _as_list(found: object) -> list[object]:
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
 def _describe(loc: tuple[int | str, ...], problem: str, found: object) -> str:
-    return f"{'.'.join(str(part) for part in loc)} = {found!r}: {problem}"
+    name = ".".join(str(part) for part in loc)
+    # A log is no place for what may be a secret, though it is a wrong one.
+    return f"{name}: {problem}" if "token" in loc else f"{name} = {found!r}: {problem}"

@@ -27,13 +27,16 @@ _SYNC_PERIOD_S = 1.0
 
 
 @dataclass(frozen=True)
-class _Packet:
+class Packet:
+    """A picture, pts in 1/90000 s, or 20 ms of voice, pts in 1/48000 s."""
+
     data: bytes
     pts: int
     is_picture: bool
 
     @property
     def time_ms(self) -> float:
+        """When it is due, since the session began."""
         return self.pts * 1000 / (VIDEO_CLOCK_RATE if self.is_picture else VOICE_RATE)
 
 
@@ -48,12 +51,12 @@ class PacketQueue:
         self.dropped_packets = 0
         self._codec = codec
         self._queue_ms = queue_ms
-        self._packets: deque[_Packet] = deque()
+        self._packets: deque[Packet] = deque()
         self._changed = Condition()
         self._dropping = False
         self._closed = False
 
-    def put(self, packet: _Packet) -> bool:
+    def put(self, packet: Packet) -> bool:
         """Add ``packet``; False if it was dropped."""
         with self._changed:
             if self._closed:
@@ -70,7 +73,7 @@ class PacketQueue:
             self._changed.notify()
             return True
 
-    def take(self) -> _Packet | None:
+    def take(self) -> Packet | None:
         """Wait for the next packet; None when it is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._packets or self._closed)
@@ -116,8 +119,8 @@ class Recorder:
         self.id = recording_id
         self.codec = codec
         self.problem: Problem | None = None
-        self.picture = Sink(lambda data, pts: self._put(_Packet(data, pts, True)))
-        self.voice = Sink(lambda data, pts: self._put(_Packet(data, pts, False)))
+        self.picture = Sink(lambda data, pts: self._put(Packet(data, pts, True)))
+        self.voice = Sink(lambda data, pts: self._put(Packet(data, pts, False)))
         self.on_end: set[Callable[[], None]] = set()
         self.opened = asyncio.Event()
         self.ended = asyncio.Event()
@@ -140,7 +143,7 @@ class Recorder:
         """Write what is there, then end."""
         self._queue.close()
 
-    def _put(self, packet: _Packet) -> None:
+    def _put(self, packet: Packet) -> None:
         if not self._queue.put(packet):
             self._metrics.unrecorded_packets.inc()
 

@@ -16,9 +16,10 @@ from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from server import user_data
-from server.config import Config, RecordingConfig
+from server.config import Config
 from server.media_file import SUFFIXES
 from server.metrics import Metrics
+from server.outgoing_config import RecordingConfig
 from server.problems import Problem
 from server.recorder import Recorder
 from server.sdp import VideoCodec

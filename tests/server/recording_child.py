@@ -7,8 +7,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from server.config import Config, RecordingConfig, VideoConfig
+from server.config import Config, VideoConfig
 from server.metrics import Metrics
+from server.outgoing_config import RecordingConfig
 from server.recordings import Recordings
 from server.sdp import VideoCodec
 from tests.server.fakes import SIZE_PX

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from server import messages
-from server.config import Config, RecordingConfig
+from server.config import Config
 from server.keys import Scope
+from server.outgoing_config import RecordingConfig
 from tests.server.caller import Broadcaster, Caller, Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.media import decoded

@@ -5,15 +5,17 @@ import errno
 import io
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from server.config import Config, RecordingConfig, VideoConfig
+from server.config import Config, VideoConfig
 from server.metrics import Metrics
+from server.outgoing_config import RecordingConfig
 from server.problems import Problem
-from server.recorder import Recorder
+from server.recorder import Packet, PacketQueue, Recorder
 from server.recordings import Recordings, RecordingsFolderError, check_folder
 from server.sdp import VideoCodec
 from tests.conftest import ROOT
@@ -26,6 +28,10 @@ H264 = VideoCodec.H264
 def recordings_in(folder: Path, **limits: float) -> Recordings:
     config = RecordingConfig(folder=folder, **limits)  # type: ignore[arg-type]
     return Recordings(Config(video=VideoConfig(size_px=SIZE_PX), recording=config), Metrics())
+
+
+def files(folder: Path, pattern: str = "*") -> list[Path]:
+    return list(folder.glob(pattern))
 
 
 def feed(recorder: Recorder, source: Source, frames: int) -> None:
@@ -54,7 +60,7 @@ def test_a_killed_process_leaves_a_file_that_plays(codec: VideoCodec, tmp_path: 
         found = stamps(entry.path, kind)
         assert found[0] < 0.05
         assert float(found[-1]) * 1000 > handed_ms - 2000
-        assert max(b - a for a, b in zip(found, found[1:], strict=False)) < 0.05
+        assert max(b - a for a, b in pairwise(found)) < 0.05
     pictures, rms = decoded(entry.path)
     assert pictures * 40 > handed_ms - 2000
     assert rms > 0
@@ -75,14 +81,14 @@ async def test_what_is_stopped_is_complete_and_private(tmp_path: Path) -> None:
     assert "somebody" not in entry.path.name
     assert "0a0b0c0d" not in entry.path.name
     recordings.delete(entry)
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 async def test_a_recording_without_a_picture_leaves_nothing(tmp_path: Path) -> None:
     recorder = recordings_in(tmp_path).begin(H264, "call", "somebody", None)
     recorder.stop()
     assert await end(recorder) is None
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 async def test_it_ends_after_max_minutes(tmp_path: Path) -> None:
@@ -91,7 +97,7 @@ async def test_it_ends_after_max_minutes(tmp_path: Path) -> None:
     problem = await end(recorder)
     assert problem is not None
     assert problem.code == "recording-too-long"
-    (path,) = tmp_path.glob("*.mp4")
+    (path,) = files(tmp_path, "*.mp4")
     assert decoded(path)[0] in (25, 26)
 
 
@@ -107,7 +113,7 @@ async def test_all_recordings_together_are_bounded(tmp_path: Path) -> None:
     assert problem is not None
     assert problem.code == "recordings-full"
     assert "20000" in problem.detail
-    assert sum(path.stat().st_size for path in tmp_path.glob("*.mp4")) <= 20_000
+    assert sum(path.stat().st_size for path in files(tmp_path, "*.mp4")) <= 20_000
     for entry in recordings.list():
         recordings.delete(entry)
     again = recordings.begin(H264, "call", "first", None)
@@ -126,7 +132,7 @@ async def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 class Disk(io.BytesIO):
-    """A file whose disk is full after ``room`` bytes, and stands still while ``gate`` is not set."""
+    """A file whose disk is full after ``room`` bytes, and stands still without ``gate``."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -154,7 +160,7 @@ def recorder_on(disk: Disk, queue_ms: float = 1000) -> Recorder:
 
 
 async def test_a_full_disk_is_told_and_what_was_written_plays(tmp_path: Path) -> None:
-    disk = Disk(room=12_000)
+    disk = Disk(room=25_000)
     recorder = recorder_on(disk, queue_ms=10_000)
     feed(recorder, Source(H264), 100)
     problem = await end(recorder)
@@ -166,27 +172,53 @@ async def test_a_full_disk_is_told_and_what_was_written_plays(tmp_path: Path) ->
     assert decoded(path)[0] > 10
 
 
-async def test_a_slow_disk_costs_packets_up_to_the_next_key_frame(tmp_path: Path) -> None:
+async def test_a_slow_disk_holds_up_nobody_and_is_counted(tmp_path: Path) -> None:
     disk = Disk(room=10_000_000)
     recorder = recorder_on(disk)
-    source = Source(H264)
     disk.gate.clear()
-    feed(recorder, source, 60)  # the disk stands still for 2.4 s, and 1 s is held
+    feed(recorder, Source(H264), 60)  # the disk stands still for 2.4 s, and 1 s is held
     dropped = recorder.dropped_packets
     assert dropped > 60
+    assert recorder._metrics.unrecorded_packets._value.get() == dropped
     disk.gate.set()
-    async with asyncio.timeout(20):
-        while recorder._queue._packets:
-            await asyncio.sleep(0.01)
-    feed(recorder, source, 60)
     recorder.stop()
     assert await end(recorder) is None
-    path = tmp_path / "gap.mp4"
+    path = tmp_path / "cut.mp4"
     path.write_bytes(disk.kept)
-    found = stamps(path, "video")
-    (gap,) = [(a, b) for a, b in zip(found, found[1:], strict=False) if b - a > 0.05]
-    assert gap[1] == 3  # a key frame comes every second: the next one after 2.4 s
-    assert recorder._metrics.unrecorded_packets._value.get() == recorder.dropped_packets > dropped
+    assert decoded(path)[0] >= 25
+
+
+@pytest.mark.parametrize("codec", list(VideoCodec))
+def test_after_drops_it_goes_on_with_the_next_key_frame(codec: VideoCodec) -> None:
+    queue = PacketQueue(codec, queue_ms=1000)
+    taken: list[Packet] = []
+
+    def put(source: Source, frames: int) -> None:
+        for picture, pts, voice in source.frames(frames):
+            for data, at in voice:
+                queue.put(Packet(data, at, is_picture=False))
+            queue.put(Packet(picture.data, pts, is_picture=True))
+
+    def take_all() -> None:
+        while queue._packets and (packet := queue.take()) is not None:
+            taken.append(packet)
+
+    source = Source(codec)
+    put(source, 35)
+    take_all()
+    put(source, 5)
+    take_all()
+    put(source, 20)
+    queue.close()
+    take_all()
+    assert queue.take() is None
+    pictures = [packet.pts // 3600 for packet in taken if packet.is_picture]
+    voice = [packet.pts // 960 for packet in taken if not packet.is_picture]
+    # A key frame comes every 25 pictures: 26 fit, then all are missing up to the 50th.
+    assert pictures == [*range(26), *range(50, 60)]
+    assert voice[-1] == 119
+    assert not set(range(54, 100)) & set(voice)
+    assert queue.dropped_packets == 3 * 60 - len(taken)
 
 
 def test_a_configured_folder_must_be_there(tmp_path: Path) -> None:
