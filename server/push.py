@@ -141,6 +141,7 @@ class Push:
         peer: Peer | None = None
         try:
             await client.find_ice_servers()
+            self._ice_servers = client.ice_servers
             config = self._services.config
             peer = Peer(
                 dataclasses.replace(config, ice_servers=(*config.ice_servers, *client.ice_servers)),

@@ -1,4 +1,4 @@
-"""A WHIP server as others have it: it takes what is pushed, and can refuse, move, stop and restart."""
+"""A WHIP server as others have it: it takes what is pushed; it can refuse, move and restart."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,16 @@ TOKEN = "open-sesame"
 ICE_SERVER = '<stun:127.0.0.1:9>; rel="ice-server"'
 
 
+class _Web(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
 class Receiver:
     """What it is asked is in ``requests``; what it gets, in ``pictures`` and ``sounds``."""
 
@@ -27,6 +37,7 @@ class Receiver:
         self.sounds: list[float] = []
         self.answer_with: Response | None = None
         self.video_codec: str | None = None
+        self.names_ice = False
         self.ended: list[str] = []
         self._changed = asyncio.Condition()
         self._peers: dict[str, RTCPeerConnection] = {}
@@ -36,6 +47,7 @@ class Receiver:
         self._app = FastAPI()
         self._app.options("/whip/studio")(self._options)
         self._app.post("/whip/studio")(self._post)
+        self._app.options("/moved")(self._options)
         self._app.post("/moved")(self._moved)
         self._app.delete("/session/{number}")(self._delete)
 
@@ -50,10 +62,9 @@ class Receiver:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen; at the end, all sessions are gone, as after a restart."""
-        web = uvicorn.Server(
-            uvicorn.Config(self._app, port=self.port, log_config=None, lifespan="off")
-        )
+        web = _Web(uvicorn.Config(self._app, port=self.port, log_config=None, lifespan="off"))
         serving = asyncio.create_task(web.serve())
+        await web.listening.wait()
         try:
             yield
         finally:
@@ -80,7 +91,7 @@ class Receiver:
 
     async def _options(self, request: Request) -> Response:
         await self._note(request)
-        return Response(status_code=204, headers={"Link": ICE_SERVER})
+        return Response(status_code=204, headers={"Link": ICE_SERVER} if self.names_ice else {})
 
     async def _moved(self, request: Request) -> Response:
         await self._note(request)
