@@ -165,29 +165,34 @@ class Recorder:
         with self._open_file() as file:
             self._loop.call_soon_threadsafe(self.opened.set)
             media = MediaFile(file, self.codec, self._size_px)
-            synced_s = time.monotonic()
             try:
-                while (packet := self._queue.take()) is not None:
-                    write = media.write_picture if packet.is_picture else media.write_voice
-                    write(packet.data, packet.pts)
-                    if time.monotonic() - synced_s > _SYNC_PERIOD_S:
-                        os.fsync(file.fileno())
-                        synced_s = time.monotonic()
-                    if media.duration_ms >= self._max_ms:
-                        raise Problem(
-                            HTTPStatus.INSUFFICIENT_STORAGE,
-                            "recording-too-long",
-                            f"the recording has its {self._max_ms / 60_000:g} minutes and is"
-                            " complete up to here: begin another, or raise recording.max_minutes",
-                        )
+                self._write_all(media, file)
             except BaseException:
                 # What failed is told by the first error; the file's end is written if it can be.
                 with contextlib.suppress(OSError, av.FFmpegError, Problem):
                     media.close()
                 raise
-            media.close()
-        if not media.has_begun:
-            self._remove_file()
+            else:
+                media.close()
+            finally:
+                if not media.has_begun:
+                    self._remove_file()
+
+    def _write_all(self, media: MediaFile, file: IO[bytes]) -> None:
+        synced_s = time.monotonic()
+        while (packet := self._queue.take()) is not None:
+            write = media.write_picture if packet.is_picture else media.write_voice
+            write(packet.data, packet.pts)
+            if time.monotonic() - synced_s > _SYNC_PERIOD_S:
+                os.fsync(file.fileno())
+                synced_s = time.monotonic()
+            if media.duration_ms >= self._max_ms:
+                raise Problem(
+                    HTTPStatus.INSUFFICIENT_STORAGE,
+                    "recording-too-long",
+                    f"the recording has its {self._max_ms / 60_000:g} minutes and is complete up"
+                    " to here: begin another, or raise recording.max_minutes",
+                )
 
     def _end(self, problem: Problem | None) -> None:
         self.problem = problem

@@ -96,13 +96,13 @@ class Recordings:
                 )
             self._bytes.take(0)
             user_data.write_whole(folder / f"{recording_id}.json", _ABOUT.dump_json(about))
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             return _CountedFile(os.fdopen(handle, "w+b"), self._bytes)  # type: ignore[return-value]
 
         def remove_file() -> None:
-            _remove(path)
+            _remove(self._folder / name)
 
-        path = self._folder / f"{recording_id}{SUFFIXES[codec]}"
+        name = f"{recording_id}{SUFFIXES[codec]}"
         recorder = Recorder(
             recording_id,
             codec,

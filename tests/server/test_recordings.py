@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event
 
 import pytest
@@ -137,6 +138,7 @@ class Disk(io.BytesIO):
     def __init__(self, room: int) -> None:
         super().__init__()
         self.room = room
+        self._synced = TemporaryFile()  # noqa: SIM115 - it lives as long as this one
         self.gate = Event()
         self.gate.set()
         self.kept = b""
@@ -148,10 +150,11 @@ class Disk(io.BytesIO):
         return super().write(data)
 
     def fileno(self) -> int:
-        return sys.stdout.fileno()
+        return self._synced.fileno()
 
     def close(self) -> None:
         self.kept = self.kept or self.getvalue()
+        self._synced.close()
         super().close()
 
 
@@ -233,3 +236,18 @@ def test_ids_lead_nowhere_else(tmp_path: Path) -> None:
     for recording_id in ("../secret", "secret", "..", ""):
         with pytest.raises(Problem, match="no such recording"):
             recordings_in(tmp_path).get(recording_id)
+
+
+async def test_without_a_home_it_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    recorder = Recordings(Config(), Metrics()).begin(H264, "call", "first", None)
+    problem = await end(recorder)
+    assert problem is not None
+    assert problem.code == "recording-failed"
+    assert "XDG_DATA_HOME" in problem.detail
