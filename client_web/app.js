@@ -11,6 +11,7 @@ import { MicrophonePanel } from "./microphone_panel.js";
 import { Notice } from "./notice.js";
 import { PortraitImages } from "./portrait_images.js";
 import { PortraitPicker } from "./portrait_picker.js";
+import { RecordButton } from "./record_button.js";
 import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
@@ -88,6 +89,16 @@ class App {
     },
   );
 
+  #record = new RecordButton(
+    { record: find("record", HTMLButtonElement), save: find("save", HTMLButtonElement) },
+    this.#base,
+    this.#entrance.api,
+    {
+      onWish: (message) => this.#call.send(message),
+      onError: (error) => this.#notice.show(describe(error)),
+    },
+  );
+
   async run() {
     this.#start.addEventListener("click", () => this.#toggleCall());
     this.#mute.addEventListener("click", () => this.#toggleMute());
@@ -135,6 +146,7 @@ class App {
   #onCallState(state, reason, retryIn_ms) {
     document.body.dataset.call = state;
     const live = state === CallState.LIVE;
+    this.#record.setLive(live);
     if (live) {
       this.#notice.hide();
       this.#stats.start();
@@ -162,9 +174,16 @@ class App {
   /** @param {import("./messages.js").ServerMessage} message */
   #onMessage(message) {
     if (message.type === "stats") this.#stats.onServerStats(message);
+    else if (message.type === "recording") this.#onRecording(message);
     else if (message.type === "error" && !message.fatal) {
       this.#notice.show({ title: "The server says", text: message.message });
     }
+  }
+
+  /** @param {import("./messages.js").RecordingMessage} message */
+  #onRecording(message) {
+    this.#record.show(message);
+    this.#sayStatus();
   }
 
   #sendControls() {
@@ -254,7 +273,8 @@ class App {
     // The same words again would be read aloud again.
     if (status.textContent !== text) status.textContent = text;
     const badge = find("badge", HTMLElement);
-    badge.textContent = this.#microphone.muted ? "Muted" : "Live";
+    const live = this.#record.active ? "Recording" : "Live";
+    badge.textContent = this.#microphone.muted ? "Muted" : live;
   }
 
   /** @returns {string} */
@@ -268,6 +288,7 @@ class App {
         return "Waiting to try again…";
       case CallState.LIVE:
         if (this.#microphone.muted) return "Muted. The portrait hears silence.";
+        if (this.#record.active) return "Recording. Speak, and the portrait speaks with you.";
         return "Speak, and the portrait speaks with you.";
       default:
         return this.#portrait ? "Press Start, and speak." : "Choose a portrait.";

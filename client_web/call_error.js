@@ -9,7 +9,7 @@
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
  *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle" | "key-needed"
  *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often" | "avatar-exists"
- *   | "avatar-refused"} ErrorKind
+ *   | "avatar-refused" | "recording-gone"} ErrorKind
  */
 
 export class CallError extends Error {

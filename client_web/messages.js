@@ -12,8 +12,9 @@ export const EXPRESSIONS = Object.freeze(["neutral", "happy", "sad", "angry", "s
  * @typedef {{ type: "pause", paused: boolean }} PauseMessage
  * @typedef {{ type: "portrait", id: string }} PortraitMessage asks for, or tells of, a portrait
  * @typedef {{ type: "keyframe" }} KeyframeMessage asks for a key frame
+ * @typedef {{ type: "record", active: boolean }} RecordMessage begin or stop recording the call
  * @typedef {ExpressionMessage | HeadMotionMessage | PauseMessage | PortraitMessage
- *   | KeyframeMessage} ClientMessage
+ *   | KeyframeMessage | RecordMessage} ClientMessage
  *
  * @typedef {{ type: "ready", session: string }} ReadyMessage
  * @typedef {{ type: "stats", fps: number, late_frames: number, repeated_frames: number,
@@ -21,7 +22,9 @@ export const EXPRESSIONS = Object.freeze(["neutral", "happy", "sad", "angry", "s
  *   av_skew_ms: number, num_steps: number, painted: boolean, compute_ms: number }} StatsMessage once a second; counters since the call began
  * @typedef {{ type: "error", code: string, message: string, fatal: boolean }} ErrorMessage
  * @typedef {{ type: "ended", reason: string }} EndedMessage
- * @typedef {ReadyMessage | StatsMessage | PortraitMessage | ErrorMessage | EndedMessage}
+ * @typedef {{ type: "recording", active: boolean, id: string }} RecordingMessage
+ * @typedef {ReadyMessage | StatsMessage | PortraitMessage | RecordingMessage | ErrorMessage
+ *   | EndedMessage}
  *   ServerMessage
  */
 
@@ -32,6 +35,7 @@ export const CLIENT_FIELDS = Object.freeze({
   pause: { paused: "boolean" },
   portrait: { id: "string" },
   keyframe: {},
+  record: { active: "boolean" },
 });
 
 export const SERVER_FIELDS = Object.freeze({
@@ -49,6 +53,7 @@ export const SERVER_FIELDS = Object.freeze({
     compute_ms: "number",
   },
   portrait: { id: "string" },
+  recording: { active: "boolean", id: "string" },
   error: { code: "string", message: "string", fatal: "boolean" },
   ended: { reason: "string" },
 });

@@ -103,6 +103,10 @@ const WORDS = {
     title: "Too many requests",
     help: "The server answers one address only so often: a moment's wait helps.",
   },
+  "recording-gone": {
+    title: "The recording cannot be saved",
+    help: "The server has it no more.",
+  },
   "call-idle": {
     title: "The call was ended to free its place",
     help: "Nothing was heard for a long time. Press Start to go on.",
@@ -118,6 +122,7 @@ const TOLD_BY_DETAIL = [
   "key-refused",
   "key-too-narrow",
   "no-keys",
+  "recording-gone",
 ];
 
 /** @param {string} text */

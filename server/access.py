@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from server import clients, keys, problems
 from server.key_file import KeyFile, KeyFileError
-from server.keys import Scope, UnknownKeyError
+from server.keys import Key, Scope, UnknownKeyError
 from server.metrics import Metrics
 from server.problems import Problem
 
@@ -75,7 +75,7 @@ class Access:
 
         async def check(request: Request, presented: _Presented) -> None:
             try:
-                request.state.key_name = self._check(request, presented, scopes)
+                request.state.key = self._check(request, presented, scopes)
             except Problem:
                 self._metrics.requests_denied.inc()
                 raise
@@ -87,7 +87,7 @@ class Access:
         request: Request,
         presented: HTTPAuthorizationCredentials | None,
         scopes: tuple[Scope, ...],
-    ) -> str | None:
+    ) -> Key | None:
         is_trusted = clients.is_this_machine(request) and not self._key_on_loopback
         if presented is None and is_trusted:
             return None
@@ -118,7 +118,7 @@ class Access:
                     f' scope="{scopes[0].value}"'
                 },
             )
-        return key.name
+        return key
 
     def _known(self) -> tuple[keys.Key, ...]:
         # On the event loop: it is one stat, and a small file to read after a change.
@@ -139,8 +139,23 @@ class Access:
 
 def key_name(request: Request) -> str | None:
     """Return the name of the key that opened the route; None: this machine, without one."""
-    name: str | None = request.state.key_name
-    return name
+    key: Key | None = request.state.key
+    return None if key is None else key.name
+
+
+def owner(request: Request) -> str | None:
+    """The id of the key that let ``request`` in; None: this machine, without one."""
+    key: Key | None = request.state.key
+    return None if key is None else key.id
+
+
+def may_use(request: Request, owner_id: str | None) -> bool:
+    """Whether ``request`` may use what belongs to ``owner_id``: its owner, an admin, this machine.
+
+    Behind a route that ``needs`` a scope.
+    """
+    key: Key | None = request.state.key
+    return key is None or key.allows(Scope.ADMIN) or key.id == owner_id
 
 
 def _unauthorized(code: str, detail: str, error: str) -> Problem:

@@ -21,6 +21,8 @@ from server import (
     live_routes,
     portrait_routes,
     problems,
+    push_routes,
+    recording_routes,
     whep,
     whip,
 )
@@ -34,9 +36,14 @@ from server.connections import Connections
 from server.inference import InferenceThread
 from server.key_file import KeyFile
 from server.metrics import Metrics
+from server.outgoing_config import PublishConfig
+from server.performance_recording import PerformanceRecordings
 from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
+from server.problems import Problem
 from server.publisher import Publisher
+from server.pushes import Pushes
+from server.recordings import Recordings
 from server.services import Services
 from server.viewer import Viewer
 from server.warm_up import prepare_portraits, warm_up
@@ -73,13 +80,16 @@ class Server:
             avatar, files, config.portraits, config.video.size_px, trust=config.trust
         )
         portraits.keep(default)
+        metrics = Metrics()
+        recordings = Recordings(config, metrics)
         self.services = Services(
             config=config,
             stream=stream_config(config, avatar),
             inference=InferenceThread(avatar),
             portraits=portraits,
             avatars=Avatars(avatar_store, portraits, config.avatars),
-            metrics=Metrics(),
+            recordings=recordings,
+            metrics=metrics,
         )
         self.admission = Admission(
             None, config.call.retry_after_s, lambda: self.services.inference.has_died
@@ -88,6 +98,10 @@ class Server:
         self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
         self.performances = Performances(self.services, self.admission)
+        self.pushes = Pushes(self.services, self.performances)
+        of_performances = PerformanceRecordings(recordings)
+        if recordings.records_everything:
+            self.performances.on_begin.add(of_performances.begin_now)
         self.viewers: Connections[Viewer] = Connections("viewer")
         self.publishers: Connections[Publisher] = Connections("publisher")
         self.ready = asyncio.Event()
@@ -98,7 +112,6 @@ class Server:
         problems.install(self.app)
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
-        metrics = self.services.metrics
         guard = Access(
             key_file, key_on_loopback=config.http.require_key_on_loopback, metrics=metrics
         )
@@ -107,6 +120,8 @@ class Server:
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
             live_routes.router(self.performances, self.services, guard),
+            push_routes.router(self.pushes, guard),
+            recording_routes.router(recordings, of_performances, self.performances, guard),
         ):
             self.app.include_router(route)
         self.app.include_router(portrait_routes.router(portraits, config, guard, metrics))
@@ -127,18 +142,29 @@ class Server:
             warming.cancel()
             await asyncio.wait([warming])
             self.admission.max_sessions = None
+            await self.pushes.aclose()
             await self.calls.aclose()
             await self.performances.aclose()
             await self.publishers.aclose()
             await self.viewers.aclose()
+            await self.services.recordings.aclose()
             await self.services.inference.aclose()
             self.services.portraits.close()
 
     async def _warm_up(self) -> None:
         await warm_up(self.services, self.admission, self._default)
         self.ready.set()
+        for target in self.services.config.publish:
+            await self._send_on(target)
         # Calls are taken meanwhile: the default portrait is there.
         await prepare_portraits(self.services.portraits)
+
+    async def _send_on(self, target: PublishConfig) -> None:
+        avatar = target.avatar or self.services.portraits.default_id
+        try:
+            await self.pushes.begin(avatar, target)
+        except Problem as problem:
+            logger.error("cannot be published: %s", problem.detail, extra={"avatar": avatar})
 
     def _stop_if_failed(self, warming: asyncio.Task[None]) -> None:
         """End a server that will never take a call: whoever watches the process can see that."""

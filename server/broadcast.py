@@ -13,7 +13,7 @@ from server.config import MARKED, TrustConfig, VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
 from server.sdp import VideoCodec
-from server.tracks import PacketTrack
+from server.tracks import PacketSink
 
 # Whoever comes within this time after a key frame gets that one and all since; so nobody makes
 # others pay for a key frame more often.
@@ -33,13 +33,15 @@ class BroadcastFrame:
 class Seat:
     """Where one viewer's media goes; ``codec`` or ``voice_track`` None: it wants none of it.
 
-    ``is_behind``: it must wait for the next key frame.
+    ``is_behind``: it must wait for the next key frame. ``records``: it is no viewer, and wants no
+    pictures of before it came, whose sound it did not get.
     """
 
     codec: VideoCodec | None
-    picture_track: PacketTrack
-    voice_track: PacketTrack | None
+    picture_track: PacketSink
+    voice_track: PacketSink | None
     is_behind: bool = True
+    records: bool = False
 
 
 @dataclass
@@ -94,7 +96,7 @@ class Broadcast:
     @property
     def viewers(self) -> int:
         """How many watch."""
-        return len(self._seats)
+        return sum(not seat.records for seat in self._seats)
 
     def take_seat(self, seat: Seat) -> None:
         """Begin to send to a viewer, with a picture that it can see at once, or very soon."""
@@ -103,7 +105,7 @@ class Broadcast:
         if seat.codec is None:
             return
         since = self._since.get(seat.codec)
-        if since is None or self._clock() - since.sent_s > _KEYFRAME_PERIOD_S:
+        if since is None or seat.records or self._clock() - since.sent_s > _KEYFRAME_PERIOD_S:
             self._ask_for_keyframe(seat.codec)
             return
         for data, pts in since.packets:

@@ -40,7 +40,9 @@ class Calls:
         self._admission = admission
         self._sessions: dict[str, tuple[Session, asyncio.Task[Ending]]] = {}
 
-    async def open(self, offer: sdp.Offer, portrait_id: str) -> tuple[Session, str]:
+    async def open(
+        self, offer: sdp.Offer, portrait_id: str, owner: str | None = None
+    ) -> tuple[Session, str]:
         """Admit a call, answer ``offer`` and let the call run; returns it and the SDP answer.
 
         Raises Problem: 503 full or starting, 404 unknown portrait, 422 offer not negotiable.
@@ -57,7 +59,7 @@ class Calls:
         session: Session | None = None
         try:
             avatar = await self._services.avatars.find(portrait_id)
-            session = Session(session_id, self._services, avatar)
+            session = Session(session_id, self._services, avatar, owner)
             answer = await session.answer(offer)
         except BaseException:
             try:
@@ -144,7 +146,7 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         ``portrait`` is the id of a portrait, or the name of an avatar, shown with its settings.
         """
         body = await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES)
-        session, answer = await calls.open(sdp.check_call(body), portrait)
+        session, answer = await calls.open(sdp.check_call(body), portrait, access.owner(request))
         ice_servers = services.config.ice_servers
         return created(answer, f"{PATH}/{session.id}", session.peer.etag, ice_servers)
 

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
@@ -32,8 +34,10 @@ from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
 from server.detect import DetectError
 from server.key_file import KeyFile, KeyFileError
+from server.outgoing_config import PublishConfig
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
+from server.recordings import RecordingsFolderError, check_folder
 from server.render import Look, OutputError, Rendering
 from server.self_signed import kept_at, self_signed
 from server.threads import limit_torch
@@ -42,6 +46,8 @@ FAILED = 1
 BAD_INPUT = 2
 DAMAGED_INPUT = 3
 INTERRUPTED = 130
+
+_TOKEN_VARIABLE = "LIKENESS_PUBLISH_TOKEN"
 
 
 class StartError(Exception):
@@ -55,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except (
         AudioFileError, CertificateError, ConfigError, DetectError, KeyFileError, OutputError,
-        PortraitError, StartError, WeightsError,
+        PortraitError, RecordingsFolderError, StartError, WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -83,6 +89,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for --https, PEM")
     serve.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's key, PEM")
+    serve.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="record every call and performance there",
+    )
+    serve.add_argument(
+        "--publish",
+        metavar="WHIP_URL",
+        help="send the default portrait to this WHIP server, always; the token that it wants is"
+        f" read from ${_TOKEN_VARIABLE}",
+    )
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     _add_painted_mouth(serve)
     serve.add_argument("--max-sessions", type=int, metavar="N", help="calls at once (measured)")
@@ -140,8 +158,11 @@ def _serve(options: argparse.Namespace) -> int:
             max_sessions=options.max_sessions,
             portrait=options.portrait,
             painted_mouth=options.painted_mouth,
+            record=options.record,
+            publish=_publish(options.publish),
         ),
     )
+    check_folder(config.recording)
     listener = _listen(config.http.host, config.http.port)
     with listener:
         logs.configure(config.http.log_level)
@@ -249,6 +270,19 @@ def _doctor(options: argparse.Namespace) -> int:
         )
         else 1
     )
+
+
+def _publish(url: str | None) -> PublishConfig | None:
+    """Return where to send the default portrait. Its token is on no command line: `ps` shows it."""
+    if url is None:
+        return None
+    try:
+        return PublishConfig(url=url, token=os.environ.get(_TOKEN_VARIABLE))
+    except ValidationError as error:
+        raise ConfigError(
+            f"--publish: expected http(s)://host/path, without user and password in it, and in"
+            f" ${_TOKEN_VARIABLE} a token without spaces, if any"
+        ) from error
 
 
 def _certificate(http: HttpConfig) -> Certificate | None:

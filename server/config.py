@@ -18,6 +18,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from server.outgoing_config import PublishConfig, PushConfig, RecordingConfig
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 ANY_ORIGIN = "*"
@@ -226,7 +228,15 @@ class Config:
     avatars: AvatarConfig = Field(default_factory=AvatarConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     trust: TrustConfig = Field(default_factory=TrustConfig)
+    recording: RecordingConfig = Field(default_factory=RecordingConfig)
+    push: PushConfig = Field(default_factory=PushConfig)
+    publish: tuple[PublishConfig, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
+
+    def __post_init__(self) -> None:
+        avatars = [target.avatar for target in self.publish]
+        if len(set(avatars)) < len(avatars):
+            raise ValueError("publish: an avatar is sent to one server, found two for one")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -243,6 +253,8 @@ class Flags:
     portrait: Path | None = None
     size_px: int | None = None
     painted_mouth: bool | None = None
+    record: Path | None = None
+    publish: PublishConfig | None = None
 
 
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
@@ -272,11 +284,15 @@ def load(path: Path | None, flags: Flags) -> Config:
         ("portraits", "default", flags.portrait),
         ("video", "size_px", flags.size_px),
         ("video", "painted_mouth", flags.painted_mouth),
+        ("recording", "folder", flags.record),
+        ("recording", "everything", None if flags.record is None else True),
     )
     for table_name, key, wish in wishes:
         table = tables.setdefault(table_name, {})
         if wish is not None and isinstance(table, dict):
             table[key] = wish
+    if flags.publish is not None:
+        tables["publish"] = [*_as_list(tables.get("publish")), flags.publish]
     try:
         return _CONFIG.validate_python(tables)
     except ValidationError as error:
@@ -287,5 +303,11 @@ def load(path: Path | None, flags: Flags) -> Config:
         raise ConfigError(f"{path or 'command line'}: {found}") from error
 
 
+def _as_list(found: object) -> list[object]:
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
 def _describe(loc: tuple[int | str, ...], problem: str, found: object) -> str:
-    return f"{'.'.join(str(part) for part in loc)} = {found!r}: {problem}"
+    name = ".".join(str(part) for part in loc)
+    # A log is no place for what may be a secret, though it is a wrong one.
+    return f"{name}: {problem}" if "token" in loc else f"{name} = {found!r}: {problem}"

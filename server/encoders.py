@@ -50,6 +50,7 @@ class PictureEncoder:
     """
 
     def __init__(self, codec: VideoCodec, config: VideoConfig, trust: TrustConfig = MARKED) -> None:
+        self.codec = codec
         self._context = _open(codec, config)
         self._outgoing = OutgoingPictures(config.size_px, trust)
         self._interval_frames = round(config.keyframe_interval_s * FPS)

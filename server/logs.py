@@ -50,6 +50,7 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # They tell of every ICE candidate pair at "info".
-    for name in ("aioice", "aiortc", "uvicorn.access"):
+    # They tell of every ICE candidate pair, and of every address with what is secret in it, at
+    # "info".
+    for name in ("aioice", "aiortc", "httpcore", "httpx", "uvicorn.access"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

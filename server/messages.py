@@ -62,8 +62,17 @@ class Keyframe:
     type: Literal["keyframe"] = "keyframe"
 
 
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Record:
+    """Browser: begin or stop recording the call on the server; answered by ``Recording``."""
+
+    active: bool
+    type: Literal["record"] = "record"
+
+
 ClientMessage = Annotated[
-    Expression | HeadMotion | Pause | SelectPortrait | Keyframe, Field(discriminator="type")
+    Expression | HeadMotion | Pause | SelectPortrait | Keyframe | Record,
+    Field(discriminator="type"),
 ]
 
 
@@ -108,6 +117,18 @@ class PortraitSelected:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Recording:
+    """Server: the call is recorded from now on, or is no more.
+
+    When it is not ``active``, ``GET /v1/recordings/{id}`` gives the file, if there was a picture.
+    """
+
+    active: bool
+    id: str
+    type: Literal["recording"] = "recording"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Error:
     """Server: something was refused; after a ``fatal`` error the call ends.
 
@@ -129,7 +150,7 @@ class Ended:
     type: Literal["ended"] = "ended"
 
 
-ServerMessage = Ready | Stats | PortraitSelected | Error | Ended
+ServerMessage = Ready | Stats | PortraitSelected | Recording | Error | Ended
 
 _CLIENT_MESSAGE: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 _SERVER_MESSAGE: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)

@@ -88,6 +88,17 @@ class Metrics:
             buckets=_SKEW_BUCKETS_MS,
             registry=self.registry,
         )
+        self.unrecorded_packets = self._counter(
+            "unrecorded_packets", "Packets missing in recordings because the disk was too slow"
+        )
+        self.recordings_failed = self._counter(
+            "recordings_failed", "Recordings that ended before they were stopped"
+        )
+        self.recordings = self._gauge("recordings", "Recordings being made now")
+        self.pushes_connected = self._gauge("pushes_connected", "Avatars sent to a WHIP server now")
+        self.push_failures = self._counter(
+            "push_failures", "Times an avatar could not be sent to a WHIP server, or was lost"
+        )
         self.sessions = self._gauge("sessions", "Calls now admitted")
         self.max_sessions = self._gauge("max_sessions", "Calls that may run at once")
         self.ready = self._gauge("ready", "1 when calls are taken")

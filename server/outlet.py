@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
+from server.recorder import Recorder
 from server.tracks import PacketTrack
 
 
@@ -54,7 +55,10 @@ class Outlet(Protocol[F]):
 
 
 class CallOutlet:
-    """The two tracks of one caller, in one codec. What its sender does not take is counted."""
+    """The two tracks of one caller, in one codec. What its sender does not take is counted.
+
+    ``recorder``, while there is one, gets all that is sent.
+    """
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class CallOutlet:
         self.picture_track = picture_track
         self.coder = coder
         self.voice_track = voice_track
+        self.recorder: Recorder | None = None
         self._voice_encoder = voice_encoder
         self._metrics = metrics
 
@@ -76,11 +81,16 @@ class CallOutlet:
 
     def send_voice(self, pcm: NDArray[np.int16], pts: int) -> None:
         """See Outlet."""
-        if not self.voice_track.put(self._voice_encoder.encode(pcm, pts), pts):
+        data = self._voice_encoder.encode(pcm, pts)
+        if self.recorder is not None:
+            self.recorder.voice.put(data, pts)
+        if not self.voice_track.put(data, pts):
             self._metrics.dropped_packets.inc()
 
     def send_picture(self, frame: EncodedFrame, pts: int) -> None:
         """See Outlet."""
+        if self.recorder is not None:
+            self.recorder.picture.put(frame.data, pts)
         if not self.picture_track.put(frame.data, pts):
             self._metrics.dropped_packets.inc()
             self.request_keyframe()

@@ -22,6 +22,7 @@ class Performances:
     """Owns the tasks of the performances; ``aclose`` ends them all.
 
     Each takes a place of ``admission``, as a call does. ``clock`` gives monotonic seconds.
+    ``on_begin`` are called with each performance that begins.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Performances:
         admission: Admission,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.on_begin: set[Callable[[Performance], object]] = set()
         self._services = services
         self._admission = admission
         self._clock = clock
@@ -94,6 +96,8 @@ class Performances:
         task = asyncio.create_task(self._perform(performance), name=f"performance {name}")
         self._live[name] = performance, task
         task.add_done_callback(lambda _: self._forget(name))
+        for listener in tuple(self.on_begin):
+            listener(performance)
 
     async def _perform(self, performance: Performance) -> None:
         logs.bind_session(performance.name)

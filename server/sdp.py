@@ -96,14 +96,17 @@ def offers_video(offer: Offer) -> bool:
     return any(media.kind == "video" and media.port for media in description.media)
 
 
-def codec_preferences(codec: VideoCodec) -> list[RTCRtpCodecCapability]:
-    """Only ``codec``, with retransmission, for ``setCodecPreferences`` of the video transceiver.
+def codec_preferences(*codecs: VideoCodec) -> list[RTCRtpCodecCapability]:
+    """Only ``codecs``, best first, with retransmission, for ``setCodecPreferences`` of video.
 
     H.264 is constrained baseline where offered (profile-level-id 42e01f): what we encode.
     """
     capabilities = RTCRtpSender.getCapabilities("video").codecs
-    wanted = [c for c in capabilities if c.name == codec.value]
-    wanted.sort(key=lambda c: c.parameters.get("profile-level-id") != "42e01f")
+    names = [codec.value for codec in codecs]
+    wanted = [c for c in capabilities if c.name in names]
+    wanted.sort(
+        key=lambda c: (names.index(c.name), c.parameters.get("profile-level-id") != "42e01f")
+    )
     return wanted + [c for c in capabilities if c.name == "rtx"]
 
 

@@ -7,6 +7,7 @@ from server.config import Config
 from server.inference import InferenceThread
 from server.metrics import Metrics
 from server.portraits import Portraits
+from server.recordings import Recordings
 from streaming.config import StreamConfig
 
 
@@ -19,4 +20,5 @@ class Services:
     inference: InferenceThread
     portraits: Portraits
     avatars: Avatars
+    recordings: Recordings
     metrics: Metrics

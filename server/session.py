@@ -17,6 +17,7 @@ from aiortc import MediaStreamTrack, RTCDataChannel
 
 from server import logs, messages, sdp
 from server.avatars import Avatar
+from server.call_recording import CallRecording
 from server.control import ControlChannel
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.idle import IdleWatch
@@ -37,14 +38,18 @@ logger = logging.getLogger(__name__)
 class Session:
     """One call. ``answer`` once, then ``run`` until it is CLOSED; ``end`` at any time.
 
-    ``run`` owns every task of the call. Create it on the event loop.
+    ``run`` owns every task of the call. Create it on the event loop. ``owner`` is the id of the
+    caller's key, if it has one.
     """
 
-    def __init__(self, session_id: str, services: Services, avatar: Avatar) -> None:
+    def __init__(
+        self, session_id: str, services: Services, avatar: Avatar, owner: str | None = None
+    ) -> None:
         self.id = session_id
         self.phase = Phase.NEW
         self._services = services
         self._avatar = avatar
+        self._owner = owner
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._control = ControlChannel(services.metrics, self._on_message)
         self._wanted_portrait: asyncio.Queue[str] = asyncio.Queue(1)
@@ -52,6 +57,7 @@ class Session:
         self._idle = IdleWatch(call.idle_timeout_s, call.no_microphone_timeout_s)
         self._outlet: CallOutlet | None = None
         self._media: SessionMedia[EncodedFrame] | None = None
+        self._recording: CallRecording | None = None
         self.peer = Peer(services.config, lambda: self.end(Ending.CLIENT_GONE))
         self._microphone: MediaStreamTrack | None = None
         self.peer.connection.on("track", self._on_track)
@@ -70,6 +76,9 @@ class Session:
             voice_track(),
             VoiceEncoder(config.voice),
             self._services.metrics,
+        )
+        self._recording = CallRecording(
+            self._services.recordings, self._outlet, self._control, self._owner
         )
         connection = self.peer.connection
         voice = connection.addTransceiver(self._outlet.voice_track, "sendrecv")
@@ -115,6 +124,9 @@ class Session:
             return
         self._move(Phase.LIVE)
         media = self._open_media()
+        assert self._recording is not None
+        if self._services.recordings.records_everything:
+            self._recording.begin(self._avatar.portrait.id)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(media))
@@ -161,6 +173,7 @@ class Session:
                 refusal = messages.Error(code=problem.code, message=problem.detail, fatal=False)
                 self._control.send(refusal)
                 continue
+            self._avatar = avatar
             media.identity = avatar.portrait.identity
             if not avatar.is_built_in:
                 media.controls = avatar.controls
@@ -169,6 +182,8 @@ class Session:
 
     async def _close(self, ending: Ending) -> None:
         self._move(Phase.DRAINING)
+        if self._recording is not None:
+            self._recording.end()
         if ending is not Ending.CLIENT_GONE:
             self._control.send(messages.Ended(reason=ending.value))
             await self._control.drain(self._services.config.call.drain_timeout_s)
@@ -192,10 +207,12 @@ class Session:
     def _on_data_channel(self, channel: RTCDataChannel) -> None:
         if self._control.attach(channel):
             self._control.send(messages.Ready(session=self.id))
+            if self._outlet is not None and (recorder := self._outlet.recorder) is not None:
+                self._control.send(messages.Recording(active=True, id=recorder.id))
 
     def _on_message(self, message: ClientMessage) -> None:
-        media = self._media
-        if media is None:
+        media, recording = self._media, self._recording
+        if media is None or recording is None:
             # The channel opens after the connection, and that makes the call LIVE: not expected.
             self._services.metrics.early_messages.inc()
             return
@@ -212,6 +229,11 @@ class Session:
                 media.controls = replace(media.controls, head_speed=message.speed)
             case messages.Pause():
                 media.paused = message.paused
+            case messages.Record():
+                if message.active:
+                    recording.begin(self._avatar.portrait.id)
+                else:
+                    recording.stop()
             case messages.Keyframe():
                 media.request_keyframe()
             case messages.SelectPortrait():

@@ -2,7 +2,7 @@
 
 import asyncio
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import av
 import av.stream
@@ -19,6 +19,14 @@ AnyPacket: TypeAlias = "av.Packet[av.stream.Stream]"
 # The sender takes packets as they come; a queue that grows means that it is stuck.
 _QUEUE_MS = 200
 _CHUNK_MS = exact_div(1000 * VOICE_CHUNK_SAMPLES, VOICE_RATE)
+
+
+class PacketSink(Protocol):
+    """Where coded packets go."""
+
+    def put(self, data: bytes, pts: int) -> bool:
+        """Take ``data``, stamped ``pts`` in its kind's time base; False if one was dropped."""
+        ...
 
 
 class PacketTrack(MediaStreamTrack):

@@ -30,20 +30,17 @@ class Viewer:
 
         Raises Problem 422 for an offer that cannot be negotiated.
         """
-        seat = Seat(
-            offer.video_codec,
-            picture_track(MAX_CATCH_UP_FRAMES),
-            voice_track() if offer.has_audio else None,
-        )
+        pictures = picture_track(MAX_CATCH_UP_FRAMES)
+        sound = voice_track() if offer.has_audio else None
         connection = self.peer.connection
-        if seat.voice_track is not None:
-            voice = connection.addTransceiver(seat.voice_track, "sendonly")
+        if sound is not None:
+            voice = connection.addTransceiver(sound, "sendonly")
             voice.setCodecPreferences(sdp.opus_preferences())
         if offer.video_codec is not None:
-            picture = connection.addTransceiver(seat.picture_track, "sendonly")
+            picture = connection.addTransceiver(pictures, "sendonly")
             picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
         answer = await self.peer.answer(offer)
-        self._seat = seat
+        self._seat = Seat(offer.video_codec, pictures, sound)
         return answer
 
     async def discard(self) -> None:

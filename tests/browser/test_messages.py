@@ -62,6 +62,7 @@ def test_both_sides_know_the_same_expressions(served_page: Page) -> None:
         {"type": "pause", "paused": True},
         {"type": "portrait", "id": "morisot"},
         {"type": "keyframe"},
+        {"type": "record", "active": True},
     ],
 )
 def test_the_server_reads_what_the_page_writes(

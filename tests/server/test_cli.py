@@ -59,6 +59,28 @@ def test_port_in_use(capsys: pytest.CaptureFixture[str], taken_port: int) -> Non
     assert "--port" in said
 
 
+def test_no_such_folder_for_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said = refusal(capsys, "serve", "--port", "0", "--record", str(tmp_path / "gone"))
+    assert "gone" in said
+    assert "make it" in said
+
+
+@pytest.mark.parametrize("url", ["rtmp://host/live", "https://me:secret@host/whip"])
+def test_no_whip_address(capsys: pytest.CaptureFixture[str], url: str) -> None:
+    said = refusal(capsys, "serve", "--port", "0", "--publish", url)
+    assert "http(s)://host/path" in said
+    assert "secret" not in said
+
+
+def test_a_token_that_cannot_be_sent(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIKENESS_PUBLISH_TOKEN", "two words")
+    said = refusal(capsys, "serve", "--port", "0", "--publish", "http://host/whip")
+    assert "LIKENESS_PUBLISH_TOKEN" in said
+    assert "two words" not in said
+
+
 def test_no_such_host(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--host 300.1.1.1" in refusal(capsys, "serve", "--host", "300.1.1.1", "--port", "0")
 

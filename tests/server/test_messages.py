@@ -20,6 +20,7 @@ from server import messages
         ('{"type":"pause","paused":true}', messages.Pause(paused=True)),
         ('{"type":"portrait","id":"morisot"}', messages.SelectPortrait(id="morisot")),
         ('{"type":"keyframe"}', messages.Keyframe()),
+        ('{"type":"record","active":true}', messages.Record(active=True)),
     ],
 )
 def test_parse_valid(text: str, expected: messages.ClientMessage) -> None:
@@ -58,6 +59,7 @@ def test_parse_says_what_is_wrong(data: str | bytes, says: str) -> None:
         messages.PortraitSelected(id="astronaut"),
         messages.Error(code="invalid-message", message="no", fatal=False),
         messages.Ended(reason="hung up"),
+        messages.Recording(active=False, id="abc"),
         messages.Stats(
             fps=25.0,
             late_frames=1,

@@ -1,0 +1,69 @@
+"""The recordings of performances: at most one of each at a time."""
+
+import logging
+from http import HTTPStatus
+
+from server.broadcast import Seat
+from server.performance import Performance
+from server.problems import Problem
+from server.recorder import Recorder
+from server.recordings import Recordings
+from server.sdp import VideoCodec
+
+logger = logging.getLogger(__name__)
+
+# What most players know. It is coded once, for its viewers and for this.
+_CODEC = VideoCodec.H264
+
+
+class PerformanceRecordings:
+    """For the event loop. What a recorder gets is a seat in the audience."""
+
+    def __init__(self, recordings: Recordings) -> None:
+        self._recordings = recordings
+        self._running: dict[str, Recorder] = {}
+
+    def get(self, performance: Performance) -> Recorder:
+        """The recording of ``performance`` that runs; raises Problem 404 when there is none."""
+        recorder = self._running.get(performance.name)
+        if recorder is None:
+            raise Problem(
+                HTTPStatus.NOT_FOUND,
+                "not-recording",
+                f"{performance.name!r} is not being recorded: PUT begins it",
+            )
+        return recorder
+
+    async def begin(self, performance: Performance, owner: str | None) -> Recorder:
+        """Record ``performance`` until it ends, if it is not recorded already.
+
+        Raises Problem 500 or 507 when nothing can be written.
+        """
+        recorder = self._running.get(performance.name) or self.begin_now(performance, owner)
+        await recorder.opened.wait()
+        if recorder.problem is not None:
+            raise recorder.problem
+        return recorder
+
+    def begin_now(self, performance: Performance, owner: str | None = None) -> Recorder:
+        """Begin without waiting for the file."""
+        recorder = self._recordings.begin(_CODEC, "performance", performance.portrait.id, owner)
+        seat = Seat(_CODEC, recorder.picture, recorder.voice, records=True)
+
+        def forget() -> None:
+            performance.broadcast.leave_seat(seat)
+            performance.on_end.discard(recorder.stop)
+            self._running.pop(performance.name, None)
+
+        recorder.on_end.add(forget)
+        performance.on_end.add(recorder.stop)
+        self._running[performance.name] = recorder
+        performance.broadcast.take_seat(seat)
+        return recorder
+
+    async def stop(self, performance: Performance) -> Recorder:
+        """Stop it and wait until all is written; raises Problem 404 when there is none."""
+        recorder = self.get(performance)
+        recorder.stop()
+        await recorder.ended.wait()
+        return recorder

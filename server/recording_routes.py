@@ -1,0 +1,144 @@
+"""``/v1/recordings``, and ``/v1/avatars/{name}/recording``: recording a performance."""
+
+import asyncio
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import FileResponse, Response
+
+from server import access
+from server.access import Access
+from server.keys import Scope
+from server.performance_recording import PerformanceRecordings
+from server.performances import Performances
+from server.problems import Problem
+from server.recorder import Recorder
+from server.recordings import Entry, Recordings
+
+PATH = "/v1/recordings"
+_MEDIA_TYPES = {".mp4": "video/mp4", ".webm": "video/webm"}
+
+
+class RecordingInfo(BaseModel):
+    """A recording. ``url`` is where it can be downloaded, once it does not run any more."""
+
+    id: str
+    of: str
+    portrait: str
+    began: datetime
+    bytes: int
+    running: bool
+    url: str
+
+
+class Running(BaseModel):
+    """A recording of a performance. ``dropped_packets``: what the disk was too slow for."""
+
+    id: str
+    running: bool
+    dropped_packets: int
+    url: str
+
+
+def router(
+    recordings: Recordings,
+    of_performances: PerformanceRecordings,
+    performances: Performances,
+    guard: Access,
+) -> APIRouter:
+    """The routes. Each recording is for who asked for it, and for admins."""
+    routes = APIRouter(
+        tags=["recordings"], dependencies=[guard.needs(Scope.PUBLISH)], responses=access.REFUSALS
+    )
+
+    async def find(request: Request, recording_id: str) -> Entry:
+        entry = await asyncio.to_thread(recordings.get, recording_id)
+        if not access.may_use(request, entry.about.owner):
+            # As if it were not there: who may not see it need not know of it.
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown-recording", "there is no such recording")
+        if entry.is_running:
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "recording-runs",
+                "this recording is still being made: stop it first",
+            )
+        return entry
+
+    @routes.get(PATH)
+    async def list_recordings(request: Request) -> list[RecordingInfo]:
+        """List your recordings, the oldest first; with the scope admin, everybody's."""
+        return [
+            RecordingInfo(
+                id=entry.id,
+                of=entry.about.of,
+                portrait=entry.about.portrait,
+                began=entry.about.began,
+                bytes=entry.bytes,
+                running=entry.is_running,
+                url=f"{PATH}/{entry.id}",
+            )
+            for entry in await asyncio.to_thread(recordings.list)
+            if access.may_use(request, entry.about.owner)
+        ]
+
+    @routes.get(
+        PATH + "/{recording_id}",
+        response_class=FileResponse,
+        responses={409: {"description": "It still runs"}},
+    )
+    async def download(request: Request, recording_id: str) -> FileResponse:
+        """Download one that is finished."""
+        entry = await find(request, recording_id)
+        return FileResponse(
+            entry.path,
+            media_type=_MEDIA_TYPES[entry.path.suffix],
+            filename=entry.path.name,
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @routes.delete(PATH + "/{recording_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def delete(request: Request, recording_id: str) -> Response:
+        """Delete one that is finished."""
+        entry = await find(request, recording_id)
+        await asyncio.to_thread(recordings.delete, entry)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    path = "/v1/avatars/{name}/recording"
+
+    @routes.put(path, responses={507: {"description": "There is no room for it"}})
+    async def begin(request: Request, name: str) -> Running:
+        """Record the performance, if it is not recorded; it ends with it. 409: it is not live."""
+        performance = await performances.get(name)
+        return _describe(await of_performances.begin(performance, access.owner(request)))
+
+    @routes.get(path)
+    async def describe(name: str) -> Running:
+        """Tell about the recording that runs; 404 when none does."""
+        return _describe(of_performances.get(await performances.get(name)))
+
+    @routes.delete(path)
+    async def stop(request: Request, name: str) -> Running:
+        """Stop it. What it says can be downloaded then."""
+        performance = await performances.get(name)
+        entry = await asyncio.to_thread(recordings.get, of_performances.get(performance).id)
+        if not access.may_use(request, entry.about.owner):
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "not-yours",
+                "another key, or the server itself, asked for this recording: stop it with that"
+                " key or one with the scope admin",
+            )
+        return _describe(await of_performances.stop(performance))
+
+    return routes
+
+
+def _describe(recorder: Recorder) -> Running:
+    return Running(
+        id=recorder.id,
+        running=not recorder.ended.is_set(),
+        dropped_packets=recorder.dropped_packets,
+        url=f"{PATH}/{recorder.id}",
+    )

@@ -1,0 +1,81 @@
+"""A call is recorded from the page, and what is saved plays."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import ORIGIN
+from tests.browser.live_page import live_page
+from tests.browser.serving import Served, serve
+from tests.browser.test_page import problem
+from tests.server.media import decoded, stamps
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+_FILE_LIMIT_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("server")
+    config = folder / "small.toml"
+    config.write_text(f'[video]\nsize_px = 256\n[recording]\nfolder = "{folder}"\n')
+    with serve("--port", "0", "--config", str(config)) as served:
+        yield served
+
+
+def test_a_call_is_recorded_and_saved(browser: Browser, server: Served, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with live_page(browser, server.url) as page:
+        record = page.locator("#record")
+        record.click()
+        expect(record).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#badge")).to_have_text("Recording")
+        expect(record.locator(".disc")).to_have_css("background-color", "rgb(211, 32, 42)")
+        page.wait_for_function(
+            """(start) => document.getElementById("live").currentTime > start + 3""",
+            arg=page.evaluate("document.getElementById('live').currentTime"),
+        )
+        record.click()
+        expect(page.locator("#save")).to_be_visible(timeout=_FILE_LIMIT_MS)
+        expect(record).to_have_attribute("aria-pressed", "false")
+        with page.expect_download(timeout=_FILE_LIMIT_MS) as saved:
+            page.locator("#save").click()
+        saved.value.save_as(path)
+    assert saved.value.suggested_filename.endswith(".mp4")
+    assert decoded(path)[0] > 25
+    ends = [float(stamps(path, kind)[-1]) for kind in ("video", "audio")]
+    assert min(ends) > 2
+    assert abs(ends[0] - ends[1]) < 0.5
+
+
+def test_there_is_nothing_to_record_without_a_call(served_page: Page) -> None:
+    expect(served_page.locator("#record")).to_be_disabled()
+    expect(served_page.locator("#save")).to_be_hidden()
+
+
+def test_a_recording_that_is_gone_is_told(served_page: Page) -> None:
+    served_page.route(
+        "**/v1/recordings/*",
+        lambda route: problem(route, 404, "unknown-recording", "there is no such recording"),
+    )
+    said = served_page.evaluate(
+        """async (origin) => {
+             const { RecordButton } = await import("/record_button.js");
+             const elements = {
+               record: document.createElement("button"), save: document.createElement("button"),
+             };
+             const done = new Promise((resolve) => {
+               new RecordButton(elements, origin, { fetch: (url) => fetch(url) }, {
+                 onWish: () => {},
+                 onError: (error) => resolve([error.kind, error.detail]),
+               }).show({ type: "recording", active: false, id: "abc" });
+             });
+             elements.save.click();
+             return done;
+           }""",
+        ORIGIN,
+    )
+    assert said == ["recording-gone", "there is no such recording"]

@@ -1,0 +1,207 @@
+"""An avatar sent on to a WHIP server: connected, refused, lost, come back."""
+
+import asyncio
+import dataclasses
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from server.config import Config
+from server.keys import Scope
+from server.outgoing_config import PublishConfig, PushConfig
+from server.push import Push, PushState
+from server.whip_client import parse_ice_servers
+from tests.server.caller import Broadcaster
+from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.test_calls import problem
+from tests.server.whip_receiver import TOKEN, Receiver
+
+PUBLISH = "/v1/avatars/first/publish"
+QUICK = dataclasses.replace(CONFIG, push=PushConfig(first_retry_s=0.1, max_retry_s=0.2))
+
+
+async def put(running: Running, url: str, token: str | None = TOKEN) -> dict[str, Any]:
+    response = await running.http.put(PUBLISH, json={"url": url, "token": token})
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+async def state(running: Running) -> dict[str, Any]:
+    return dict((await running.http.get(PUBLISH)).json())
+
+
+@pytest.mark.parametrize("codec", [None, "VP8"])
+async def test_picture_and_voice_arrive(serve: Serve, codec: str | None) -> None:
+    receiver = Receiver()
+    receiver.video_codec = codec
+    receiver.names_ice = codec is None
+    async with serve(QUICK) as running, receiver.running():
+        await put(running, receiver.url)
+        await receiver.until("bright", 5)
+        assert (await state(running))["state"] == "connected"
+        named = running.server.pushes.get("first")._ice_servers
+        assert [server.url for server in named] == ["stun:127.0.0.1:9"] * receiver.names_ice
+        metrics = (await running.http.get("/metrics")).text
+        assert "likeness_pushes_connected 1.0" in metrics
+        async with Broadcaster(running.http, "first") as publisher:
+            await publisher.connect()
+            await receiver.until("sounds", 60)
+            assert max(receiver.sounds) > 5000
+            await receiver.until("bright", 30)
+            assert max(receiver.bright) > 120
+        assert (await running.http.delete(PUBLISH)).status_code == 204
+        assert receiver.ended == ['"one"']
+        problem(await running.http.get(PUBLISH), 404, "not-published")
+
+
+async def test_it_is_sent_from_the_start_where_that_is_configured(serve: Serve) -> None:
+    receiver = Receiver()
+    target = PublishConfig(url=receiver.url, token=TOKEN)
+    async with receiver.running():
+        async with serve(dataclasses.replace(QUICK, publish=(target,))) as running:
+            await receiver.until("bright", 3)
+            assert (await state(running))["avatar"] == "first"
+        assert receiver.ended == ['"one"']
+
+
+async def test_redirects_are_followed_and_what_is_replaced_is_ended(serve: Serve) -> None:
+    old, new = Receiver(), Receiver()
+    async with serve(QUICK) as running, old.running(), new.running():
+        await put(running, old.moved_url)
+        await old.until("bright", 3)
+        assert old.requests == ["OPTIONS", "POST", "POST"]
+        assert set(old.authorizations) == {f"Bearer {TOKEN}"}
+        await put(running, new.url)
+        assert old.ended == ['"one"']
+        await new.until("bright", 3)
+        assert new.ended == []
+
+
+async def test_a_token_goes_to_no_other_server(serve: Serve) -> None:
+    first, other = Receiver(), Receiver()
+    first.answer_with = Response(status_code=307, headers={"Location": other.url})
+    async with serve(QUICK) as running, first.running(), other.running():
+        await put(running, first.url)
+        await other.until("requests", 1)
+        assert other.authorizations == [None]
+        assert first.authorizations[-1] == f"Bearer {TOKEN}"
+
+
+async def test_it_comes_back_when_the_server_does(serve: Serve) -> None:
+    receiver = Receiver()
+    async with serve(QUICK) as running:
+        await put(running, receiver.url)
+        async with receiver.running():
+            await receiver.until("bright", 3)
+        async with receiver.running():
+            await receiver.until("bright", 3)
+            found = await state(running)
+            assert found["state"] == "connected"
+            assert found["attempts"] >= 2
+            metrics = (await running.http.get("/metrics")).text
+            assert "likeness_push_failures_total 0.0" not in metrics
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "check the token"), (404, "check the address"), (403, "403")]
+)
+async def test_a_refusal_is_told_and_not_hammered(
+    serve: Serve,
+    status: int,
+    says: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    receiver = Receiver()
+    receiver.answer_with = Response(status_code=status)
+    caplog.set_level(logging.DEBUG, "server")
+    failed = asyncio.Event()
+    become = Push._become
+
+    def watched(push: Push, to: PushState, reason: str | None) -> None:
+        become(push, to, reason)
+        if to is PushState.FAILED:
+            asyncio.get_running_loop().call_soon(failed.set)
+
+    monkeypatch.setattr(Push, "_become", watched)
+    async with serve(QUICK) as running, receiver.running():
+        await put(running, receiver.url)
+        await receiver.until("requests", 2)
+        async with asyncio.timeout(10):
+            await failed.wait()
+        found = await state(running)
+        assert found["state"] == "failed"
+        assert says in found["reason"]
+        assert found["attempts"] == 1
+        assert found["retry_in_s"] > 200
+        assert receiver.requests == ["OPTIONS", "POST"]
+    assert TOKEN not in caplog.text
+    assert "studio" not in caplog.text
+
+
+async def test_after_so_many_attempts_it_gives_up_if_told_to(serve: Serve) -> None:
+    push = PushConfig(first_retry_s=0.1, max_retry_s=0.1, max_attempts=2)
+    receiver = Receiver()  # it does not run
+    async with serve(dataclasses.replace(QUICK, push=push)) as running:
+        await put(running, receiver.url)
+        _, task = running.server.pushes._running["first"]
+        async with asyncio.timeout(20):
+            await task
+        found = await state(running)
+        assert found["state"] == "failed"
+        assert "cannot be reached" in found["reason"]
+        assert found["attempts"] == 2
+        assert found["retry_in_s"] is None
+
+
+async def test_only_admins_may_send_it_elsewhere(serve: Serve) -> None:
+    async with serve(QUICK) as running:
+        secret = running.keys.add("one", frozenset({Scope.PUBLISH}), datetime.now(UTC), None)
+        async with running.client("192.0.2.7", secret) as client:
+            body = {"url": "http://127.0.0.1:1/whip"}
+            problem(await client.put(PUBLISH, json=body), 403, "insufficient-scope")
+            problem(await client.get(PUBLISH), 403, "insufficient-scope")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://a/b",
+        "http://",
+        "/whip",
+        "https://me:secret@host/whip",
+        "http://a b",
+    ],
+)
+async def test_only_http_addresses_are_taken(serve: Serve, url: str) -> None:
+    async with serve(QUICK) as running:
+        response = await running.http.put(PUBLISH, json={"url": url, "token": "t"})
+        assert "http(s)://host" in problem(response, 422, "unusable-target")
+        assert "secret" not in response.text
+        response = await running.http.put("/v1/avatars/nobody/publish", json={"url": "http://a/"})
+        problem(response, 404, "unknown-portrait")
+
+
+def test_one_avatar_goes_to_one_server() -> None:
+    target = PublishConfig(url="http://a/", avatar="first", token="t0ken")
+    assert "t0ken" not in repr(target)
+    with pytest.raises(ValidationError, match="two for one"):
+        Config(publish=(target, target))
+
+
+def test_ice_servers_in_link_headers() -> None:
+    found = parse_ice_servers(
+        [
+            '<stun:a.example>; rel="ice-server", <turn:b.example?transport=udp>; rel="ice-server";'
+            ' username="u,1"; credential="p;2"; credential-type="password"',
+            '<https://c.example>; rel="next"',
+            '<turn:d.example>; rel="ice-server"',  # no credentials: of no use
+        ]
+    )
+    assert [server.url for server in found] == ["stun:a.example", "turn:b.example?transport=udp"]
+    assert (found[1].username, found[1].credential) == ("u,1", "p;2")

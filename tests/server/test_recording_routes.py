@@ -1,0 +1,166 @@
+"""Calls and performances recorded through the whole server; only the model is a fake."""
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server import messages
+from server.config import Config
+from server.keys import Scope
+from server.outgoing_config import RecordingConfig
+from tests.server.caller import Broadcaster, Caller, Watcher
+from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.media import decoded
+from tests.server.test_calls import problem
+
+RECORDING = "/v1/avatars/first/recording"
+
+
+def config_for(folder: Path, *, everything: bool = False) -> Config:
+    return dataclasses.replace(
+        CONFIG, recording=RecordingConfig(folder=folder, everything=everything)
+    )
+
+
+def key(running: Running, name: str, *scopes: Scope) -> httpx.AsyncClient:
+    secret = running.keys.add(name, frozenset(scopes), datetime.now(UTC), None)
+    return running.client("192.0.2.7", secret)
+
+
+def play(tmp_path: Path, response: httpx.Response) -> None:
+    """Check that what was downloaded has moving pictures and sound."""
+    assert response.status_code == 200
+    path = tmp_path / "downloaded"
+    path.write_bytes(response.content)
+    pictures, rms = decoded(path)
+    assert pictures > 5
+    assert rms > 0.05
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_a_caller_records_and_downloads(serve: Serve, tmp_path: Path, codec: str) -> None:
+    async with serve(config_for(tmp_path)) as running, Caller(running.http) as caller:
+        caller.video_codec = codec
+        await caller.connect()
+        caller.say('{"type":"record","active":true}')
+        began = await caller.until_message(messages.Recording)
+        assert isinstance(began, messages.Recording)
+        assert began.active
+        await caller.until_sound(lambda rms: rms > 5000)
+        start = len(caller.pictures)
+        await caller.until(lambda: len(caller.pictures) > start + 25)
+        problem(await running.http.get(f"/v1/recordings/{began.id}"), 409, "recording-runs")
+        caller.say('{"type":"record","active":false}')
+        assert await caller.until_message(messages.Recording) == messages.Recording(
+            active=False, id=began.id
+        )
+        (listed,) = (await running.http.get("/v1/recordings")).json()
+        assert listed["id"] == began.id
+        assert not listed["running"]
+        response = await running.http.get(listed["url"])
+        assert response.headers["Content-Type"] == f"video/{'mp4' if codec == 'H264' else 'webm'}"
+        play(tmp_path, response)
+        assert (await running.http.delete(listed["url"])).status_code == 204
+        problem(await running.http.get(listed["url"]), 404, "unknown-recording")
+
+
+async def test_a_folder_that_is_gone_is_told_and_the_call_goes_on(
+    serve: Serve, tmp_path: Path
+) -> None:
+    async with serve(config_for(tmp_path / "gone")) as running, Caller(running.http) as caller:
+        await caller.connect()
+        caller.say('{"type":"record","active":true}')
+        error = await caller.until_message(messages.Error)
+        assert isinstance(error, messages.Error)
+        assert error.code == "recording-failed"
+        assert not error.fatal
+        await caller.until(
+            lambda: any(isinstance(m, messages.Recording) and not m.active for m in caller.messages)
+        )
+        await caller.until_sound(lambda rms: rms > 5000)
+
+
+async def test_everything_is_recorded_where_it_is_configured(serve: Serve, tmp_path: Path) -> None:
+    config = config_for(tmp_path, everything=True)
+    async with serve(config) as running:
+        async with Caller(running.http) as caller:
+            await caller.connect()
+            await caller.until(lambda: len(caller.pictures) > 10)
+            assert isinstance(await caller.until_message(messages.Recording), messages.Recording)
+            caller.say('{"type":"record","active":false}')
+            refusal = await caller.until_message(messages.Error)
+            assert isinstance(refusal, messages.Error)
+            assert refusal.code == "records-everything"
+            await running.http.delete(caller.location)
+        await running.http.put("/v1/avatars/first/live")
+        performance = await running.server.performances.get("first")
+        assert performance.broadcast.viewers == 0
+        await running.http.delete("/v1/avatars/first/live")
+        async with Watcher(running.http, "second") as watcher:
+            await running.http.put("/v1/avatars/second/live")
+            await watcher.connect()
+            await watcher.until(lambda: len(watcher.pictures) > 10)
+    found = {entry.about.portrait: entry for entry in running.server.services.recordings.list()}
+    assert found["first"].about.of == "call"
+    assert found["second"].about.of == "performance"
+    assert all(not entry.is_running for entry in found.values())
+    assert all(decoded(entry.path)[0] > 1 for entry in found.values())
+
+
+async def test_a_performance_is_recorded_by_the_interface(serve: Serve, tmp_path: Path) -> None:
+    async with (
+        serve(config_for(tmp_path)) as running,
+        Broadcaster(running.http, "first") as publisher,
+        Watcher(running.http, "first") as watcher,
+    ):
+        problem(await running.http.put(RECORDING), 409, "not-live")
+        await publisher.connect()
+        problem(await running.http.get(RECORDING), 404, "not-recording")
+        begun = (await running.http.put(RECORDING)).json()
+        assert begun["running"]
+        assert (await running.http.put(RECORDING)).json()["id"] == begun["id"]
+        assert (await running.http.get("/v1/avatars/first/live")).json()["viewers"] == 0
+        await watcher.connect()
+        await watcher.until_sound(lambda rms: rms > 5000)
+        await watcher.until(lambda: len(watcher.pictures) > 25)
+        stopped = (await running.http.delete(RECORDING)).json()
+        assert not stopped["running"]
+        play(tmp_path, await running.http.get(stopped["url"]))
+        problem(await running.http.delete(RECORDING), 404, "not-recording")
+        await watcher.until_sound(lambda rms: rms > 5000)
+
+
+async def test_a_full_folder_is_refused(serve: Serve, tmp_path: Path) -> None:
+    config = config_for(tmp_path / "gone")
+    async with serve(config) as running:
+        await running.http.put("/v1/avatars/first/live")
+        problem(await running.http.put(RECORDING), 500, "recording-failed")
+        problem(await running.http.get(RECORDING), 404, "not-recording")
+
+
+async def test_recordings_are_for_their_owner_and_for_admins(serve: Serve, tmp_path: Path) -> None:
+    async with serve(config_for(tmp_path)) as running:
+        one = key(running, "one", Scope.PUBLISH)
+        other = key(running, "other", Scope.PUBLISH)
+        admin = key(running, "admin", Scope.ADMIN)
+        viewer = key(running, "viewer", Scope.VIEW)
+        async with one, other, admin, viewer, Watcher(one, "first") as watcher:
+            await one.put("/v1/avatars/first/live")
+            begun = (await one.put(RECORDING)).json()
+            problem(await viewer.get("/v1/recordings"), 403, "insufficient-scope")
+            await watcher.connect()
+            await watcher.until(lambda: len(watcher.pictures) > 5)
+            problem(await other.delete(RECORDING), 403, "not-yours")
+            assert (await one.delete(RECORDING)).status_code == 200
+            assert (await other.get("/v1/recordings")).json() == []
+            problem(await other.get(begun["url"]), 404, "unknown-recording")
+            problem(await other.delete(begun["url"]), 404, "unknown-recording")
+            for client in (one, admin):
+                assert [r["id"] for r in (await client.get("/v1/recordings")).json()] == [
+                    begun["id"]
+                ]
+                assert (await client.get(begun["url"])).status_code == 200
+            assert (await admin.delete(begun["url"])).status_code == 204
