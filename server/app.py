@@ -19,21 +19,26 @@ from server import (
     live_routes,
     portrait_routes,
     problems,
+    say_routes,
     whep,
     whip,
 )
 from server.access import Access
 from server.admission import Admission
 from server.animator import Animator
-from server.config import Config, ConfigError
+from server.built_in_voice import BuiltInVoice
+from server.config import Config, ConfigError, SpeechConfig
 from server.connections import Connections
 from server.inference import InferenceThread
 from server.key_file import KeyFile
 from server.metrics import Metrics
 from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
+from server.presenters import Presenters
 from server.publisher import Publisher
+from server.remote_voice import RemoteVoice
 from server.services import Services
+from server.tts import Synthesizer
 from server.viewer import Viewer
 from server.warm_up import prepare_portraits, warm_up
 from streaming.config import StreamConfig
@@ -49,9 +54,10 @@ CLIENT_WEB = Path(__file__).resolve().parents[1] / "client_web"
 class Server:
     """One server: what its calls share, and ``app``, which runs it by its lifespan.
 
-    ``default`` is the first of ``files``, prepared; ``key_file`` may change while it runs. When
-    the model cannot run on this machine, ``failure`` holds why and ``stop`` is called, which must
-    end the process. Raises ConfigError when the configured delay is too short for the model.
+    ``default`` is the first of ``files``, prepared; ``key_file`` may change while it runs;
+    ``synthesizer`` speaks texts instead of the one that ``config`` asks for. When the model cannot
+    run on this machine, ``failure`` holds why and ``stop`` is called, which must end the process.
+    Raises ConfigError when the configured delay is too short for the model.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Server:
         default: Portrait,
         key_file: KeyFile,
         stop: Callable[[], None],
+        synthesizer: Synthesizer | None = None,
     ) -> None:
         self.services = Services(
             config=config,
@@ -78,6 +85,9 @@ class Server:
         self.services.metrics.ready.set_function(lambda: float(self.admission.is_open))
         self.calls = calls.Calls(self.services, self.admission)
         self.performances = Performances(self.services, self.admission)
+        self.presenters = Presenters(
+            self.services, self.performances, synthesizer or _synthesizer(config.speech)
+        )
         self.viewers: Connections[Viewer] = Connections("viewer")
         self.publishers: Connections[Publisher] = Connections("publisher")
         self.ready = asyncio.Event()
@@ -97,6 +107,7 @@ class Server:
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
             live_routes.router(self.performances, guard),
+            say_routes.router(self.presenters, self.services, guard),
         ):
             self.app.include_router(route)
         self.app.include_router(
@@ -116,6 +127,7 @@ class Server:
             await asyncio.wait([warming])
             self.admission.max_sessions = None
             await self.calls.aclose()
+            await self.presenters.aclose()
             await self.performances.aclose()
             await self.publishers.aclose()
             await self.viewers.aclose()
@@ -135,6 +147,10 @@ class Server:
         self.failure = warming.exception()
         logger.critical("the model cannot run on this machine", exc_info=self.failure)
         self._stop()
+
+
+def _synthesizer(config: SpeechConfig) -> Synthesizer:
+    return BuiltInVoice() if config.url is None else RemoteVoice(config, config.url)
 
 
 def stream_config(config: Config, avatar: Animator) -> StreamConfig:

@@ -32,6 +32,19 @@ DAMAGED_INPUT = 3
 INTERRUPTED = 130
 
 
+class _Web(uvicorn.Server):
+    """Lets those go who listen to events, before it waits for all requests to end."""
+
+    def __init__(self, server: Server, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._server = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        self._server.presenters.close_listeners()
+        await super().shutdown(sockets)
+
+
 class StartError(Exception):
     """The server cannot start here; says why and what to do."""
 
@@ -160,14 +173,15 @@ def _serve(options: argparse.Namespace) -> int:
                 " publish` makes one for another.",
                 flush=True,
             )
-        web = uvicorn.Server(
+        web = _Web(
+            server,
             uvicorn.Config(
                 server.app,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=5,
                 ssl_context_factory=None if tls is None else lambda *_: tls.context,
-            )
+            ),
         )
         # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
         with contextlib.suppress(KeyboardInterrupt):
