@@ -8,7 +8,8 @@
  *   | "microphone-failed" | "server-full" | "server-starting" | "server-stopped" | "server-away"
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
  *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle" | "key-needed"
- *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often"} ErrorKind
+ *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often" | "not-live" | "speech-refused"
+ *   | "speech-failed" | "voice-taken"} ErrorKind
  */
 
 export class CallError extends Error {

@@ -95,6 +95,22 @@ const WORDS = {
     title: "Too many requests",
     help: "The server answers one address only so often: a moment's wait helps.",
   },
+  "not-live": {
+    title: "The portrait is at rest",
+    help: "It wakes when somebody speaks through it.",
+  },
+  "speech-refused": {
+    title: "This was not said",
+    help: "The server refused the text.",
+  },
+  "speech-failed": {
+    title: "The voice failed",
+    help: "The server could not turn the text into speech.",
+  },
+  "voice-taken": {
+    title: "The portrait speaks for somebody else",
+    help: "Wait until they have ended.",
+  },
   "call-idle": {
     title: "The call was ended to free its place",
     help: "Nothing was heard for a long time. Press Start to go on.",
@@ -109,6 +125,8 @@ const TOLD_BY_DETAIL = [
   "key-refused",
   "key-too-narrow",
   "no-keys",
+  "speech-refused",
+  "speech-failed",
 ];
 
 /** @param {string} text */

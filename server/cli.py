@@ -1,4 +1,4 @@
-"""The ``likeness`` command: serve, render, doctor; ``keys`` is in ``key_commands``."""
+"""The ``likeness`` command: serve, render, doctor; others have modules of their own."""
 
 import argparse
 import contextlib
@@ -15,12 +15,13 @@ from tqdm import tqdm
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, WeightsError
 from model.identity.portrait import PortraitError
 from model.rates import FPS
-from server import certificate, doctor, hosts, key_commands, key_file, logs
+from server import certificate, doctor, hosts, key_commands, key_file, logs, present
 from server.app import CLIENT_WEB, Server, stream_config
 from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
 from server.key_file import KeyFile, KeyFileError
 from server.portraits import PortraitFile, built_in, prepare
+from server.present import PresentError
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
 from server.self_signed import kept_at, self_signed
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except (
         AudioFileError, CertificateError, ConfigError, KeyFileError, OutputError, PortraitError,
-        StartError, WeightsError,
+        PresentError, StartError, WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -103,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--seed", type=int, default=0, help="same seed, same video")
     render.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
     render.set_defaults(run=_render)
+
+    present.add_options(
+        commands.add_parser("present", help="let an avatar of a running server speak a script")
+    )
 
     key_commands.add_verbs(
         commands.add_parser("keys", help="add, list and remove keys for other machines")
