@@ -1,5 +1,6 @@
 """The presenters of all avatars, and what they speak with."""
 
+import asyncio
 from functools import partial
 from http import HTTPStatus
 
@@ -21,6 +22,7 @@ class Presenters:
         self._services = services
         self._performances = performances
         self._presenters: dict[str, Presenter] = {}
+        self._warming: asyncio.Task[None] | None = None
 
     async def get(self, name: str) -> Presenter:
         """The presenter of the avatar ``name``, live or not. Raises Problem 404."""
@@ -77,6 +79,11 @@ class Presenters:
             for index, sentence in enumerate(sentences)
         ]
 
+    def expect_speech(self) -> None:
+        """Let the synthesizer get ready, once: somebody is about to say something."""
+        if self._warming is None:
+            self._warming = asyncio.create_task(self.synthesizer.warm_up(), name="warm voice")
+
     def close_listeners(self) -> None:
         """Let everybody go who listens: a server that stops waits for them."""
         for presenter in self._presenters.values():
@@ -87,6 +94,9 @@ class Presenters:
         for presenter in self._presenters.values():
             presenter.stop()
         self.close_listeners()
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
         await self.synthesizer.aclose()
 
     def _forget_idle(self) -> None:

@@ -147,6 +147,7 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         (id, position_ms, interrupted), `failed` (id, code, detail), `paused` (paused).
         """
         presenter = await presenters.get(name)
+        presenters.expect_speech()
         return EventResponse(presenter.listeners, Event("queue", presenter.describe()))
 
     return routes

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 
 @contextlib.asynccontextmanager
-async def online(app: FastAPI) -> AsyncIterator[str]:
+async def online(app: Starlette) -> AsyncIterator[str]:
     """Serve ``app``, whose lifespan another runs, on a free port; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)

@@ -22,6 +22,7 @@ def encoded(container: str, codec: str) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, 48_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         sound = av.AudioFrame.from_ndarray(np.tile(TONE.T, 3), format="s16", layout="mono")
         sound.sample_rate = 48_000
         resampler = av.AudioResampler(stream.format.name, "mono", 48_000, stream.frame_size or None)

@@ -23,7 +23,9 @@ def wav(samples: np.ndarray[tuple[int, ...], np.dtype[np.int16]], rate: int = 24
 @given(st.lists(st.integers(1, 60), min_size=1), st.integers(1, 2))
 def test_pieces_of_any_size_give_all_samples(sizes: list[int], channels: int) -> None:
     samples = np.arange(500 * channels, dtype=np.int16).reshape(500, channels)
-    stream, got, position, content = WavStream(), [], 0, wav(samples)
+    stream, content = WavStream(), wav(samples)
+    got: list[np.ndarray[tuple[int, ...], np.dtype[np.int16]]] = []
+    position = 0
     while position < len(content):
         size = sizes[len(got) % len(sizes)]
         got.append(stream.push(content[position : position + size]))
