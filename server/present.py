@@ -6,6 +6,7 @@ import json
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
         async with httpx.AsyncClient(
             base_url=options.server, headers=headers, timeout=_TIMEOUT_S, verify=trusted
         ) as http:
-            await present(http, options.avatar, lines, options.voice, print)
+            await present(http, options.avatar, lines, options.voice, partial(print, flush=True))
 
     asyncio.run(run())
     return 0
