@@ -9,7 +9,8 @@
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
  *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle" | "key-needed"
  *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often" | "avatar-exists"
- *   | "avatar-refused" | "recording-gone"} ErrorKind
+ *   | "avatar-refused" | "recording-gone" | "not-live" | "speech-refused"
+ *   | "speech-failed" | "voice-taken"} ErrorKind
  */
 
 export class CallError extends Error {

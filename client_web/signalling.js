@@ -70,6 +70,8 @@ const MEANINGS = {
   "unknown-avatar": { kind: "portrait-gone", retry: false },
   "damaged-avatar": { kind: "portrait-gone", retry: false },
   "unusable-portrait": { kind: "portrait-refused", retry: false },
+  "not-live": { kind: "not-live", retry: false },
+  "too-many-viewers": { kind: "server-full", retry: true },
   "unknown-call": { kind: "connection-lost", retry: true },
 };
 
@@ -163,6 +165,44 @@ export class CallResource {
   }
 }
 
+/**
+ * Offers at a WHIP or WHEP endpoint.
+ *
+ * @param {Pick<import("./api.js").Api, "fetch">} api
+ * @param {URL} url
+ * @param {string} sdp the offer
+ * @param {AbortSignal} signal
+ * @param {(error: CallError) => void} onError a problem after the offer was accepted
+ * @returns {Promise<{ answer: string, iceServers: RTCIceServer[], resource: CallResource }>}
+ * @throws {CallError} refused, full or away
+ */
+export async function postOffer(api, url, sdp, signal, onError) {
+  let response;
+  try {
+    const headers = { "Content-Type": "application/sdp" };
+    response = await api.fetch(url, { method: "POST", headers, body: sdp, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new CallError("server-away", String(error), { retry: true });
+  }
+  if (!response.ok) throw await refusal(response);
+  const location = response.headers.get("Location");
+  if (!location) {
+    throw new CallError("server-failed", "the answer has no Location, so it cannot be ended");
+  }
+  const resource = new CallResource(
+    new URL(location, response.url).href,
+    response.headers.get("ETag"),
+    api,
+    onError,
+  );
+  return {
+    answer: await response.text(),
+    iceServers: parseIceServers(response.headers.get("Link")),
+    resource,
+  };
+}
+
 export class Signalling {
   /**
    * @param {string | URL} base the page's address, below which `v1/calls` lives
@@ -174,39 +214,16 @@ export class Signalling {
   }
 
   /**
-   * @param {string} sdp the offer
+   * See postOffer.
+   *
+   * @param {string} sdp
    * @param {string} portraitId
    * @param {AbortSignal} signal
-   * @param {(error: CallError) => void} onError a problem after the call was accepted
-   * @returns {Promise<{ answer: string, iceServers: RTCIceServer[], resource: CallResource }>}
-   * @throws {CallError} refused, full or away
+   * @param {(error: CallError) => void} onError
    */
-  async call(sdp, portraitId, signal, onError) {
+  call(sdp, portraitId, signal, onError) {
     const url = new URL(this.callsUrl);
     url.searchParams.set("portrait", portraitId);
-    let response;
-    try {
-      const headers = { "Content-Type": "application/sdp" };
-      response = await this.api.fetch(url, { method: "POST", headers, body: sdp, signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      throw new CallError("server-away", String(error), { retry: true });
-    }
-    if (!response.ok) throw await refusal(response);
-    const location = response.headers.get("Location");
-    if (!location) {
-      throw new CallError("server-failed", "the answer has no Location, so it cannot be ended");
-    }
-    const resource = new CallResource(
-      new URL(location, response.url).href,
-      response.headers.get("ETag"),
-      this.api,
-      onError,
-    );
-    return {
-      answer: await response.text(),
-      iceServers: parseIceServers(response.headers.get("Link")),
-      resource,
-    };
+    return postOffer(this.api, url, sdp, signal, onError);
   }
 }

@@ -107,6 +107,22 @@ const WORDS = {
     title: "The recording cannot be saved",
     help: "The server has it no more.",
   },
+  "not-live": {
+    title: "The portrait is at rest",
+    help: "It wakes when somebody speaks through it.",
+  },
+  "speech-refused": {
+    title: "This was not said",
+    help: "The server refused the text.",
+  },
+  "speech-failed": {
+    title: "The voice failed",
+    help: "The server could not turn the text into speech.",
+  },
+  "voice-taken": {
+    title: "The portrait speaks for somebody else",
+    help: "Wait until they have ended.",
+  },
   "call-idle": {
     title: "The call was ended to free its place",
     help: "Nothing was heard for a long time. Press Start to go on.",
@@ -123,6 +139,8 @@ const TOLD_BY_DETAIL = [
   "key-too-narrow",
   "no-keys",
   "recording-gone",
+  "speech-refused",
+  "speech-failed",
 ];
 
 /** @param {string} text */

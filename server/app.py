@@ -23,6 +23,7 @@ from server import (
     problems,
     push_routes,
     recording_routes,
+    say_routes,
     whep,
     whip,
 )
@@ -31,7 +32,8 @@ from server.admission import Admission
 from server.animator import Animator
 from server.avatar_store import AvatarStore
 from server.avatars import Avatars
-from server.config import Config, ConfigError
+from server.built_in_voice import BuiltInVoice
+from server.config import Config, ConfigError, SpeechConfig
 from server.connections import Connections
 from server.inference import InferenceThread
 from server.key_file import KeyFile
@@ -40,11 +42,14 @@ from server.outgoing_config import PublishConfig
 from server.performance_recording import PerformanceRecordings
 from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
+from server.presenters import Presenters
 from server.problems import Problem
 from server.publisher import Publisher
 from server.pushes import Pushes
 from server.recordings import Recordings
+from server.remote_voice import RemoteVoice
 from server.services import Services
+from server.tts import Synthesizer
 from server.viewer import Viewer
 from server.warm_up import prepare_portraits, warm_up
 from streaming.config import StreamConfig
@@ -61,9 +66,10 @@ class Server:
     """One server: what its calls share, and ``app``, which runs it by its lifespan.
 
     ``default`` is the first of ``files``, prepared; ``key_file`` and what ``avatar_store`` keeps
-    may change while it runs. When the model cannot run on this machine, ``failure`` holds why and
-    ``stop`` is called, which must end the process. Raises ConfigError when the configured delay is
-    too short for the model.
+    may change while it runs; ``synthesizer`` speaks texts instead of the one that ``config`` asks
+    for. When the model cannot run on this machine, ``failure`` holds why and ``stop`` is called,
+    which must end the process. Raises ConfigError when the configured delay is too short for the
+    model.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class Server:
         key_file: KeyFile,
         avatar_store: AvatarStore,
         stop: Callable[[], None],
+        synthesizer: Synthesizer | None = None,
     ) -> None:
         portraits = Portraits(
             avatar, files, config.portraits, config.video.size_px, trust=config.trust
@@ -102,6 +109,9 @@ class Server:
         of_performances = PerformanceRecordings(recordings)
         if recordings.records_everything:
             self.performances.on_begin.add(of_performances.begin_now)
+        self.presenters = Presenters(
+            self.services, self.performances, synthesizer or _synthesizer(config.speech)
+        )
         self.viewers: Connections[Viewer] = Connections("viewer")
         self.publishers: Connections[Publisher] = Connections("publisher")
         self.ready = asyncio.Event()
@@ -122,6 +132,7 @@ class Server:
             live_routes.router(self.performances, self.services, guard),
             push_routes.router(self.pushes, guard),
             recording_routes.router(recordings, of_performances, self.performances, guard),
+            say_routes.router(self.presenters, self.services, guard),
         ):
             self.app.include_router(route)
         self.app.include_router(portrait_routes.router(portraits, config, guard, metrics))
@@ -144,6 +155,7 @@ class Server:
             self.admission.max_sessions = None
             await self.pushes.aclose()
             await self.calls.aclose()
+            await self.presenters.aclose()
             await self.performances.aclose()
             await self.publishers.aclose()
             await self.viewers.aclose()
@@ -173,6 +185,10 @@ class Server:
         self.failure = warming.exception()
         logger.critical("the model cannot run on this machine", exc_info=self.failure)
         self._stop()
+
+
+def _synthesizer(config: SpeechConfig) -> Synthesizer:
+    return BuiltInVoice() if config.url is None else RemoteVoice(config, config.url)
 
 
 def stream_config(config: Config, avatar: Animator) -> StreamConfig:

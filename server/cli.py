@@ -1,4 +1,4 @@
-"""The ``likeness`` command: serve, render, doctor; the others are in modules of their own."""
+"""The ``likeness`` command: serve, render, doctor; others have modules of their own."""
 
 import argparse
 import contextlib
@@ -26,6 +26,7 @@ from server import (
     key_commands,
     key_file,
     logs,
+    present,
     user_data,
 )
 from server.app import CLIENT_WEB, Server, stream_config
@@ -36,6 +37,7 @@ from server.detect import DetectError
 from server.key_file import KeyFile, KeyFileError
 from server.outgoing_config import PublishConfig
 from server.portraits import PortraitFile, built_in, prepare
+from server.present import PresentError
 from server.recording import AudioFileError, Recording
 from server.recordings import RecordingsFolderError, check_folder
 from server.render import Look, OutputError, Rendering
@@ -50,6 +52,19 @@ INTERRUPTED = 130
 _TOKEN_VARIABLE = "LIKENESS_PUBLISH_TOKEN"
 
 
+class _Web(uvicorn.Server):
+    """Lets those go who listen to events, before it waits for all requests to end."""
+
+    def __init__(self, server: Server, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._server = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        self._server.presenters.close_listeners()
+        await super().shutdown(sockets)
+
+
 class StartError(Exception):
     """The server cannot start here; says why and what to do."""
 
@@ -61,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except (
         AudioFileError, CertificateError, ConfigError, DetectError, KeyFileError, OutputError,
-        PortraitError, RecordingsFolderError, StartError, WeightsError,
+        PortraitError, PresentError, RecordingsFolderError, StartError, WeightsError,
     ) as error:  # fmt: skip
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -121,6 +136,10 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--seed", type=int, default=0, help="same seed, same video")
     render.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR")
     render.set_defaults(run=_render)
+
+    present.add_options(
+        commands.add_parser("present", help="let an avatar of a running server speak a script")
+    )
 
     key_commands.add_verbs(
         commands.add_parser("keys", help="add, list and remove keys for other machines")
@@ -205,14 +224,15 @@ def _serve(options: argparse.Namespace) -> int:
                 " publish` makes one for another.",
                 flush=True,
             )
-        web = uvicorn.Server(
+        web = _Web(
+            server,
             uvicorn.Config(
                 server.app,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=5,
                 ssl_context_factory=None if tls is None else lambda *_: tls.context,
-            )
+            ),
         )
         # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
         with contextlib.suppress(KeyboardInterrupt):

@@ -126,6 +126,31 @@ class VoiceConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SpeechConfig:
+    """What avatars are given to say.
+
+    ``url`` is the base of a server with OpenAI's ``/audio/speech``, such as
+    "http://localhost:8880/v1", which is asked for ``model`` and ``voice`` with ``api_key``, and
+    given up after ``timeout_s`` without an answer; without it the built-in voice speaks.
+
+    Together at most ``max_sentences`` wait for one avatar; a text has at most ``max_text_chars``, a
+    recording at most ``max_recording_bytes`` and ``max_recording_s``.
+    """
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] | None = None
+    model: Annotated[str, Field(min_length=1)] = "tts-1"
+    voice: Annotated[str, Field(min_length=1)] = "alloy"
+    api_key: Annotated[
+        Annotated[str, Field(pattern=r"^[\x21-\x7e]+$")] | None, Field(repr=False)
+    ] = None
+    timeout_s: Annotated[float, Field(ge=1, le=300)] = 15.0
+    max_sentences: Annotated[int, Field(ge=1, le=10_000)] = 500
+    max_text_chars: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    max_recording_bytes: Annotated[int, Field(ge=1000)] = 20_000_000
+    max_recording_s: Annotated[float, Field(ge=1, le=3600)] = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ComputeConfig:
     """``torch_threads`` the model computes with; None: half of the cores, see ``threads``."""
 
@@ -171,6 +196,8 @@ class LimitsConfig:
     calls_burst: Annotated[int, Field(ge=1, le=10_000)] = 30
     uploads_per_minute: Annotated[float, Field(gt=0, le=60_000)] = 30.0
     uploads_burst: Annotated[int, Field(ge=1, le=10_000)] = 30
+    speeches_per_minute: Annotated[float, Field(gt=0, le=60_000)] = 120.0
+    speeches_burst: Annotated[int, Field(ge=1, le=10_000)] = 60
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -223,6 +250,7 @@ class Config:
     performance: PerformanceConfig = Field(default_factory=PerformanceConfig)
     video: VideoConfig = Field(default_factory=VideoConfig)
     voice: VoiceConfig = Field(default_factory=VoiceConfig)
+    speech: SpeechConfig = Field(default_factory=SpeechConfig)
     compute: ComputeConfig = Field(default_factory=ComputeConfig)
     portraits: PortraitConfig = Field(default_factory=PortraitConfig)
     avatars: AvatarConfig = Field(default_factory=AvatarConfig)

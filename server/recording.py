@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -22,27 +23,32 @@ class Recording:
     """The first sound stream of a media file.
 
     ``read_s`` is what was decoded so far; ``stated_s`` the length that the file claims, if it does.
+    ``source`` is its path, or the open file itself, then told as ``name``. ``demuxer`` is the one
+    format it may have: for files of strangers, because FFmpeg knows some that name other files.
     Raises AudioFileError: not there, not a media file, no sound in it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(
+        self, source: Path | BinaryIO, *, name: str | None = None, demuxer: str | None = None
+    ) -> None:
+        self.name = name or str(source)
         self.read_s = 0.0
         self.stated_s: float | None = None
         self._damage: str | None = None
         self._is_cut_off = False
         try:
-            self._container = av.open(str(path))
-        except av.InvalidDataError as error:
+            file = str(source) if isinstance(source, Path) else source
+            self._container = av.open(file, mode="r", format=demuxer)
+        except (av.InvalidDataError, av.EOFError) as error:
             raise AudioFileError(
-                f"{path} is not a recording that can be read (or is cut off before its sound):"
+                f"{self.name} is not a recording that can be read (or is cut off before its sound):"
                 " expected WAV, MP3, M4A, OGG, FLAC or another media file"
             ) from error
         except OSError as error:
-            raise AudioFileError(f"cannot read {path}: {error.strerror}") from error
+            raise AudioFileError(f"cannot read {self.name}: {error.strerror}") from error
         if not self._container.streams.audio:
             self._container.close()
-            raise AudioFileError(f"{path} has no sound, expected a recording of speech")
+            raise AudioFileError(f"{self.name} has no sound, expected a recording of speech")
         stream = self._container.streams.audio[0]
         if stream.duration is not None and stream.time_base is not None:
             self.stated_s = float(stream.duration * stream.time_base)
@@ -72,7 +78,7 @@ class Recording:
         finally:
             self._container.close()
         if self.read_s == 0.0:
-            raise AudioFileError(f"{self.path} holds no sound that can be decoded: record it again")
+            raise AudioFileError(f"{self.name} holds no sound that can be decoded: record it again")
 
     def _resampled(self) -> Iterator[av.AudioFrame]:
         """Convert with one resampler per format: PyAV's refuses a frame unlike its first."""
@@ -91,7 +97,7 @@ class Recording:
                 yield from resampler.resample(decoded)
             except ValueError as error:
                 raise AudioFileError(
-                    f"{self.path} holds sound as {', '.join(map(str, found))} that cannot be"
+                    f"{self.name} holds sound as {', '.join(map(str, found))} that cannot be"
                     f" converted ({error}): save it as WAV or MP3"
                 ) from error
         if resampler is not None:

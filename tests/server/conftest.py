@@ -18,7 +18,7 @@ from server.avatar_store import AvatarStore
 from server.config import CallConfig, Config, VideoConfig
 from server.key_file import KeyFile
 from server.portraits import PortraitFile, prepare
-from tests.server.fakes import SIZE_PX, FakeAvatar
+from tests.server.fakes import SIZE_PX, FakeAvatar, FakeVoice
 
 BASE_URL = "http://localhost"
 CONFIG = Config(video=VideoConfig(size_px=SIZE_PX), call=CallConfig(max_sessions=2))
@@ -34,6 +34,7 @@ class Running:
     stopped: asyncio.Event
     keys: KeyFile
     avatars: AvatarStore
+    voice: FakeVoice
 
     def client(self, address: str, key: str = "") -> httpx.AsyncClient:
         """Return a client as another machine, or this one, would be: with a key or without."""
@@ -65,13 +66,14 @@ def serve(portrait_files: list[PortraitFile], tmp_path: Path) -> Serve:
         config: Config = CONFIG, *, ready: bool = True, avatar: FakeAvatar | None = None
     ) -> AsyncIterator[Running]:
         avatar = avatar or FakeAvatar()
+        voice = FakeVoice()
         stopped = asyncio.Event()
         first = portrait_files[0]
         image = first.path.read_bytes()
         default = prepare(avatar, first.id, first.title, first.credit, image, SIZE_PX)
         keys = KeyFile(tmp_path / "data" / "keys.json")
         avatars = AvatarStore(tmp_path / "data" / "avatars", config.avatars)
-        server = Server(config, avatar, portrait_files, default, keys, avatars, stopped.set)
+        server = Server(config, avatar, portrait_files, default, keys, avatars, stopped.set, voice)
         transport = httpx.ASGITransport(server.app, client=("127.0.0.1", 1234))
         async with (
             server.app.router.lifespan_context(server.app),
@@ -79,7 +81,7 @@ def serve(portrait_files: list[PortraitFile], tmp_path: Path) -> Serve:
         ):
             if ready:
                 await server.ready.wait()
-            yield Running(http, avatar, server, stopped, keys, avatars)
+            yield Running(http, avatar, server, stopped, keys, avatars, voice)
 
     return run
 

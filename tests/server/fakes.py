@@ -1,5 +1,6 @@
 """Stand-ins for what is slow: a model that draws loudness, and a peer that calls."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
@@ -13,6 +14,7 @@ from torch import Tensor
 from model.avatar import AvatarState, HopRequest
 from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
+from server.tts import SpeechError, Spoken
 
 SIZE_PX = 256
 
@@ -34,6 +36,46 @@ class FakeState:
 
     seed: int
     waiting: list[float] = field(default_factory=lambda: [0.0, 0.0])
+
+
+class FakeVoice:
+    """A synthesizer whose every sentence is a tone of ``tone_ms``.
+
+    ``gate`` holds it up while it is cleared; ``failures`` are raised for their texts, after the
+    first half of the tone if the text is in ``breaking``. It has no sound for "(silence) 1".
+    """
+
+    rate = 24_000
+
+    def __init__(self) -> None:
+        self.tone_ms = 300
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.busy = asyncio.Event()
+        self.asked: list[tuple[str, str | None]] = []
+        self.failures: dict[str, SpeechError] = {}
+        self.breaking: set[str] = set()
+        self.closed = False
+
+    async def speak(self, text: str, voice: str | None) -> Spoken:
+        self.asked.append((text, voice))
+        self.busy.set()
+        await self.gate.wait()
+        failure = self.failures.get(text)
+        if failure is not None and text not in self.breaking:
+            raise failure
+        times = np.arange(self.rate * self.tone_ms // 2000) / self.rate
+        half = (np.sin(2 * np.pi * 400 * times) * 16_000).astype(np.int16)
+        yield self.rate, half[: 0 if text.startswith("(silence)") else None]
+        if failure is not None:
+            raise failure
+        yield self.rate, half[: 0 if text.startswith("(silence)") else None]
+
+    async def warm_up(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 class FakeAvatar:

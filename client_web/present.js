@@ -1,0 +1,235 @@
+/** The presenter's page: a text is said by an avatar, which is watched meanwhile. */
+
+import { CallError } from "./call_error.js";
+import { Entrance } from "./entrance.js";
+import { EventStream } from "./event_stream.js";
+import { Notice } from "./notice.js";
+import { PortraitImages } from "./portrait_images.js";
+import { PortraitPicker } from "./portrait_picker.js";
+import { SpeechApi } from "./speech_api.js";
+import { SpeechList } from "./speech_list.js";
+import { Stage } from "./stage.js";
+import { Viewer, WatchState } from "./whep.js";
+import { describe } from "./words.js";
+
+/** A text is said without being watched when no way to watch is found in this time. */
+const WATCH_TIMEOUT_MS = 5_000;
+
+class Presenter {
+  #base = document.baseURI;
+  /** @type {{ id: string, title: string } | null} */
+  #avatar = null;
+  #sending = false;
+
+  #text = find("text", HTMLTextAreaElement);
+  #say = find("say", HTMLButtonElement);
+  #pause = find("pause", HTMLButtonElement);
+  #stop = find("stop", HTMLButtonElement);
+  #sound = find("sound", HTMLButtonElement);
+
+  #notice = new Notice(document);
+  #entrance = new Entrance(
+    { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
+    { onAsk: () => this.#show(), onKey: () => this.#onKey() },
+  );
+  #api = this.#entrance.api;
+  #speech = new SpeechApi(this.#base, this.#api);
+  #list = new SpeechList(
+    { list: find("queue", HTMLOListElement), empty: find("queue-empty", HTMLElement) },
+    () => this.#show(),
+  );
+  #events = new EventStream(this.#api, {
+    onEvent: (event) => this.#onEvent(event),
+    onError: (error) => this.#tell(error),
+  });
+  #viewer = new Viewer(this.#base, this.#api, {
+    onStream: (stream) => this.#stage.showStream(stream),
+    onState: (state, reason) => this.#onWatching(state, reason),
+  });
+  #stage = new Stage(
+    {
+      frame: find("frame", HTMLElement),
+      still: find("still", HTMLImageElement),
+      video: find("live", HTMLVideoElement),
+    },
+    () => this.#onPlaybackBlocked(),
+  );
+  #images = new PortraitImages(this.#api);
+  #picker = new PortraitPicker(
+    {
+      gallery: find("gallery", HTMLElement),
+      credit: find("credit", HTMLElement),
+      drop: find("drop", HTMLElement),
+    },
+    this.#base,
+    this.#api,
+    this.#images,
+    {
+      onSelect: (portrait) => this.#onAvatar(portrait),
+      onError: (error) => this.#tell(error),
+    },
+  );
+
+  async run() {
+    find("script", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#sayText();
+    });
+    this.#text.addEventListener("input", () => this.#show());
+    this.#text.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#sayText();
+    });
+    this.#pause.addEventListener("click", () => {
+      const paused = !this.#list.paused;
+      this.#ask((avatar) => this.#speech.pause(avatar, paused));
+    });
+    this.#stop.addEventListener("click", () => this.#ask((avatar) => this.#speech.stop(avatar)));
+    this.#sound.addEventListener("click", () => {
+      const audible = this.#sound.getAttribute("aria-pressed") !== "true";
+      this.#sound.setAttribute("aria-pressed", String(audible));
+      this.#stage.setAudible(audible);
+    });
+    const expand = find("expand", HTMLButtonElement);
+    expand.hidden = !this.#stage.canExpand;
+    expand.addEventListener("click", () => this.#stage.toggleExpanded());
+    window.addEventListener("pagehide", () => this.#viewer.stop());
+
+    this.#entrance.start();
+    this.#show();
+    await this.#picker.load();
+  }
+
+  // What is asked for ---------------------------------------------------------------------------
+
+  async #sayText() {
+    const text = this.#text.value.trim();
+    if (!text || this.#sending) return;
+    this.#sending = true;
+    this.#show();
+    await this.#ask(async (avatar) => {
+      await this.#speech.wake(avatar);
+      this.#viewer.watch(avatar);
+      const late = new Promise((resolve) => setTimeout(resolve, WATCH_TIMEOUT_MS));
+      await Promise.race([this.#viewer.settled(), late]);
+      await this.#speech.say(avatar, text);
+      // Not what was written meanwhile.
+      if (this.#text.value.trim() === text) this.#text.value = "";
+    });
+    this.#sending = false;
+    this.#show();
+  }
+
+  /** @param {(avatar: string) => Promise<void>} work whose refusal is told */
+  async #ask(work) {
+    if (!this.#avatar) return;
+    this.#notice.hide();
+    try {
+      await work(this.#avatar.id);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#tell(error);
+    }
+  }
+
+  // What happens --------------------------------------------------------------------------------
+
+  /** @param {import("./portrait_picker.js").Portrait} portrait */
+  async #onAvatar(portrait) {
+    this.#avatar = portrait;
+    this.#viewer.stop();
+    this.#list.clear();
+    this.#events.listen(this.#speech.eventsUrl(portrait.id));
+    this.#show();
+    await this.#ask(async (avatar) => {
+      const source = await this.#images.source(portrait.image_url);
+      if (this.#avatar === portrait) await this.#stage.showStill(source, portrait.title);
+      const live = await this.#speech.isLive(avatar);
+      if (live && this.#avatar === portrait) this.#viewer.watch(avatar);
+    });
+  }
+
+  /** @param {import("./event_stream.js").ServerEvent} event */
+  #onEvent(event) {
+    this.#list.take(event);
+    if (event.kind === "failed") {
+      this.#tell(new CallError("speech-failed", event.data.detail));
+    }
+    // Another page, or a program, made it speak.
+    if (event.kind === "started" && this.#avatar) this.#viewer.watch(this.#avatar.id);
+  }
+
+  /**
+   * @param {string} state
+   * @param {CallError | null} reason
+   */
+  #onWatching(state, reason) {
+    document.body.dataset.call = state;
+    if (state !== WatchState.LIVE) this.#stage.hideStream();
+    if (reason && state === WatchState.IDLE) this.#tell(reason);
+    this.#show();
+  }
+
+  #onPlaybackBlocked() {
+    const words = {
+      title: "The browser holds the sound back",
+      text: "It wants a press before it plays.",
+    };
+    const run = () => {
+      this.#notice.hide();
+      this.#stage.play();
+    };
+    this.#notice.show(words, { label: "Play", run });
+  }
+
+  #onKey() {
+    this.#notice.hide();
+    this.#show();
+    this.#picker.load();
+    if (this.#avatar) this.#events.listen(this.#speech.eventsUrl(this.#avatar.id));
+  }
+
+  // What is shown -------------------------------------------------------------------------------
+
+  /** @param {CallError} error */
+  #tell(error) {
+    this.#notice.show(describe(error));
+  }
+
+  #show() {
+    const { paused, length } = this.#list;
+    document.body.dataset.speech = paused ? "paused" : length ? "speaking" : "silent";
+    this.#say.disabled = !this.#avatar || this.#sending || !this.#text.value.trim();
+    this.#pause.disabled = this.#stop.disabled = !length;
+    this.#pause.setAttribute("aria-pressed", String(paused));
+    const status = find("status", HTMLElement);
+    const text = this.#statusText();
+    // The same words again would be read aloud again.
+    if (status.textContent !== text) status.textContent = text;
+    find("badge", HTMLElement).textContent = paused ? "Paused" : "Live";
+  }
+
+  /** @returns {string} */
+  #statusText() {
+    if (this.#entrance.asks) return "Enter your key.";
+    if (!this.#avatar) return "Choose a portrait.";
+    if (this.#sending && this.#viewer.state !== WatchState.LIVE) return "Waking the portrait…";
+    if (this.#list.paused) return "Paused in mid-sentence.";
+    if (this.#list.speaking) return "Speaking.";
+    if (this.#list.length) return "About to speak…";
+    return this.#text.value.trim() ? "Press Say." : "Write something, and press Say.";
+  }
+}
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new (...args: any[]) => T} type
+ * @returns {T}
+ */
+function find(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
+  return element;
+}
+
+await new Presenter().run();

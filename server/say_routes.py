@@ -1,0 +1,173 @@
+"""``/v1/avatars/{name}/say``: give an avatar something to say; ``/events``: hear how it goes."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from server import access, rate_limit
+from server.access import Access
+from server.body import media_type, read_body
+from server.keys import Scope
+from server.listeners import MEDIA_TYPE, Event, EventResponse
+from server.presenter import Sentence, Speech
+from server.presenters import Presenters
+from server.problems import Problem
+from server.services import Services
+from server.speech_file import DEMUXERS, SpeechFiles
+from server.tts import Spoken
+from streaming.rates import VOICE_RATE
+
+_PATH = "/v1/avatars/{name}/say"
+_JSON = "application/json"
+# JSON can write one character as two escapes of 6 bytes each.
+_MAX_BYTES_PER_CHAR = 12
+_MAX_OTHER_BYTES = 1000
+
+
+class Words(BaseModel):
+    """What to say, in which voice (the usual one if not told), and how long to be silent then."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    voice: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    pause_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
+
+
+class SentenceInfo(BaseModel):
+    """One sentence of the queue: waiting, ready or speaking. ``text`` null: a recording."""
+
+    id: str
+    text: str | None
+    state: str
+
+
+class Queued(BaseModel):
+    """What was added to the queue."""
+
+    sentences: list[SentenceInfo]
+
+
+class Queue(Queued):
+    """What is still to be said, in order, the sentence that is heard now included."""
+
+    paused: bool
+
+
+class Pause(BaseModel):
+    """Whether to keep silent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    paused: bool
+
+
+def router(presenters: Presenters, services: Services, guard: Access) -> APIRouter:
+    """The routes. Who watches an avatar may also read along."""
+    routes = APIRouter(tags=["presenter"], responses=access.REFUSALS)
+    may_speak = guard.needs(Scope.PUBLISH)
+    limits = services.config.limits
+    not_too_often = rate_limit.limited(
+        "speeches", limits.speeches_per_minute, limits.speeches_burst, services.metrics
+    )
+    files = SpeechFiles(services.config.speech)
+    contents: dict[str, Any] = {_JSON: {"schema": Words.model_json_schema()}}
+
+    @routes.post(
+        _PATH,
+        status_code=HTTPStatus.ACCEPTED,
+        dependencies=[may_speak, not_too_often],
+        openapi_extra={
+            "requestBody": {
+                "content": contents | {kind: {} for kind in sorted(DEMUXERS)},
+                "required": True,
+            }
+        },
+        responses={
+            409: {"description": "The avatar speaks for somebody else"},
+            413: {"description": "Too many bytes, or too long a recording"},
+            415: {"description": "Neither JSON nor a recording"},
+            422: {"description": "Nothing that can be spoken"},
+            502: {"description": "The speech server failed"},
+            503: {"description": "The queue or the server is full, or the speech server is away"},
+            **rate_limit.REFUSALS,
+        },
+    )
+    async def say(request: Request, name: str) -> Queued:
+        """Say a text, sentence by sentence, or a recording, after what is queued already.
+
+        The avatar becomes live if it is not. Of a text that cannot be made into sound, nothing
+        more is said.
+        """
+        if media_type(request) == _JSON:
+            words = await _words(request, services.config.speech.max_text_chars)
+            speeches = presenters.speeches(words.text, words.voice, words.pause_ms)
+        else:
+            pcm = await files.receive(request)
+            speeches = [Speech(None, lambda: _recorded(pcm))]
+        return Queued(sentences=[_info(s) for s in await presenters.say(name, speeches)])
+
+    @routes.get(_PATH, dependencies=[may_speak])
+    async def show(name: str) -> Queue:
+        """Show what is still to be said."""
+        presenter = await presenters.get(name)
+        return Queue(sentences=[_info(s) for s in presenter.sentences], paused=presenter.is_paused)
+
+    @routes.delete(_PATH, status_code=HTTPStatus.NO_CONTENT, dependencies=[may_speak])
+    async def stop(name: str) -> Response:
+        """Fall silent at once, and forget the queue."""
+        (await presenters.get(name)).stop()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @routes.put(
+        _PATH + "/pause",
+        dependencies=[may_speak],
+        responses={409: {"description": "It has nothing to say"}},
+    )
+    async def pause(name: str, wish: Pause) -> Pause:
+        """Keep silent, or go on in the middle of the sentence."""
+        (await presenters.get(name)).pause(wish.paused)
+        return wish
+
+    @routes.get(
+        "/v1/avatars/{name}/events",
+        response_class=Response,
+        dependencies=[guard.needs(Scope.VIEW, Scope.PUBLISH)],
+        responses={200: {"content": {MEDIA_TYPE: {}}}},
+    )
+    async def events(name: str) -> Response:
+        """Hear as server-sent events how the queue is said.
+
+        First `queue`, as GET say shows it; then `queued` (id, text), `started` (id, text), `ended`
+        (id, position_ms, interrupted), `failed` (id, code, detail), `paused` (paused).
+        """
+        presenter = await presenters.get(name)
+        presenters.expect_speech()
+        return EventResponse(presenter.listeners, Event("queue", presenter.describe()))
+
+    return routes
+
+
+async def _words(request: Request, max_text_chars: int) -> Words:
+    max_bytes = max_text_chars * _MAX_BYTES_PER_CHAR + _MAX_OTHER_BYTES
+    body = await read_body(request, _JSON, max_bytes)
+    try:
+        return Words.model_validate_json(body)
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()
+        )
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", found) from error
+
+
+async def _recorded(pcm: NDArray[np.int16]) -> Spoken:
+    yield VOICE_RATE, pcm
+
+
+def _info(sentence: Sentence) -> SentenceInfo:
+    return SentenceInfo(id=sentence.id, text=sentence.speech.text, state=sentence.state.value)

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from server.built_in_voice import SAMPLE_RATE, VOICE, BuiltInVoice
+from server.tts import SpeechError
+
+
+async def test_speaks_a_sentence_soon_after_it_begins() -> None:
+    voice = BuiltInVoice()
+    await voice.warm_up()
+    [(rate, pcm)] = [piece async for piece in voice.speak("The boy was there.", VOICE)]
+    [(_, again)] = [piece async for piece in voice.speak("The boy was there.", None)]
+    await voice.aclose()
+    assert rate == SAMPLE_RATE
+    assert pcm.dtype == np.int16
+    assert 0.8 < len(pcm) / rate < 3
+    # Not longer than its lead, else the listener waits for nothing.
+    assert np.flatnonzero(np.abs(pcm) > 0.01 * 32_767)[0] / rate == pytest.approx(0.04, abs=0.001)
+    np.testing.assert_array_equal(pcm, again)
+
+
+async def test_what_it_cannot_say_is_silence_or_an_unknown_voice() -> None:
+    voice = BuiltInVoice()
+    [(_, pcm)] = [piece async for piece in voice.speak("你好", None)]
+    assert len(pcm) == 0
+    with pytest.raises(SpeechError, match="'emma', expected 'heart'"):
+        await anext(voice.speak("Hello.", "emma"))
+    await voice.aclose()

@@ -1,0 +1,109 @@
+"""`likeness present` against the real server; model and voice are fakes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server import cli
+from server.present import PresentError, present
+from server.script import Line
+from server.tts import SpeechError
+from tests.server.conftest import Running, Serve
+from tests.server.listening import online
+from tests.server.test_say import queue, with_speech
+
+LINES = [Line(text, 100) for text in ("One.", "Two.", "Three.", "Four.", "Five.")]
+
+
+@dataclass
+class Presented:
+    running: Running
+    http: httpx.AsyncClient
+    told: list[str]
+
+    async def run(self, avatar: str | None = None) -> None:
+        await present(self.http, avatar, LINES, "tenor", self.told.append)
+
+
+@contextlib.asynccontextmanager
+async def presented(serve: Serve, max_sentences: int = 100) -> AsyncIterator[Presented]:
+    async with (
+        serve(with_speech(max_sentences=max_sentences)) as running,
+        online(running.server.app) as url,
+        httpx.AsyncClient(base_url=url) as http,
+    ):
+        yield Presented(running, http, [])
+
+
+async def test_a_script_is_said_to_its_end_and_told_line_by_line(serve: Serve) -> None:
+    async with presented(serve) as at:
+        await at.run()
+        assert at.told == [f"[{i + 1}/5] {line.text}" for i, line in enumerate(LINES)]
+        assert at.running.voice.asked == [(line.text, "tenor") for line in LINES]
+        assert await queue(at.running) == []
+        assert at.running.server.performances.names == ["first"]
+
+
+async def test_a_full_queue_is_waited_for(serve: Serve) -> None:
+    async with presented(serve, max_sentences=1) as at:
+        await present(at.http, "second", LINES[:2], None, at.told.append)
+        assert len(at.told) == 2
+
+
+async def test_cancelling_stops_the_avatar(serve: Serve) -> None:
+    async with presented(serve) as at:
+        at.running.voice.tone_ms = 20_000
+        presenting = asyncio.create_task(at.run("first"))
+        await at.running.voice.busy.wait()
+        presenting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await presenting
+        assert await queue(at.running) == []
+
+
+async def test_who_is_stopped_by_another_says_so(serve: Serve) -> None:
+    async with presented(serve) as at:
+        at.running.voice.tone_ms = 20_000
+        presenting = asyncio.create_task(at.run("first"))
+        await at.running.voice.busy.wait()
+        await at.running.http.delete("/v1/avatars/first/say")
+        with pytest.raises(PresentError, match="somebody else stopped"):
+            await presenting
+
+
+@pytest.mark.parametrize("failing", ["One.", "Three."])
+async def test_a_voice_that_fails_ends_it(serve: Serve, failing: str) -> None:
+    async with presented(serve) as at:
+        at.running.voice.failures[failing] = SpeechError(
+            HTTPStatus.BAD_GATEWAY, "speech-failed", "no such model"
+        )
+        with pytest.raises(PresentError, match="no such model"):
+            await at.run("first")
+        assert await queue(at.running) == []
+
+
+async def test_an_unknown_avatar_is_told(serve: Serve) -> None:
+    async with presented(serve) as at:
+        with pytest.raises(PresentError, match="no portrait 'nobody'"):
+            await at.run("nobody")
+
+
+def test_the_command_says_what_it_cannot_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "script.md"
+    assert cli.main(["present", str(script)]) == cli.BAD_INPUT
+    assert "cannot read" in capsys.readouterr().err
+    script.write_text("```\n```")
+    assert cli.main(["present", str(script)]) == cli.BAD_INPUT
+    assert "nothing to say" in capsys.readouterr().err
+    script.write_text("Hello.")
+    # Port 9 of this machine: nothing listens there.
+    assert cli.main(["present", str(script), "--server", "http://127.0.0.1:9"]) == cli.BAD_INPUT
+    assert "cannot be reached" in capsys.readouterr().err
