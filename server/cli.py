@@ -33,7 +33,7 @@ DAMAGED_INPUT = 3
 INTERRUPTED = 130
 
 
-class _Web(uvicorn.Server):
+class Web(uvicorn.Server):
     """Lets those go who listen to events, before it waits for all requests to end."""
 
     def __init__(self, server: Server, config: uvicorn.Config) -> None:
@@ -178,7 +178,7 @@ def _serve(options: argparse.Namespace) -> int:
                 " publish` makes one for another.",
                 flush=True,
             )
-        web = _Web(
+        web = Web(
             server,
             uvicorn.Config(
                 server.app,
