@@ -52,7 +52,7 @@ INTERRUPTED = 130
 _TOKEN_VARIABLE = "LIKENESS_PUBLISH_TOKEN"
 
 
-class _Web(uvicorn.Server):
+class Web(uvicorn.Server):
     """Lets those go who listen to events, before it waits for all requests to end."""
 
     def __init__(self, server: Server, config: uvicorn.Config) -> None:
@@ -224,7 +224,7 @@ def _serve(options: argparse.Namespace) -> int:
                 " publish` makes one for another.",
                 flush=True,
             )
-        web = _Web(
+        web = Web(
             server,
             uvicorn.Config(
                 server.app,

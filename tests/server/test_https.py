@@ -29,6 +29,7 @@ class Started:
 
     printed: str
     port: int
+    web: uvicorn.Server
 
 
 Start = Callable[..., AbstractContextManager[Started]]
@@ -60,7 +61,7 @@ def start(
     starting: list[uvicorn.Server] = []
     listening = threading.Event()
 
-    class Watched(uvicorn.Server):
+    class Watched(cli.Web):
         """Says when it listens."""
 
         async def startup(self, *arguments: object, **options: object) -> None:
@@ -68,7 +69,7 @@ def start(
             starting.append(self)
             listening.set()
 
-    monkeypatch.setattr(uvicorn, "Server", Watched)
+    monkeypatch.setattr(cli, "Web", Watched)
 
     @contextmanager
     def run(*arguments: str) -> Iterator[Started]:
@@ -82,7 +83,7 @@ def start(
             printed = capsys.readouterr().out
             found = re.search(r"Likeness is at \w+://[^/]+:(\d+)/", printed)
             assert found is not None
-            yield Started(printed, int(found[1]))
+            yield Started(printed, int(found[1]), starting[-1])
         finally:
             for web in starting:
                 web.should_exit = True
@@ -179,3 +180,16 @@ def test_what_cannot_be_served_is_refused(
     said = refusal(capsys, "serve", "--port", "0", "--https")
     assert f"found no certificate in {kept}" in said
     assert "delete it" in said
+
+
+def test_who_listens_to_events_does_not_hold_up_the_stop(start: Start) -> None:
+    with (
+        start() as started,
+        httpx.Client(base_url=f"http://localhost:{started.port}") as http,
+        http.stream("GET", "/v1/avatars/custom/events") as response,
+    ):
+        lines = response.iter_lines()
+        assert next(lines) == "event: queue"
+        started.web.should_exit = True
+        # Ended in good order, else httpx raises.
+        assert "".join(lines).startswith("data: ")
