@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from server.config import VideoConfig, VoiceConfig
+from server.config import TrustConfig, VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.sdp import VideoCodec
 from tests.server.fakes import SIZE_PX
@@ -19,7 +19,12 @@ class Source:
     def __init__(self, codec: VideoCodec) -> None:
         self.codec = codec
         self.index = 0
-        self._pictures = PictureEncoder(codec, VideoConfig(size_px=SIZE_PX, keyframe_interval_s=1))
+        self._pictures = PictureEncoder(
+            codec,
+            VideoConfig(size_px=SIZE_PX, keyframe_interval_s=1),
+            # The tests count bytes of plain pictures.
+            TrustConfig(watermark=False),
+        )
         self._voice = VoiceEncoder(VoiceConfig())
 
     def next(self) -> tuple[EncodedFrame, int, list[tuple[bytes, int]]]:

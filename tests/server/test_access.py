@@ -225,4 +225,4 @@ async def test_the_interface_describes_keys_and_refusals(serve: Serve) -> None:
                 continue
             assert operation["security"] == [{"key": []}], f"{method} {path} is open to all"
             assert {"401", "403"} <= answers
-            assert ("429" in answers) == (method in ("post", "put"))
+            assert "429" in answers or method != "post"

@@ -199,10 +199,10 @@ async def test_json_that_is_none_or_far_too_long_is_refused(serve: Serve) -> Non
 async def test_an_unknown_avatar_has_nothing_to_say(serve: Serve) -> None:
     async with serve() as running:
         path = "/v1/avatars/nobody/say"
-        problem(await running.http.post(path, json={"text": "One."}), 404, "unknown-portrait")
-        problem(await running.http.get(path), 404, "unknown-portrait")
-        problem(await running.http.delete(path), 404, "unknown-portrait")
-        problem(await running.http.get("/v1/avatars/nobody/events"), 404, "unknown-portrait")
+        problem(await running.http.post(path, json={"text": "One."}), 404, "unknown-avatar")
+        problem(await running.http.get(path), 404, "unknown-avatar")
+        problem(await running.http.delete(path), 404, "unknown-avatar")
+        problem(await running.http.get("/v1/avatars/nobody/events"), 404, "unknown-avatar")
         assert running.server.admission.sessions == 0
 
 
@@ -317,7 +317,7 @@ async def test_a_key_to_view_reads_along_but_does_not_speak(serve: Serve) -> Non
         async with running.client("192.0.2.7", key) as http:
             refused = await http.post(SAY, json={"text": "One."})
             problem(refused, 403, "insufficient-scope")
-            problem(await http.get("/v1/avatars/nobody/events"), 404, "unknown-portrait")
+            problem(await http.get("/v1/avatars/nobody/events"), 404, "unknown-avatar")
 
 
 async def test_a_listener_hears_how_things_are_and_leaves(serve: Serve) -> None:
