@@ -19,6 +19,7 @@ from server import (
     live_routes,
     portrait_routes,
     problems,
+    voice_socket,
     whep,
     whip,
 )
@@ -97,6 +98,7 @@ class Server:
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
             live_routes.router(self.performances, guard),
+            voice_socket.router(self.performances, self.services, guard),
         ):
             self.app.include_router(route)
         self.app.include_router(

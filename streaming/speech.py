@@ -39,7 +39,7 @@ class _Utterance:
 
     id: str
     sample_rate: int
-    resampler: VoiceResampler | None
+    resampler: VoiceResampler | None = None
     waiting: bytearray = field(default_factory=bytearray)
     ready: NDArray[np.int16] = field(default_factory=lambda: np.empty(0, np.int16))
     is_empty: bool = True
@@ -49,7 +49,8 @@ class _Utterance:
     @property
     def waiting_ms(self) -> float:
         samples = len(self.waiting) / _SAMPLE_BYTES
-        return 1000 * (samples / self.sample_rate + len(self.ready) / VOICE_RATE)
+        ms = 1000 * (samples / self.sample_rate + len(self.ready) / VOICE_RATE)
+        return max(ms, PACKET_MS)
 
     def prepare(self) -> None:
         """Make a packet ready, as far as there is sound for it."""
@@ -57,17 +58,27 @@ class _Utterance:
         while len(self.ready) < VOICE_CHUNK_SAMPLES and self.waiting:
             piece = np.frombuffer(bytes(self.waiting[:size_bytes]), np.int16)
             del self.waiting[:size_bytes]
-            self._add(piece if self.resampler is None else self.resampler.resample(piece))
+            self._add(self._resample(piece))
         if self.ended and not self.waiting and self.resampler is not None:
             self._add(self.resampler.drain())
             self.resampler = None
+
+    def _resample(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        if self.sample_rate == VOICE_RATE:
+            return pcm
+        # Made when it is needed: it is larger than a short utterance.
+        self.resampler = self.resampler or VoiceResampler(self.sample_rate)
+        return self.resampler.resample(pcm)
 
     def _add(self, pcm: NDArray[np.int16]) -> None:
         self.ready = np.concatenate([self.ready, pcm])
 
 
 class SpeechQueue:
-    """Utterances in the order in which they began; at most `max_ms` of them."""
+    """Utterances in the order in which they began; at most `max_ms` of them.
+
+    Each counts as a packet at least, so that their number is bounded too.
+    """
 
     def __init__(self, max_ms: float) -> None:
         self._max_ms = max_ms
@@ -84,8 +95,7 @@ class SpeechQueue:
             known = ", ".join(str(rate) for rate in RATES)
             raise ValueError(f"found speech at {sample_rate} Hz, expected one of {known}")
         self.end()
-        resampler = None if sample_rate == VOICE_RATE else VoiceResampler(sample_rate)
-        self._utterances.append(_Utterance(utterance, sample_rate, resampler))
+        self._utterances.append(_Utterance(utterance, sample_rate))
 
     def push(self, pcm: NDArray[np.int16]) -> None:
         """Add (samples,) to the utterance that began last.

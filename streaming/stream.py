@@ -80,7 +80,7 @@ class Stream(Generic[T]):
         self._clock.expect_new_pts()
 
     def hush(self) -> None:
-        """Make silence of all sound that has not left yet, and close the lips until there is new."""
+        """Make silence of what has not left yet, and close the lips until there is new sound."""
         self._microphone.hush(self._playout.next_voice)
         self.lips.hush()
 

@@ -1,7 +1,5 @@
 """Speech that is pushed to a live avatar: a virtual clock, and no model."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -55,14 +53,16 @@ class World:
             self.performance.end_utterance()
 
     def told(self) -> list[tuple[str, bool, int, bool]]:
-        return [(e.utterance, e.is_end, round(e.position_ms), e.interrupted) for _, e in self.events]
+        return [
+            (e.utterance, e.is_end, round(e.position_ms), e.interrupted) for _, e in self.events
+        ]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world() -> World:
     subject = World()
     subject.run(0.5)
-    yield subject
+    return subject
 
 
 def test_it_is_told_when_an_utterance_begins_to_be_heard_and_has_been(world: World) -> None:

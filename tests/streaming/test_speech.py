@@ -107,7 +107,7 @@ def test_more_than_may_wait_is_refused_and_what_waits_stays() -> None:
     subject = queue(max_ms=100)
     subject.begin("a", 16_000)
     subject.push(np.ones(1600, np.int16))
-    with pytest.raises(SpeechOverflowError, match="120 ms of speech wait .* at most 100"):
+    with pytest.raises(SpeechOverflowError, match=r"120 ms of speech wait .* at most 100"):
         subject.push(np.ones(320, np.int16))
     assert subject.queued_ms == 100
     assert subject.take() is not None
