@@ -46,8 +46,8 @@ class HopJob(Generic[F]):
 
     ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, and coded as
     ``frames``, index by index, and each is given to ``on_frame`` on the event loop. The mouth
-    follows its motion by ``mouth_gain`` of the frame, asked as late as when it is drawn; ``deadline_s`` is the monotonic time at which the first of them
-    is due.
+    follows its motion by ``mouth_gain`` of the frame, asked as late as when it is drawn;
+    ``deadline_s`` is the monotonic time at which the first of them is due.
     """
 
     request: HopRequest

@@ -1,6 +1,7 @@
 """The voice socket, through a real server; only the model is a fake."""
 
 import asyncio
+import contextlib
 import dataclasses
 
 import pytest
@@ -29,7 +30,10 @@ async def test_what_is_sent_at_once_is_spoken_in_real_time(serve: Serve) -> None
             assert await client.next() == PlaybackStarted(utterance=1)
             await watcher.until_sound(lambda rms: rms > 5000)
             finished = await client.next()
-            assert finished == PlaybackFinished(utterance=1, position_ms=620, interrupted=False)
+            assert isinstance(finished, PlaybackFinished)
+            assert not finished.interrupted
+            # A packet more when all was spoken before the end came.
+            assert finished.position_ms in (600, 620)
             await client.send(tone(30), END)
             assert await client.next() == PlaybackStarted(utterance=2)
             await watcher.until_pictures(is_bright)
@@ -194,7 +198,8 @@ async def test_who_comes_too_often_or_for_nobody_or_to_a_full_house(serve: Serve
             await first.start()
             for name in ("nobody", "second", "first"):
                 async with voice(address, name) as client:
-                    await client.send(START)
+                    with contextlib.suppress(ConnectionClosed):
+                        await client.send(START)
                     error, code, _ = await client.refusal()
                     codes.append((error.code, code))
         assert codes == [
