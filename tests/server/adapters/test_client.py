@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from av import AudioFrame, VideoFrame
 
@@ -27,7 +28,7 @@ def is_bright(received: Received) -> bool:
 
 
 def is_loud(received: Received) -> bool:
-    return isinstance(received, AudioFrame) and bool(abs(received.to_ndarray()).max() > 5000)
+    return isinstance(received, AudioFrame) and bool(np.abs(received.to_ndarray()).max() > 5000)
 
 
 async def test_it_speaks_and_sees_and_hears(serve: Serve) -> None:
@@ -37,9 +38,9 @@ async def test_it_speaks_and_sees_and_hears(serve: Serve) -> None:
         try:
             await client.say(tone(8))
             await client.end()
-            assert await first(client, lambda r: isinstance(r, PlaybackStarted))
-            assert await first(client, is_loud)
-            assert await first(client, is_bright)
+            await first(client, lambda r: isinstance(r, PlaybackStarted))
+            await first(client, is_loud)
+            await first(client, is_bright)
             await client.clear()
             finished = await first(client, lambda r: isinstance(r, PlaybackFinished))
             assert isinstance(finished, PlaybackFinished)
