@@ -46,9 +46,8 @@ class _Utterance:
     ended: bool = False
     begun: bool = False
 
-    @property
-    def waiting_ms(self) -> float:
-        samples = len(self.waiting) / _SAMPLE_BYTES
+    def waiting_ms(self, more_samples: int = 0) -> float:
+        samples = len(self.waiting) / _SAMPLE_BYTES + more_samples
         ms = 1000 * (samples / self.sample_rate + len(self.ready) / VOICE_RATE)
         return max(ms, PACKET_MS)
 
@@ -87,7 +86,7 @@ class SpeechQueue:
     @property
     def queued_ms(self) -> float:
         """How much speech waits."""
-        return sum(utterance.waiting_ms for utterance in self._utterances)
+        return sum(utterance.waiting_ms() for utterance in self._utterances)
 
     def begin(self, utterance: str, sample_rate: int) -> None:
         """Begin an utterance; the one before it is ended. Raises ValueError for another rate."""
@@ -106,7 +105,7 @@ class SpeechQueue:
         if not self._utterances or self._utterances[-1].ended:
             raise ValueError("found speech outside an utterance, expected `begin` first")
         last = self._utterances[-1]
-        queued_ms = self.queued_ms + 1000 * len(pcm) / last.sample_rate
+        queued_ms = self.queued_ms - last.waiting_ms() + last.waiting_ms(len(pcm))
         if queued_ms > self._max_ms:
             raise SpeechOverflowError(
                 f"{queued_ms:.0f} ms of speech wait to be spoken, expected at most"

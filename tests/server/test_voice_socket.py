@@ -34,7 +34,7 @@ async def test_what_is_sent_at_once_is_spoken_in_real_time(serve: Serve) -> None
             assert not finished.interrupted
             # A packet more when all was spoken before the end came.
             assert finished.position_ms in (600, 620)
-            await client.send(tone(30), END)
+            await client.send(tone(5), tone(5), END)
             assert await client.next() == PlaybackStarted(utterance=2)
             await watcher.until_pictures(is_bright)
 
