@@ -195,12 +195,23 @@ class Avatar:
         return torch.stack(rows)
 
     def render(
-        self, identity: Identity, motion: Tensor, state: AvatarState, *, painted: bool = True
+        self,
+        identity: Identity,
+        motion: Tensor,
+        state: AvatarState,
+        *,
+        painted: bool = True,
+        mouth_gain: float = 1.0,
     ) -> NDArray[np.uint8]:
         """Draw motion (n, M + 1) as a session's next n RGB frames (n, size_px, size_px, 3).
 
-        painted: with a mouth from the frame denoiser; without it, its warp.
+        painted: with a mouth from the frame denoiser; without it, its warp. mouth_gain: how far the
+        mouth follows its motion; at 0 it rests, in the session's expression.
         """
+        mouth = self._space.mouth
+        rest = state.offset[mouth]
+        motion = motion.clone()
+        motion[:, mouth] = rest + mouth_gain * (motion[:, mouth] - rest)
         face = self.face_motion(motion)
         return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
 

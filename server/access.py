@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Request, Security, params
+from fastapi import Security, params
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.requests import HTTPConnection, Request
 
 from server import clients, keys, problems
 from server.key_file import KeyFile, KeyFileError
@@ -74,21 +76,33 @@ class Access:
         """
 
         async def check(request: Request, presented: _Presented) -> None:
-            try:
-                request.state.key = self._check(request, presented, scopes)
-            except Problem:
-                self._metrics.requests_denied.inc()
-                raise
+            presented_key = None if presented is None else presented.credentials
+            request.state.key = self._count_denied(request, presented_key, scopes)
 
         return params.Depends(check)
 
-    def _check(
-        self,
-        request: Request,
-        presented: HTTPAuthorizationCredentials | None,
-        scopes: tuple[Scope, ...],
+    def check_socket(self, socket: HTTPConnection, key: str | None, *scopes: Scope) -> None:
+        """Let a WebSocket pass as ``needs`` does a request; raises Problem as that does.
+
+        ``key`` is what it presents in a message, as pages in a browser must; the header counts
+        before it.
+        """
+        scheme, header = get_authorization_scheme_param(socket.headers.get("authorization"))
+        self._count_denied(socket, header if scheme.lower() == "bearer" else key, scopes)
+
+    def _count_denied(
+        self, client: HTTPConnection, presented: str | None, scopes: tuple[Scope, ...]
     ) -> Key | None:
-        is_trusted = clients.is_this_machine(request) and not self._key_on_loopback
+        try:
+            return self._check(client, presented, scopes)
+        except Problem:
+            self._metrics.requests_denied.inc()
+            raise
+
+    def _check(
+        self, client: HTTPConnection, presented: str | None, scopes: tuple[Scope, ...]
+    ) -> Key | None:
+        is_trusted = clients.is_this_machine(client) and not self._key_on_loopback
         if presented is None and is_trusted:
             return None
         known = self._known()
@@ -105,7 +119,7 @@ class Access:
                 "key-required", f"found no key, expected one with the scope {scopes[0].value}", ""
             )
         try:
-            key = keys.find(known, presented.credentials, self._clock())
+            key = keys.find(known, presented, self._clock())
         except UnknownKeyError as error:
             raise _unauthorized("invalid-key", str(error), ', error="invalid_token"') from error
         if not any(key.allows(scope) for scope in scopes):

@@ -32,7 +32,13 @@ class Animator(Protocol):
         ...
 
     def render(
-        self, identity: Identity, motion: Tensor, state: AvatarState, *, painted: bool = True
+        self,
+        identity: Identity,
+        motion: Tensor,
+        state: AvatarState,
+        *,
+        painted: bool = True,
+        mouth_gain: float = 1.0,
     ) -> NDArray[np.uint8]:
         """Draw (n, M) motion as a session's next frames: (n, size_px, size_px, 3) RGB."""
         ...

@@ -24,6 +24,7 @@ from server import (
     push_routes,
     recording_routes,
     say_routes,
+    voice_socket,
     whep,
     whip,
 )
@@ -133,6 +134,7 @@ class Server:
             push_routes.router(self.pushes, guard),
             recording_routes.router(recordings, of_performances, self.performances, guard),
             say_routes.router(self.presenters, self.services, guard),
+            voice_socket.router(self.performances, self.services, guard),
         ):
             self.app.include_router(route)
         self.app.include_router(portrait_routes.router(portraits, config, guard, metrics))

@@ -43,6 +43,7 @@ from server.recordings import RecordingsFolderError, check_folder
 from server.render import Look, OutputError, Rendering
 from server.self_signed import kept_at, self_signed
 from server.threads import limit_torch
+from server.voice_messages import MAX_SOUND_BYTES
 
 FAILED = 1
 BAD_INPUT = 2
@@ -230,6 +231,9 @@ def _serve(options: argparse.Namespace) -> int:
                 server.app,
                 log_config=None,
                 access_log=False,
+                # What is larger is answered 1009; what waits unread is bounded by these.
+                ws_max_size=MAX_SOUND_BYTES,
+                ws_max_queue=4,
                 timeout_graceful_shutdown=5,
                 ssl_context_factory=None if tls is None else lambda *_: tls.context,
             ),

@@ -1,7 +1,14 @@
 """Which other sites' pages may use this server from a browser: CORS (Fetch, section 3.3)."""
 
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
+
+from server.config import ANY_ORIGIN
+from server.problems import Problem
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match")
@@ -24,4 +31,23 @@ def allow(app: FastAPI, origins: tuple[str, ...]) -> None:
         allow_headers=_REQUEST_HEADERS,
         expose_headers=_RESPONSE_HEADERS,
         allow_credentials=False,
+    )
+
+
+def check_socket(socket: HTTPConnection, origins: tuple[str, ...]) -> None:
+    """Keep pages of other sites off a WebSocket, which CORS says nothing about.
+
+    Raises Problem 403, unless the page is this server's own or of one of ``origins``. Programs
+    that are no browser send no Origin (RFC 6455 section 10.2).
+    """
+    origin = socket.headers.get("origin")
+    if origin is None or origin in origins or ANY_ORIGIN in origins:
+        return
+    if urlsplit(origin).netloc.lower() == socket.headers.get("host", "").lower():
+        return
+    raise Problem(
+        HTTPStatus.FORBIDDEN,
+        "foreign-origin",
+        f"found a page of {origin!r}, expected one of this server's: add it to"
+        " http.allowed_origins if it may speak here",
     )

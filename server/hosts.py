@@ -65,8 +65,8 @@ class KnownHosts:
         self._is_known = is_known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is not HTTP, and requests to a known host."""
-        host = _host(scope) if scope["type"] == "http" else None
+        """Pass on what is no request, and requests to a known host."""
+        host = _host(scope) if scope["type"] in ("http", "websocket") else None
         if host is None or self._is_known(host):
             await self._app(scope, receive, send)
             return

@@ -45,9 +45,9 @@ class HopJob(Generic[F]):
     """One hop of one session.
 
     ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, and coded as
-    ``frames``, index by index, and each is given to
-    ``on_frame`` on the event loop; ``deadline_s`` is the monotonic time at which the first of them
-    is due.
+    ``frames``, index by index, and each is given to ``on_frame`` on the event loop. The mouth
+    follows its motion by ``mouth_gain`` of the frame, asked as late as when it is drawn;
+    ``deadline_s`` is the monotonic time at which the first of them is due.
     """
 
     request: HopRequest
@@ -57,6 +57,7 @@ class HopJob(Generic[F]):
     painted: bool
     coder: PictureCoder[F]
     deadline_s: float
+    mouth_gain: Callable[[int], float]
     on_frame: Callable[[F], None]
 
 
@@ -240,7 +241,10 @@ class InferenceThread:
         try:
             motion = drawing.motion[row : row + 1]
             state = job.request.state
-            picture = self.avatar.render(job.identity, motion, state, painted=job.painted)[0]
+            gain = job.mouth_gain(job.frames[position])
+            picture = self.avatar.render(
+                job.identity, motion, state, painted=job.painted, mouth_gain=gain
+            )[0]
             drawn_s = time.perf_counter()
             frame = job.coder.encode(picture, job.frames[position])
         except _FAILURES as error:

@@ -132,6 +132,7 @@ class SessionMedia(Generic[F]):
             painted=hop.painted,
             coder=self._outlet.coder,
             deadline_s=hop.deadline,
+            mouth_gain=self.stream.lips.gain,
             on_frame=lambda frame: self._take_frame(hop, frame),
         )
         future = self._inference.submit(job)

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _SILENCE = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
 # Of the event loop: after it, packets are not made up for.
-_MAX_BEHIND_S = 0.2
+_MAX_BEHIND_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class Performance:
         self._source: Source | None = None
         self._listening = False
         self._paused = False
+        self._pts = 0
 
     @property
     def source(self) -> str | None:
@@ -193,27 +194,31 @@ class Performance:
 
     async def _speak(self) -> NoReturn:
         """Be the microphone of what is pushed: 20 ms every 20 ms, silence where nothing is said."""
-        pts, due = 0, self._clock()
+        due = self._clock()
         while True:
-            if not self._listening:
-                packet = None if self._paused else self._queue.take()
-                self._push(packet, pts)
-            pts += VOICE_CHUNK_SAMPLES
-            self._tell_progress()
-            if self.is_used:
-                self.last_used_s = self._clock()
-            due = max(due + PACKET_MS / 1000, self._clock() - _MAX_BEHIND_S)
+            self._speak_packet()
+            due += PACKET_MS / 1000
+            if self._clock() - due > _MAX_BEHIND_S:
+                due = self._clock()
+                if not self._listening:
+                    self.media.stream.change_source()
             await asyncio.sleep(due - self._clock())
 
-    def _push(self, packet: SpeechPacket | None, pts: int) -> None:
-        stream, now = self.media.stream, self._clock()
+    def _speak_packet(self) -> None:
+        if not self._listening:
+            self._push(None if self._paused else self._queue.take())
+        self._pts += VOICE_CHUNK_SAMPLES
+        self._tell_progress()
+        if self.is_used:
+            self.last_used_s = self._clock()
+
+    def _push(self, packet: SpeechPacket | None) -> None:
+        stream, pts, now = self.media.stream, self._pts, self._clock()
         if packet is None:
             stream.push_audio(_SILENCE, pts, VOICE_RATE, now)
             return
-        position = stream.push_audio(packet.pcm[:, None], pts, packet.sample_rate, now)
-        if position is None:
-            # The loop slept so long that the clock no longer knows this time: it soon will.
-            position = stream.played_until
+        position = stream.push_audio(packet.pcm[:, None], pts, VOICE_RATE, now)
+        assert position is not None, "`_speak` keeps the pts with the clock"
         if packet.is_first:
             self._spoken.append(_Spoken(packet.utterance, position))
         if packet.is_last and self._spoken and self._spoken[-1].id == packet.utterance:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, params
+from starlette.requests import HTTPConnection
 
 from server import clients, problems
 from server.metrics import Metrics
@@ -26,6 +27,38 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
+class RateLimit:
+    """So often may each client do ``what``, a plural. ``clock`` gives monotonic seconds."""
+
+    def __init__(
+        self,
+        what: str,
+        per_minute: float,
+        burst: int,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._per_minute = per_minute
+        self._buckets = TokenBuckets(per_minute, burst, _MAX_CLIENTS)
+        self._metrics = metrics
+        self._clock = clock
+
+    def check(self, client: HTTPConnection) -> None:
+        """Count it. Raises Problem 429 with Retry-After when it is too often."""
+        wait_s = self._buckets.take(clients.name_of(client), self._clock())
+        if wait_s > 0:
+            self._metrics.requests_limited.inc()
+            retry_after_s = math.ceil(wait_s)
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too-many-requests",
+                f"found more {self._what} from one address than {self._per_minute:g} a minute:"
+                f" try again in {retry_after_s} s",
+                {"Retry-After": str(retry_after_s)},
+            )
+
+
 def limited(
     what: str,
     per_minute: float,
@@ -33,23 +66,10 @@ def limited(
     metrics: Metrics,
     clock: Callable[[], float] = time.monotonic,
 ) -> params.Depends:
-    """Make the dependency of a route for ``what``, a plural, that each client may use so often.
-
-    It raises Problem 429 with Retry-After.
-    """
-    buckets = TokenBuckets(per_minute, burst, _MAX_CLIENTS)
+    """Make the dependency of a route with a RateLimit."""
+    limit = RateLimit(what, per_minute, burst, metrics, clock)
 
     async def check(request: Request) -> None:
-        wait_s = buckets.take(clients.name_of(request), clock())
-        if wait_s > 0:
-            metrics.requests_limited.inc()
-            retry_after_s = math.ceil(wait_s)
-            raise Problem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "too-many-requests",
-                f"found more {what} from one address than {per_minute:g} a minute: try again in"
-                f" {retry_after_s} s",
-                {"Retry-After": str(retry_after_s)},
-            )
+        limit.check(request)
 
     return params.Depends(check)

@@ -10,6 +10,7 @@ from model.rates import FPS
 from streaming.clock import SessionClock
 from streaming.config import StreamConfig
 from streaming.governor import Governor
+from streaming.lips import Lips
 from streaming.microphone import Microphone, to_mono
 from streaming.playout import Due, Playout
 from streaming.rates import samples_to_ms
@@ -35,6 +36,7 @@ class Stream(Generic[T]):
         self._plan = WindowPlan(config.hop_frames, config.lookahead_frames)
         self._clock = SessionClock(config.clock, now)
         self._microphone = Microphone(config.history_samples)
+        self.lips = Lips()
         self._governor = Governor(
             config.governor, config.max_steps, config.compute_budget_ms, paints=config.paints
         )
@@ -69,6 +71,8 @@ class Stream(Generic[T]):
         if position is not None:
             self._microphone.push(mono, sample_rate, position, self._playout.next_voice)
             self._last_push = now
+            if pcm.any():
+                self.lips.speak(position)
         return position
 
     def change_source(self) -> None:
@@ -76,8 +80,9 @@ class Stream(Generic[T]):
         self._clock.expect_new_pts()
 
     def hush(self) -> None:
-        """Make silence of all sound that has not left yet."""
+        """Make silence of what has not left yet, and close the lips until there is new sound."""
         self._microphone.hush(self._playout.next_voice)
+        self.lips.hush()
 
     @property
     def played_until(self) -> int:

@@ -153,6 +153,19 @@ def test_frames_are_drawn_at_the_portraits_size(avatar: Avatar) -> None:
     assert identity.still.shape == (256, 256, 3)
 
 
+def test_a_mouth_without_gain_rests_and_all_else_moves(avatar: Avatar) -> None:
+    identity = avatar.identify(PORTRAIT.read_bytes(), 256)
+    motion = animate(avatar, babble())[20:21]
+    resting = motion.clone()
+    resting[:, avatar._space.mouth] = 0
+    state = avatar.open(0)
+    assert (avatar.render(identity, motion, state) != avatar.render(identity, resting, state)).any()
+    np.testing.assert_array_equal(
+        avatar.render(identity, motion, state, mouth_gain=0.0),
+        avatar.render(identity, resting, state),
+    )
+
+
 def test_the_mouth_is_painted_where_that_is_asked_for(avatar: Avatar) -> None:
     identity = avatar.identify(PORTRAIT.read_bytes(), 256)
     motion = animate(avatar, babble())

@@ -125,13 +125,19 @@ class FakeAvatar:
         return torch.tensor([[level, happy] for level in loudness])
 
     def render(
-        self, identity: Identity, motion: Tensor, state: AvatarState, *, painted: bool = True
+        self,
+        identity: Identity,
+        motion: Tensor,
+        state: AvatarState,
+        *,
+        painted: bool = True,
+        mouth_gain: float = 1.0,
     ) -> NDArray[np.uint8]:
         shade = cast(FakeIdentity, identity).shade
         pictures = np.zeros((len(motion), SIZE_PX, SIZE_PX, 3), np.uint8)
         for picture, (level, happy) in zip(pictures, motion.tolist(), strict=True):
             picture[..., 0] = 200 * happy
-            picture[..., 1] = 40 + min(1.0, 2 * level) * 200
+            picture[..., 1] = 40 + min(1.0, 2 * level) * mouth_gain * 200
             picture[..., 2] = shade
         return pictures
 

@@ -41,6 +41,7 @@ def job(
     frames: tuple[int, ...] = (0, 1),
     samples: int = 2 * SAMPLES_PER_FRAME,
     on_frame: Callable[[EncodedFrame], None] = ignore,
+    mouth_gain: Callable[[int], float] = lambda _: 1.0,
 ) -> HopJob[EncodedFrame]:
     heard: NDArray[np.float32] = np.zeros(samples, np.float32)
     return HopJob(
@@ -51,6 +52,7 @@ def job(
         painted=True,
         coder=PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX)),
         deadline_s=deadline_s,
+        mouth_gain=mouth_gain,
         on_frame=on_frame,
     )
 
@@ -63,6 +65,19 @@ async def test_pictures_of_a_hop(inference: InferenceThread, avatar: FakeAvatar)
     assert [frame.is_keyframe for frame in pictures] == [True, False]
     assert result.batch_hops == 1
     assert min(result.motion_s, result.render_s, result.encode_s) > 0
+
+
+async def test_the_mouth_s_gain_is_asked_for_when_a_frame_is_drawn(
+    inference: InferenceThread, avatar: FakeAvatar
+) -> None:
+    asked: list[tuple[int, bool]] = []
+
+    def gain(frame: int) -> float:
+        asked.append((frame, avatar.busy.is_set()))
+        return 0.0
+
+    await inference.submit(job(frames=(6, 7), mouth_gain=gain))
+    assert asked == [(6, True), (7, True)]
 
 
 async def test_left_out_frames_are_animated_but_not_drawn(inference: InferenceThread) -> None:

@@ -141,3 +141,13 @@ def test_a_backlog_at_the_start_does_not_become_latency() -> None:
     assert position is not None
     assert clock.time_of(position + PACKET) == pytest.approx(arrival, abs=0.021)
     assert clock.resyncs == 1
+
+
+def test_another_source_is_placed_at_the_live_edge_at_once() -> None:
+    clock = clock_after(1)
+    clock.expect_new_pts()
+    position = clock.place(987_654_321, PACKET, 1.5)
+    assert position is not None
+    assert 0 <= position + PACKET - 72_000 < PACKET
+    assert clock.place(987_654_321 + PACKET, PACKET, 1.52) == position + PACKET
+    assert (clock.resyncs, clock.late_samples, clock.early_samples) == (0, 0, 0)

@@ -149,3 +149,37 @@ def test_channels_are_averaged_without_overflow() -> None:
 def test_other_sound_than_int16_samples_by_channels_is_refused(pcm: NDArray[np.int16]) -> None:
     with pytest.raises(ValueError, match="expected int16"):
         to_mono(pcm)
+
+
+@pytest.mark.parametrize("sample_rate", [48_000, 24_000])
+def test_a_hush_fades_out_within_5_ms_and_leaves_no_gap(sample_rate: int) -> None:
+    microphone = Microphone(CAPACITY)
+    pcm = np.full(sample_rate // 10, 10_000, np.int16)
+    microphone.push(pcm, sample_rate, 0, 0)
+    microphone.hush(960)
+    left = microphone.read(0, 4800)
+    np.testing.assert_allclose(left[100:960], 10_000, atol=200)
+    fade = left[960:1200].astype(int)
+    assert 9_800 < fade[0] <= 10_200
+    assert (np.diff(fade) <= 50).all()
+    assert not left[1200:].any()
+    assert microphone.heard(0, 4700).all()
+
+
+def test_what_comes_after_a_hush_is_heard_from_its_first_sample() -> None:
+    microphone = Microphone(CAPACITY)
+    microphone.push(mono(960), 48_000, 0, 0)
+    microphone.hush(480)
+    pcm = mono(960, seed=1)
+    microphone.push(pcm, 48_000, 960, 480)
+    np.testing.assert_array_equal(microphone.read(960, 960), pcm)
+
+
+def test_a_hush_after_all_sound_has_left_changes_nothing() -> None:
+    microphone = Microphone(CAPACITY)
+    pcm = mono(960)
+    microphone.push(pcm, 48_000, 0, 0)
+    microphone.hush(960)
+    np.testing.assert_array_equal(microphone.read(0, 960), pcm)
+    microphone.hush(10 * CAPACITY)
+    np.testing.assert_array_equal(microphone.read(0, 960), pcm)

@@ -190,3 +190,35 @@ def test_bad_sound_is_refused_and_nothing_is_lost() -> None:
     diary = live(subject, sent, until=1.0)
     played = diary.played()[LEAD_IN:]
     np.testing.assert_array_equal(played, pcm[: len(played), 0])
+
+
+def test_a_hush_is_heard_within_20_ms_and_by_the_model() -> None:
+    subject = stream()
+    sent = packets(np.full((48_000, 1), 10_000, np.int16))
+    before = live(subject, sent[:35], until=0.701)
+    assert before.voice[-1][1].pcm.min() == 10_000
+    subject.hush()
+    hushed_at = subject.played_until
+    silence = packets(np.zeros((48_000, 1), np.int16), pts=int(0.7 * 48_000), start=0.7)
+    after = live(subject, silence, until=1.5, start=0.701)
+    first_at, first = after.voice[0]
+    assert first_at <= 0.72 + 1e-6
+    assert first.pts == hushed_at
+    assert not first.pcm[240:].any()
+    assert not after.played()[240:].any()
+    assert not after.hops[0][1].samples[1:].any()
+    assert after.vain_wakes == 0
+    assert subject.stats.concealed_ms == 0
+
+
+def test_after_a_hush_the_lips_close_until_there_is_speech_again() -> None:
+    subject = stream()
+    subject.push_audio(noise(960), 0, 48_000, 0.02)
+    assert subject.lips.gain(0) == 1.0
+    subject.hush()
+    assert subject.lips.gain(1) < 0.5
+    subject.push_audio(np.zeros((960, 1), np.int16), 960, 48_000, 0.04)
+    assert subject.lips.gain(2) < 0.1
+    position = subject.push_audio(noise(960), 1920, 48_000, 0.06)
+    assert position is not None
+    assert subject.lips.gain(position // 1920 + 1) > 0.5

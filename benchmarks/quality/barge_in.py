@@ -1,0 +1,131 @@
+"""Is the avatar silent, and its mouth closed, soon after its speech is cut? By a virtual clock.
+
+`python -m benchmarks.quality.barge_in`. The model and a call's stream, without server, network and
+browser: sentences are cut anywhere, and sound and pictures are timed when they leave. The model
+takes a fixed time for each hop, as on a machine that just keeps up. "Without" is what it would be
+if the lips went on following what the model has heard. `python -m benchmarks.barge_in` adds all
+that is left out here.
+"""
+
+import argparse
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.material import speech
+from benchmarks.quality.animate import CONTACT, WEIGHTS, load_model, opening
+from benchmarks.record import Figure, measure_baseline, report
+from model.avatar import Avatar, Controls, HopRequest
+from model.motion.space import MotionSpace
+from server.app import stream_config
+from server.config import Config
+from streaming.playout import Due
+from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
+from streaming.stream import Stream
+from streaming.window import Hop
+
+_TICK_S = 0.005
+# A hop's first picture, and each after it; a picture's lips are asked for when it is drawn.
+_MOTION_S, _PICTURE_S = 0.03, 0.02
+_PACKET_S = 0.02
+_AFTER_S = 1.0
+
+
+@dataclass
+class Cut:
+    """One sentence that was cut: by its end, and by when its mouth was closed, in ms after it.
+
+    `openings` are (seconds after the cut, with, without) of each picture that left.
+    """
+
+    at_s: float
+    silent_ms: float = 0.0
+    openings: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def note(self, since_s: float, due: Due[tuple[float, float]]) -> None:
+        """Write down what left `since_s` after the cut."""
+        for chunk in due.voice:
+            audible = np.flatnonzero(chunk.pcm)
+            if since_s >= 0 and len(audible):
+                self.silent_ms = 1000 * (since_s + (audible[-1] + 1) / VOICE_RATE)
+        for frame in due.frames:
+            if not frame.superseded:
+                self.openings.append((since_s, *frame.frame))
+
+    def closed_ms(self, column: int) -> float | None:
+        """When the mouth was closed for good; None when it was closed at the cut."""
+        open_s = [row[0] for row in self.openings if row[column] > CONTACT]
+        if not open_s or max(open_s) < 0:
+            return None
+        return 1000 * min(row[0] for row in self.openings if row[0] > max(open_s))
+
+
+def cut_speech(
+    avatar: Avatar, space: MotionSpace, pcm: NDArray[np.int16], at_s: float, seed: int
+) -> Cut:
+    """Let one session speak `pcm` (samples, 1) at 48 kHz, and cut it at `at_s`."""
+    stream: Stream[tuple[float, float]] = Stream(stream_config(Config(), avatar), now=0.0)
+    state, cut = avatar.open(seed), Cut(at_s)
+    hop: Hop | None = None
+    gaps: NDArray[np.float64] = np.empty(0)
+    gains: list[float] = []
+    put, is_cut, packets = 0, False, 0
+    for tick in range(round((at_s + _AFTER_S) / _TICK_S)):
+        now = tick * _TICK_S
+        if now >= at_s and not is_cut:
+            is_cut = True
+            stream.hush()
+        if now >= (packets + 1) * _PACKET_S:
+            first = packets * VOICE_CHUNK_SAMPLES
+            packet = pcm[first : first + VOICE_CHUNK_SAMPLES]
+            stream.push_audio(packet * (not is_cut), first, VOICE_RATE, now)
+            packets += 1
+        if hop is not None:
+            drawing = hop.render_frames[len(gains) :]
+            if drawing and now >= hop.taken + _MOTION_S + len(gains) * _PICTURE_S:
+                gains.append(stream.lips.gain(drawing[0]))
+            while put < len(hop.render_frames) and now >= (
+                hop.taken + _MOTION_S + (put + 1) * _PICTURE_S
+            ):
+                index = hop.render_frames[put]
+                row = index - hop.index * avatar.hop_frames + avatar.lookahead_frames
+                stream.put_frame(hop, index, (gaps[row] * gains[put], gaps[row]), now)
+                put += 1
+            if put == len(hop.render_frames):
+                stream.finish_hop(hop, now)
+                hop = None
+        if hop is None and (hop := stream.due_hop(now)) is not None:
+            request = HopRequest(state, hop.samples, Controls(), hop.num_steps)
+            motion = avatar.animate([request])[0].numpy()[:, :-1]
+            gaps, put, gains = opening(motion, space), 0, []
+        due = stream.pop_due(now)
+        cut.note(now - at_s, due)
+    return cut
+
+
+def main() -> None:
+    """Cut many sentences; report both ways."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cuts", type=int, default=40)
+    cuts = parser.parse_args().cuts
+    avatar, space = load_model(WEIGHTS)
+    pcm = (speech(6.0, VOICE_RATE) * 32767).astype(np.int16)[:, np.newaxis]
+    times = np.random.default_rng(0).uniform(1.0, 3.0, cuts)
+    made = [cut_speech(avatar, space, pcm, float(at), i) for i, at in enumerate(times)]
+    columns = [[cut.closed_ms(column) for cut in made] for column in (1, 2)]
+    closed, without = ([ms for ms in column if ms is not None] for column in columns)
+    report(
+        "quality_barge_in: is it silent, and its mouth closed, soon after its speech is cut?",
+        [
+            Figure("cut to silence", "ms", tuple(cut.silent_ms for cut in made)),
+            Figure("cut to closed mouth", "ms", tuple(closed)),
+            Figure("cut to closed mouth, without", "ms", tuple(without)),
+        ],
+        baseline=measure_baseline(),
+        settings={"cuts": cuts, "motion_s": _MOTION_S, "picture_s": _PICTURE_S},
+    )
+
+
+if __name__ == "__main__":
+    main()

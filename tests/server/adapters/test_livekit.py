@@ -1,0 +1,67 @@
+"""LiveKit's contract of an avatar, kept with a real server; only the model is a fake."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from server.adapters.client import AvatarClient
+from tests.server.conftest import Serve
+from tests.server.sockets import listening, tone
+
+rtc = pytest.importorskip("livekit.rtc", reason="needs `pip install likeness[livekit]`")
+avatar = pytest.importorskip(
+    "livekit.agents.voice.avatar", reason="needs `pip install likeness[livekit]`"
+)
+
+
+def frames(pcm: bytes) -> list[object]:
+    """20 ms frames, as an agent sends them."""
+    return [
+        rtc.AudioFrame(pcm[first : first + 960], 24_000, 1, len(pcm[first : first + 960]) // 2)
+        for first in range(0, len(pcm), 960)
+    ]
+
+
+async def test_a_segment_is_shown_and_heard_and_its_end_told(serve: Serve) -> None:
+    from server.adapters.livekit import LikenessVideoGenerator
+
+    async with serve() as running, listening(running) as address:
+        client = AvatarClient(f"http://{address}", "first")
+        await client.connect()
+        generator = LikenessVideoGenerator(client)
+        assert isinstance(generator, avatar.VideoGenerator)
+        options = generator.options(256)
+        try:
+            for frame in frames(tone(1)):
+                await generator.push_audio(frame)
+            await generator.push_audio(avatar.AudioSegmentEnd())
+            heard_s, loud_s, pictures = 0.0, 0.0, 0
+            async with asyncio.timeout(30):
+                async for made in generator:
+                    if isinstance(made, avatar.AudioSegmentEnd):
+                        break
+                    if isinstance(made, rtc.VideoFrame):
+                        pictures += 1
+                        assert made.type == rtc.VideoBufferType.I420
+                        assert made.width == options.video_width
+                        continue
+                    assert made.sample_rate == options.audio_sample_rate
+                    assert made.num_channels == options.audio_channels
+                    heard_s += made.duration
+                    loud = np.abs(np.asarray(made.data)) > 1000
+                    loud_s += made.duration * bool(loud.any())
+            assert pictures > 5
+            assert heard_s >= loud_s > 0.8
+            await generator.push_audio(frames(tone(5))[0])
+            await generator.clear_buffer()
+        finally:
+            await client.aclose()
+
+
+async def test_speech_at_another_rate_is_refused() -> None:
+    from server.adapters.livekit import LikenessVideoGenerator
+
+    generator = LikenessVideoGenerator(AvatarClient("http://localhost", "first"))
+    with pytest.raises(ValueError, match="found speech at 16000 Hz with 1 channels"):
+        await generator.push_audio(rtc.AudioFrame(bytes(640), 16_000, 1, 320))
