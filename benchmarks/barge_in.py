@@ -52,7 +52,9 @@ class Diary:
             if isinstance(received, AudioFrame):
                 self.sounds.append((now, int(np.abs(received.to_ndarray().astype(int)).max())))
             elif isinstance(received, VideoFrame):
-                self.pictures.append((now, received.to_ndarray(format="rgb24")))
+                self.pictures.append(
+                    (now, np.asarray(received.to_ndarray(format="rgb24"), np.uint8))
+                )
             elif isinstance(received, PlaybackStarted):
                 self.started += 1
             elif isinstance(received, PlaybackFinished):
