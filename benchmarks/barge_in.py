@@ -3,7 +3,7 @@
 `python -m benchmarks.barge_in [--trials 20]`. A real server; its voice and its viewer are one
 client in this process, by one clock. Each trial cuts a sentence somewhere. From: the message is
 sent. To silence: the last audible packet has been received. To a closed mouth: the first decoded
-picture from which on the mouth is within a quarter of its way back to rest. A screen's and a
+picture from which on the mouth is within 40 % of its way back to rest. A screen's and a
 loudspeaker's delay are not included. Trials whose mouth was closed when it was cut are left out.
 """
 
@@ -19,22 +19,20 @@ from av import AudioFrame, VideoFrame
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.material import portrait, speech
+from benchmarks.material import speech
 from benchmarks.record import Figure, measure_baseline, report
+from model.identity.landmarks import FaceDetector, LandmarkTracker
 from server.adapters.client import AvatarClient
 from server.voice_messages import PlaybackFinished, PlaybackStarted
-from tests.browser.lip_sync import mouth_movement
-from tests.browser.mouth_box import mouth_box
-from tests.browser.recording import CROP_SHAPE
 from tests.browser.serving import serve
 
 RATE = 24_000
 _SENTENCE_S = 4.0
 _AUDIBLE = 150  # of 32768; the codec's noise is below
-_CLOSED_SHARE = 0.25
-_BEFORE_S, _AFTER_S = 0.4, 1.6
-# By then all is at rest, and the mouth is compared with what it looks like there.
-_REST_S = 1.2
+_CLOSED_SHARE = 0.4
+_BEFORE_S, _AFTER_S = 0.4, 1.0
+# By then the mouth rests, and is compared with how far it is open there.
+_REST_S = 0.7
 
 
 @dataclass
@@ -44,22 +42,19 @@ class Diary:
     started: int = 0
     finished: int = 0
     sounds: list[tuple[float, int]] = field(default_factory=list)
-    mouths: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
+    pictures: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def keep(self, client: AvatarClient) -> None:
         """Write down what `client` receives."""
-        place = mouth_box(portrait())
         async for received in client:
             now = time.perf_counter()
             if isinstance(received, AudioFrame):
                 self.sounds.append((now, int(np.abs(received.to_ndarray().astype(int)).max())))
             elif isinstance(received, VideoFrame):
-                grey = Image.fromarray(received.to_ndarray(format="gray"))
-                w, h = grey.size
-                box = (place.x * w, place.y * h, (place.x + place.width) * w)
-                own = grey.resize(CROP_SHAPE[::-1], box=(*box, (place.y + place.height) * h))
-                self.mouths.append((now, np.asarray(own)))
+                self.pictures.append(
+                    (now, np.asarray(received.to_ndarray(format="rgb24"), np.uint8))
+                )
             elif isinstance(received, PlaybackStarted):
                 self.started += 1
             elif isinstance(received, PlaybackFinished):
@@ -80,20 +75,33 @@ class Diary:
 
     def closed_ms(self, cut: float) -> float | None:
         """From `cut` to the closed mouth; None when it was closed already."""
-        near = [(at, own) for at, own in self.mouths if -_BEFORE_S <= at - cut <= _AFTER_S]
+        near = [(at, own) for at, own in self.pictures if -_BEFORE_S <= at - cut <= _AFTER_S]
         times = np.array([at - cut for at, _ in near])
         if min((times > _REST_S).sum(), (times < 0).sum()) < 3:
             raise RuntimeError(
                 f"found {len(near)} pictures in {_BEFORE_S + _AFTER_S:g} s, expected 25 a second:"
                 " the machine is too slow now"
             )
-        movement = mouth_movement(np.stack([own for _, own in near]), times > _REST_S)
-        floor = float(np.median(movement[times > _REST_S]))
-        level = floor + _CLOSED_SHARE * (float(movement[times < 0].max()) - floor)
-        open_at = np.flatnonzero((movement > level) & (times < _REST_S))
+        gaps = lip_gaps([own for _, own in near])
+        shut = float(np.median(gaps[times > _REST_S]))
+        level = shut + _CLOSED_SHARE * (float(gaps[times < 0].max()) - shut)
+        open_at = np.flatnonzero((gaps > level) & (times < _REST_S))
         if not len(open_at) or times[open_at[-1]] < 0:
             return None
         return 1000 * float(times[open_at[-1] + 1])
+
+
+def lip_gaps(pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Return how far the inner lips are apart in each picture, in widths of the mouth."""
+    tracker = LandmarkTracker()
+    roi = FaceDetector().detect(Image.fromarray(pictures[0]))[0].roi
+    gaps = []
+    for picture in pictures:
+        found = tracker.track(Image.fromarray(picture), roi)
+        assert found is not None, "the portrait has a face"
+        left, right, upper, lower = found[[61, 291, 13, 14], :2]
+        gaps.append(np.linalg.norm(lower - upper) / np.linalg.norm(right - left))
+    return np.array(gaps)
 
 
 async def cut_sentences(url: str, trials: int) -> tuple[list[float], list[float]]:
@@ -107,7 +115,7 @@ async def cut_sentences(url: str, trials: int) -> tuple[list[float], list[float]
     diary = Diary()
     keeping = asyncio.create_task(diary.keep(client))
     try:
-        await diary.until(lambda: len(diary.mouths) > 50)
+        await diary.until(lambda: len(diary.pictures) > 50)
         for trial in range(trials):
             await client.say(pcm)
             await client.end()
@@ -122,7 +130,7 @@ async def cut_sentences(url: str, trials: int) -> tuple[list[float], list[float]
             if (ms := diary.closed_ms(cut)) is not None:
                 closed.append(ms)
             diary.sounds.clear()
-            diary.mouths.clear()
+            diary.pictures.clear()
     finally:
         keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
