@@ -7,18 +7,23 @@ from fastapi import Request
 from server.problems import Problem
 
 
-async def read_body(request: Request, media_type: str, max_bytes: int) -> bytes:
-    """The body, if it is ``media_type`` (``image/*`` matches any image).
+def media_type(request: Request) -> str:
+    """What the body is said to be, without parameters; empty if that is not said."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+async def read_body(request: Request, expected: str, max_bytes: int) -> bytes:
+    """The body, if it is ``expected`` (``image/*`` matches any image).
 
     Raises Problem: 415 another type, 413 longer than ``max_bytes``.
     """
-    found = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    wanted = media_type.removesuffix("*")
+    found = media_type(request)
+    wanted = expected.removesuffix("*")
     if not (found == wanted or (wanted.endswith("/") and found.startswith(wanted))):
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
-            f"found Content-Type {found or '(none)'}, expected {media_type}",
+            f"found Content-Type {found or '(none)'}, expected {expected}",
         )
     body = bytearray()
     async for chunk in request.stream():

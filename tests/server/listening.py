@@ -16,8 +16,7 @@ async def listening(server: Server) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(server.app, lifespan="off", log_config=None, ws="none")
         web = uvicorn.Server(config)
-        # Without its own signal handlers: those are the test runner's.
-        serving = asyncio.create_task(web._serve([listener]))
+        serving = asyncio.create_task(web.serve([listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:

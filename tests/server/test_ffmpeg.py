@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,14 +15,15 @@ from server.config import HttpConfig
 from server.keys import Scope
 from tests.browser.bursts import write_wav
 from tests.server.caller import Watcher
-from tests.server.conftest import CONFIG, Serve
+from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.listening import listening
+from tests.server.test_access import add
 from tests.server.test_call import is_bright
 
 RATE = 48_000
 SOUND = ("-c:a", "libopus", "-ar", "48000", "-ac", "2", "-b:a", "64k")
-TEST_PICTURE = ("-f", "lavfi", "-i", "testsrc=size=320x240:rate=15")
-PICTURE = ("-c:v", "libx264", "-profile:v", "baseline", "-bf", "0", "-g", "15", "-pix_fmt")
+FILM = ("-f", "lavfi", "-re", "-i", "testsrc=size=320x240:rate=15")
+PICTURE = ("-c:v", "libx264", "-profile:v", "baseline", "-bf", "0", "-pix_fmt", "yuv420p")
 
 
 @pytest.fixture
@@ -34,35 +37,72 @@ def tone(tmp_path: Path) -> Path:
 
 @contextlib.asynccontextmanager
 async def ffmpeg(*arguments: str | Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run FFmpeg; its own words are in the failure when it ends before the test does."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "info"]
-    process = await asyncio.create_subprocess_exec(
-        *command, *arguments, stderr=asyncio.subprocess.PIPE
-    )
+    """Run FFmpeg, and end it; a failing test shows what it said."""
+    command = (imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats")
+    process = await asyncio.create_subprocess_exec(*command, *arguments)
     try:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        _, said = await process.communicate()
-        print(said.decode(errors="replace"))
+        await process.wait()
+
+
+async def until_gone(running: Running) -> None:
+    """Wait until the publisher of the avatar "first" has left."""
+    await running.until_ended("publisher")
+    live = (await running.http.get("/v1/avatars/first/live")).json()
+    assert live["source"] is None
 
 
 @pytest.mark.parametrize("films", [False, True])
-async def test_who_watches_hears_what_ffmpeg_publishes(
+async def test_who_watches_hears_what_ffmpeg_publishes_until_it_stops(
     serve: Serve, tone: Path, films: bool
 ) -> None:
-    inputs = ("-re", "-i", tone, *(TEST_PICTURE if films else ()))
-    codecs = (*SOUND, *((*PICTURE, "yuv420p") if films else ()))
-    async with (
-        serve() as running,
-        listening(running.server) as url,
-        ffmpeg(*inputs, *codecs, "-f", "whip", f"{url}/whip/first"),
-        Watcher(running.http, "first") as watcher,
-    ):
-        async with asyncio.timeout(20):
-            while "first" not in running.server.performances.names:
-                await asyncio.sleep(0.05)
-        await watcher.connect()
-        await watcher.until_sound(lambda rms: rms > 5000)
-        await watcher.until_pictures(is_bright)
+    inputs = ("-re", "-i", tone, *(FILM if films else ()))
+    codecs = (*SOUND, *(PICTURE if films else ()))
+    async with serve() as running, listening(running.server) as url:
+        await running.http.put("/v1/avatars/first/live")
+        async with (
+            Watcher(running.http, "first") as watcher,
+            ffmpeg(*inputs, *codecs, "-f", "whip", f"{url}/whip/first") as process,
+        ):
+            await watcher.connect()
+            await watcher.until_sound(lambda rms: rms > 5000)
+            await watcher.until_pictures(is_bright)
+            process.send_signal(signal.SIGINT)
+            await until_gone(running)
+            await watcher.until_sound(lambda rms: rms < 100)
+
+
+async def test_ffmpeg_that_dies_is_missed(
+    serve: Serve, tone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
+    async with serve() as running, listening(running.server) as url:
+        await running.http.put("/v1/avatars/first/live")
+        async with (
+            Watcher(running.http, "first") as watcher,
+            ffmpeg("-re", "-i", tone, *SOUND, "-f", "whip", f"{url}/whip/first") as process,
+        ):
+            await watcher.connect()
+            await watcher.until_sound(lambda rms: rms > 5000)
+            process.kill()
+            await until_gone(running)
+
+
+async def test_ffmpeg_brings_its_key(serve: Serve, tone: Path) -> None:
+    config = dataclasses.replace(CONFIG, http=HttpConfig(require_key_on_loopback=True))
+    async with serve(config) as running, listening(running.server) as url:
+        key = add(running, Scope.PUBLISH)
+        running.http.headers["Authorization"] = f"Bearer {key}"
+        await running.http.put("/v1/avatars/first/live")
+        speech = ("-re", "-i", tone, *SOUND, "-f", "whip")
+        async with ffmpeg(*speech, f"{url}/whip/first") as process:
+            assert await process.wait() != 0
+        async with (
+            Watcher(running.http, "first") as watcher,
+            ffmpeg(*speech, "-authorization", key, f"{url}/whip/first"),
+        ):
+            await watcher.connect()
+            await watcher.until_sound(lambda rms: rms > 5000)

@@ -1,0 +1,444 @@
+"""What RFC 9725 (WHIP) and draft-ietf-wish-whep demand of a server, one test per demand.
+
+README.md, "Publish and watch", has the table. Both documents say the same of most; such a test
+runs for a publisher and for a viewer.
+"""
+
+import dataclasses
+import email.utils
+import re
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from aiortc import RTCSessionDescription
+
+from server.config import CallConfig, IceServer, PerformanceConfig
+from server.keys import Scope
+from tests.server.caller import Broadcaster, RemotePeer, Watcher
+from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.test_access import ELSEWHERE, add
+from tests.server.test_calls import FRAGMENT, SDP, problem
+from tests.server.test_cross_origin import NAMED, ORIGIN, preflight
+from tests.server.test_sdp import AUDIO, HEAD, VIDEO
+
+both = pytest.mark.parametrize("kind", [Broadcaster, Watcher])
+ENDPOINTS = ("/whip/first", "/whep/first")
+HOST = "a=mid:0\r\na=candidate:1 1 udp 2122260223 127.0.0.1 40000 typ host\r\n"
+
+
+async def posted(running: Running, peer: RemotePeer) -> httpx.Response:
+    """Make the avatar "first" live, and offer."""
+    await running.http.put("/v1/avatars/first/live")
+    response = await peer.post()
+    assert response.status_code == 201, response.text
+    return response
+
+
+def sections(sdp: str) -> list[str]:
+    """Return the media sections of a description."""
+    return re.split(r"(?=^m=)", sdp, flags=re.MULTILINE)[1:]
+
+
+@both
+async def test_an_offer_is_answered_with_201_location_and_etag(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        response = await posted(running, peer)
+        assert response.headers["Content-Type"] == "application/sdp"
+        assert response.text.startswith("v=0")
+        assert re.fullmatch(rf"{peer.path}/[\w-]{{20,}}", response.headers["Location"])
+        assert re.fullmatch(r'"[^"]+"', response.headers["ETag"])
+
+
+@both
+async def test_the_answer_flows_one_way_in_one_bundle_of_one_stream(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        answer = (await posted(running, peer)).text
+        found = sections(answer)
+        way = "a=recvonly" if kind is Broadcaster else "a=sendonly"
+        assert all(way in section for section in found)
+        assert all("a=rtcp-mux\r\n" in section for section in found)
+        # RFC 8858 section 3 keeps "rtcp-mux-only" out of answers.
+        assert "rtcp-mux-only" not in answer
+        mids = re.findall(r"a=mid:(\S+)", answer)
+        assert f"a=group:BUNDLE {' '.join(mids)}\r\n" in answer
+        assert len(set(re.findall(r"a=ice-ufrag:(\S+)", answer))) == 1
+        if kind is Watcher:
+            streams = re.findall(r"a=msid:(\S+) ", answer)
+            assert len(streams) == 2
+            assert len(set(streams)) == 1
+
+
+@both
+async def test_the_answer_has_all_our_candidates_and_takes_a_dtls_role(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        answer = (await posted(running, peer)).text
+        assert "a=candidate:" in answer
+        assert "a=end-of-candidates" in answer
+        assert all("a=setup:active" in section for section in sections(answer))
+
+
+@both
+async def test_candidates_are_taken_with_204_and_no_etag(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        response = await posted(running, peer)
+        headers = FRAGMENT | {"If-Match": response.headers["ETag"]}
+        url = response.headers["Location"]
+        patched = await running.http.patch(url, content=HOST, headers=headers)
+        assert (patched.status_code, patched.content) == (204, b"")
+        assert "ETag" not in patched.headers
+
+
+@both
+@pytest.mark.parametrize(
+    "address", ["1 1 tcp 1518280447 127.0.0.1 9", "1 1 udp 2122260223 nowhere.invalid 40000"]
+)
+async def test_candidates_that_cannot_be_used_are_passed_over(
+    serve: Serve, kind: type[RemotePeer], address: str
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        response = await posted(running, peer)
+        headers = FRAGMENT | {"If-Match": response.headers["ETag"]}
+        content = f"a=mid:0\r\na=candidate:{address} typ host\r\n{HOST}"
+        url = response.headers["Location"]
+        patched = await running.http.patch(url, content=content, headers=headers)
+        assert patched.status_code == 204, patched.text
+
+
+@both
+async def test_an_entity_tag_is_needed_and_must_match(serve: Serve, kind: type[RemotePeer]) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        url = (await posted(running, peer)).headers["Location"]
+        response = await running.http.patch(url, content=HOST, headers=FRAGMENT)
+        problem(response, 428, "if-match-required")
+        headers = FRAGMENT | {"If-Match": '"other"'}
+        response = await running.http.patch(url, content=HOST, headers=headers)
+        problem(response, 412, "other-ice-session")
+
+
+@both
+async def test_an_ice_restart_is_refused_with_422_and_the_session_goes_on(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        await running.http.put("/v1/avatars/first/live")
+        await peer.connect()
+        assert peer.response is not None
+        anew = "a=ice-ufrag:anew\r\na=ice-pwd:0123456789012345678901\r\n" + HOST
+        for tag in ("*", peer.response.headers["ETag"]):
+            headers = FRAGMENT | {"If-Match": tag}
+            response = await running.http.patch(peer.location, content=anew, headers=headers)
+            problem(response, 422, "ice-restart")
+        assert peer.peer.connectionState == "connected"
+        assert (await running.http.get(peer.location)).status_code == 204
+
+
+@both
+async def test_a_fragment_must_be_one(serve: Serve, kind: type[RemotePeer]) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        response = await posted(running, peer)
+        url, tag = response.headers["Location"], {"If-Match": response.headers["ETag"]}
+        for content, media_type, status in (
+            (b"garbage", FRAGMENT["Content-Type"], 400),
+            (b"\xff", FRAGMENT["Content-Type"], 400),
+            (b"a=mid:0\r\na=candidate:1 1 udp", FRAGMENT["Content-Type"], 400),
+            (HOST.encode(), "text/plain", 415),
+        ):
+            headers = tag | {"Content-Type": media_type}
+            found = await running.http.patch(url, content=content, headers=headers)
+            assert found.status_code == status, content
+        assert (await running.http.get(url)).status_code == 204
+
+
+@both
+async def test_deleting_ends_it_whatever_the_entity_tag(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        await running.http.put("/v1/avatars/first/live")
+        await peer.connect()
+        gone = await running.http.delete(peer.location, headers={"If-Match": '"other"'})
+        assert gone.status_code == 200
+        await peer.until_state("closed")
+        assert (await running.http.delete(peer.location)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_an_offer_must_be_one(serve: Serve, path: str) -> None:
+    async with serve() as running:
+        await running.http.put("/v1/avatars/first/live")
+        response = await running.http.post(path, json={})
+        problem(response, 415, "unsupported-media-type")
+        response = await running.http.post(path, content="hello", headers=SDP)
+        problem(response, 400, "invalid-sdp")
+        response = await running.http.post(path, content="v=0\r\n", headers=SDP)
+        problem(response, 422, "unusable-offer")
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
+async def test_media_flows_one_way(serve: Serve, path: str, direction: str) -> None:
+    allowed = "sendonly" if path.startswith("/whip") else "recvonly"
+    audio = AUDIO.replace("sendrecv", direction)
+    content = HEAD.replace("BUNDLE 0 1 2", "BUNDLE 0") + audio
+    async with serve() as running:
+        await running.http.put("/v1/avatars/first/live")
+        response = await running.http.post(path, content=content, headers=SDP)
+        assert response.status_code == (201 if direction == allowed else 422)
+
+
+@both
+async def test_get_has_nothing_to_show(serve: Serve, kind: type[RemotePeer]) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        url = (await posted(running, peer)).headers["Location"]
+        for path in (peer.path, url):
+            for method in ("GET", "HEAD"):
+                response = await running.http.request(method, path)
+                assert (response.status_code, response.content) == (204, b"")
+
+
+@both
+async def test_other_methods_are_not_allowed(serve: Serve, kind: type[RemotePeer]) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        url = (await posted(running, peer)).headers["Location"]
+        for path, methods in ((peer.path, ("PUT", "PATCH", "DELETE")), (url, ("PUT", "POST"))):
+            for method in methods:
+                response = await running.http.request(method, path, content="", headers=SDP)
+                problem(response, 405, "method-not-allowed")
+                assert method not in response.headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_options_tell_what_may_be_posted_and_by_which_ice_servers(
+    serve: Serve, path: str
+) -> None:
+    turn = IceServer(url="turn:127.0.0.1:9?transport=udp", username="u", credential="c")
+    async with serve(dataclasses.replace(CONFIG, ice_servers=(turn,))) as running:
+        options = await running.http.options(path)
+        assert options.status_code == 200
+        assert options.headers["Accept-Post"] == "application/sdp"
+        assert options.headers["Link"] == (
+            '<turn:127.0.0.1:9?transport=udp>; rel="ice-server"; username="u"; credential="c"'
+            '; credential-type="password"'
+        )
+
+
+@both
+async def test_the_answer_names_the_ice_servers(serve: Serve, kind: type[RemotePeer]) -> None:
+    config = dataclasses.replace(CONFIG, ice_servers=(IceServer(url="stun:127.0.0.1:9"),))
+    async with serve(config) as running, kind(running.http, "first") as peer:
+        await running.http.put("/v1/avatars/first/live")
+        # Posting is enough: nobody answers at that address.
+        response = await peer.post()
+        assert response.headers["Link"] == '<stun:127.0.0.1:9>; rel="ice-server"'
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_preflights_are_answered(serve: Serve, path: str) -> None:
+    async with serve(NAMED) as running:
+        for method in ("POST", "PATCH", "DELETE"):
+            response = await preflight(running.http, ORIGIN, method, path=path)
+            assert response.status_code == 200
+            assert method in response.headers["Access-Control-Allow-Methods"]
+
+
+@both
+async def test_bearer_tokens_are_asked_for_and_checked(
+    serve: Serve, kind: type[RemotePeer]
+) -> None:
+    async with serve() as running:
+        await running.http.put("/v1/avatars/first/live")
+        key = add(running, Scope.PUBLISH if kind is Broadcaster else Scope.VIEW)
+        too_little = add(running, Scope.VIEW) if kind is Broadcaster else None
+        async with running.client(ELSEWHERE) as client, kind(client, "first") as peer:
+            response = await peer.post()
+            problem(response, 401, "key-required")
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        async with running.client(ELSEWHERE, "lk_wrong") as client, kind(client, "first") as peer:
+            problem(await peer.post(), 401, "invalid-key")
+        if too_little is not None:
+            async with (
+                running.client(ELSEWHERE, too_little) as client,
+                kind(client, "first") as peer,
+            ):
+                problem(await peer.post(), 403, "insufficient-scope")
+        async with running.client(ELSEWHERE, key) as client, kind(client, "first") as peer:
+            response = await peer.post()
+            assert response.status_code == 201
+            url = response.headers["Location"]
+            async with running.client(ELSEWHERE) as stranger:
+                problem(await stranger.delete(url), 401, "key-required")
+                assert (await stranger.patch(url)).status_code == 401
+            assert (await client.delete(url)).status_code == 200
+
+
+async def test_a_full_server_says_when_to_come_back(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, call=CallConfig(max_sessions=1, retry_after_s=7))
+    async with serve(config) as running, Broadcaster(running.http, "second") as peer:
+        await running.http.put("/v1/avatars/first/live")
+        response = await peer.post()
+        problem(response, 503, "server-full")
+        assert response.headers["Retry-After"] == "7"
+
+
+async def test_who_comes_before_anybody_is_live_is_told_when_to_come_back(serve: Serve) -> None:
+    async with serve() as running, Watcher(running.http, "first") as peer:
+        response = await peer.post()
+        problem(response, 409, "not-live")
+        assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("path", [*ENDPOINTS, "/whip", "/whep"])
+async def test_nobody_is_ever_sent_elsewhere(serve: Serve, path: str) -> None:
+    """A redirection would have to be 307 or 308 (RFC 9725 section 4.7): there is none at all."""
+    async with serve() as running:
+        for odd in (path, path + "/", path.replace("/w", "//w", 1)):
+            for method in ("POST", "GET", "OPTIONS"):
+                response = await running.http.request(method, odd, content="x", headers=SDP)
+                assert not response.is_redirect, odd
+
+
+@pytest.mark.parametrize("name", ["a b", "%2e%2e", "ä", "first%0d%0aX-Y:%20z", "first%2fx", "💬"])
+async def test_a_name_with_odd_characters_is_only_unknown(serve: Serve, name: str) -> None:
+    async with serve() as running:
+        for peer in (Broadcaster(running.http, name), Watcher(running.http, name)):
+            async with peer:
+                response = await peer.post()
+                assert response.status_code in (404, 405), response.text
+                assert "X-Y" not in response.headers
+        assert running.server.admission.sessions == 0
+
+
+STRANGE_VIDEO = VIDEO.replace("VP8", "AV1").replace("H264", "H265")
+STRANGE_OFFER = (
+    HEAD.replace("BUNDLE 0 1 2", "BUNDLE 0 1")
+    + AUDIO.replace("sendrecv", "recvonly")
+    + STRANGE_VIDEO
+)
+
+
+async def countered(running: Running, watcher: Watcher) -> httpx.Response:
+    """Offer what nothing can be sent to; return our own offer."""
+    response = await running.http.post(watcher.path, content=STRANGE_OFFER, headers=SDP)
+    assert response.status_code == 406
+    return response
+
+
+async def test_an_offer_without_a_codec_of_ours_is_countered(serve: Serve) -> None:
+    async with serve() as running, Watcher(running.http, "first") as watcher:
+        await running.http.put("/v1/avatars/first/live")
+        response = await countered(running, watcher)
+        media_type, _, valid_until = response.headers["Content-Type"].partition("; valid-until=")
+        assert media_type == "application/sdp"
+        until = email.utils.parsedate_to_datetime(valid_until.strip('"'))
+        assert 0 < (until - datetime.now(UTC)).total_seconds() <= CONFIG.call.connect_timeout_s
+        assert response.headers["Location"].startswith("/whep/first/")
+        found = sections(response.text)
+        assert [section.split()[0] for section in found] == ["m=audio", "m=video"]
+        for section in found:
+            assert "a=sendonly" in section
+            assert "a=rtcp-mux-only" in section
+            assert "a=setup:actpass" in section
+        assert "H264/90000" in found[1]
+        assert "VP8/90000" in found[1]
+        streams = re.findall(r"a=msid:(\S+) ", response.text)
+        assert len(streams) == 2
+        assert len(set(streams)) == 1
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_the_answer_to_our_offer_is_taken_with_204_and_media_flows(
+    serve: Serve, codec: str
+) -> None:
+    async with serve() as running, Watcher(running.http, "first") as watcher:
+        await running.http.put("/v1/avatars/first/live")
+        response = await countered(running, watcher)
+        url = response.headers["Location"]
+        watcher.video_codec = codec
+        watcher.prepare()
+        await watcher.peer.setRemoteDescription(RTCSessionDescription(response.text, "offer"))
+        await watcher.peer.setLocalDescription(await watcher.peer.createAnswer())
+        answer = watcher.peer.localDescription.sdp
+        patched = await running.http.patch(url, content=answer, headers=SDP)
+        assert (patched.status_code, patched.content) == (204, b"")
+        await watcher.ready()
+        await watcher.until(lambda: len(watcher.pictures) > 3 and len(watcher.sounds) > 3)
+        performance = await running.server.performances.get("first")
+        assert {wanted.value for wanted in performance.broadcast.coder.wanted} == {codec}
+        again = await running.http.patch(url, content=answer, headers=SDP)
+        problem(again, 409, "no-answer-expected")
+        assert (await running.http.delete(url)).status_code == 200
+
+
+async def test_what_is_no_answer_to_our_offer_is_refused(serve: Serve) -> None:
+    async with serve() as running, Watcher(running.http, "first") as watcher:
+        await running.http.put("/v1/avatars/first/live")
+        url = (await countered(running, watcher)).headers["Location"]
+        for content, status in (
+            ("hello", 400),
+            (STRANGE_OFFER, 422),
+            (STRANGE_OFFER.replace("m=video 9", "m=video 0"), 422),
+            (HEAD + AUDIO.replace("sendrecv", "recvonly"), 422),
+            (HEAD + AUDIO.replace("sendrecv", "recvonly").replace("mid:0", "mid:9") + VIDEO, 422),
+        ):
+            response = await running.http.patch(url, content=content, headers=SDP)
+            assert response.status_code == status, response.text
+        assert (await running.http.get(url)).status_code == 204
+
+
+async def test_our_offer_expires(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, call=CallConfig(max_sessions=2, connect_timeout_s=1))
+    async with serve(config) as running, Watcher(running.http, "first") as watcher:
+        await running.http.put("/v1/avatars/first/live")
+        url = (await countered(running, watcher)).headers["Location"]
+        await running.until_ended("viewer")
+        response = await running.http.patch(url, content=STRANGE_OFFER, headers=SDP)
+        problem(response, 404, "unknown-viewer")
+
+
+async def test_a_publisher_that_sends_nothing_is_let_go(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, call=CallConfig(max_sessions=2, no_microphone_timeout_s=1))
+    async with serve(config) as running, Broadcaster(running.http, "first") as publisher:
+        await publisher.connect()
+        publisher.speaker.stop()
+        await running.until_ended("publisher")
+        assert (await running.server.performances.get("first")).source is None
+
+
+@both
+async def test_who_vanishes_is_let_go(
+    serve: Serve, kind: type[RemotePeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
+    async with serve() as running, kind(running.http, "first") as peer:
+        await running.http.put("/v1/avatars/first/live")
+        await peer.connect()
+        await peer.vanish()
+        await running.until_ended("publisher" if kind is Broadcaster else "viewer")
+        performance = await running.server.performances.get("first")
+        assert performance.source is None
+        assert performance.broadcast.viewers == 0
+
+
+async def test_who_watches_is_hung_up_on_when_the_performance_ends(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(linger_s=60))
+    async with (
+        serve(config) as running,
+        Broadcaster(running.http, "first") as publisher,
+        Watcher(running.http, "first") as watcher,
+    ):
+        await publisher.connect()
+        await watcher.connect()
+        assert (await running.http.delete("/v1/avatars/first/live")).status_code == 204
+        await running.until_ended("viewer")
+        await running.until_ended("publisher")
+        problem(await running.http.delete(watcher.location), 404, "unknown-viewer")
+        problem(await running.http.delete(publisher.location), 404, "unknown-publisher")
