@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from model.rates import FRAME_MS
 from server import (
     calls,
+    consent,
     cross_origin,
     health,
     hosts,
@@ -86,6 +87,7 @@ class Server:
         self._default = default
         self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
         problems.install(self.app)
+        consent.install()
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
         metrics = self.services.metrics

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiortc import MediaStreamTrack
 
-from server import logs, sdp
+from server import consent, logs, sdp
 from server.peer import Peer
 from server.performance import Performance, Source
 from server.services import Services
@@ -19,7 +19,7 @@ class Publisher:
 
     It is the performance's voice from its creation on; raises Problem 409 when that has another.
     It goes by itself when nothing comes from it, not even silence, for
-    ``call.no_microphone_timeout_s``.
+    ``call.no_microphone_timeout_s``, or 30 s if that is more: see ``consent``.
     """
 
     def __init__(self, publisher_id: str, services: Services, performance: Performance) -> None:
@@ -30,7 +30,9 @@ class Publisher:
         performance.on_end.add(self.end)
         self.peer.connection.on("track", self._on_track)
         self._connect_timeout_s = services.config.call.connect_timeout_s
-        self._no_sound_timeout_s = services.config.call.no_microphone_timeout_s
+        self._no_sound_timeout_s = min(
+            services.config.call.no_microphone_timeout_s, consent.EXPIRY_S
+        )
         self._over = asyncio.Event()
         self._track: MediaStreamTrack | None = None
 
@@ -41,7 +43,8 @@ class Publisher:
         """
         audio = self.peer.connection.addTransceiver("audio", "recvonly")
         audio.setCodecPreferences(sdp.opus_preferences())
-        return await self.peer.answer(offer, ignored="video")
+        with consent.not_asked_for():
+            return await self.peer.answer(offer, ignored="video")
 
     async def discard(self) -> None:
         """Close a connection that got no answer."""

@@ -11,15 +11,16 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from server.config import HttpConfig
+from server.config import CallConfig, HttpConfig
 from server.keys import Scope
 from tests.browser.bursts import write_wav
 from tests.server.caller import Watcher
-from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.conftest import CONFIG, Running, Serve, with_calls
 from tests.server.listening import listening
 from tests.server.test_access import add
 from tests.server.test_call import is_bright
 
+IMPATIENT = with_calls(CallConfig(max_sessions=2, no_microphone_timeout_s=1))
 RATE = 48_000
 SOUND = ("-c:a", "libopus", "-ar", "48000", "-ac", "2", "-b:a", "64k")
 FILM = ("-f", "lavfi", "-re", "-i", "testsrc=size=320x240:rate=15")
@@ -75,11 +76,26 @@ async def test_who_watches_hears_what_ffmpeg_publishes_until_it_stops(
             await watcher.until_sound(lambda rms: rms < 100)
 
 
-async def test_ffmpeg_that_dies_is_missed(
+async def test_ffmpeg_may_leave_our_consent_checks_unanswered(
     serve: Serve, tone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With checks this often, consent that is never given would expire after 4 s."""
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
     async with serve() as running, listening(running.server) as url:
+        await running.http.put("/v1/avatars/first/live")
+        async with (
+            Watcher(running.http, "first") as watcher,
+            ffmpeg("-re", "-i", tone, *SOUND, "-f", "whip", f"{url}/whip/first"),
+        ):
+            await watcher.connect()
+            await watcher.until_sound(lambda rms: rms > 5000)
+            heard = len(watcher.sounds)
+            await watcher.until(lambda: len(watcher.sounds) > heard + 8 * 50)
+            await watcher.until_sound(lambda rms: rms > 5000)
+
+
+async def test_ffmpeg_that_dies_is_missed(serve: Serve, tone: Path) -> None:
+    async with serve(IMPATIENT) as running, listening(running.server) as url:
         await running.http.put("/v1/avatars/first/live")
         async with (
             Watcher(running.http, "first") as watcher,
