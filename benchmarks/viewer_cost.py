@@ -14,19 +14,21 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
+import numpy as np
 from aiortc import (
     RTCConfiguration,
     RTCPeerConnection,
     RTCSessionDescription,
-    rtcrtpreceiver,
 )
 
 from benchmarks.record import Figure, measure_baseline, report
-from tests.browser.serving import serve
+from tests.browser.serving import Served, serve
 
 AVATAR = "astronaut"
 SETTLING_S = 5.0
@@ -90,8 +92,8 @@ class NoDecoder:
 
 def audience(url: str, orders: Connection) -> None:
     """Be the process of the viewers."""
-    rtcrtpreceiver.get_decoder = lambda _: NoDecoder()
-    asyncio.run(hold_audience(url, orders))
+    with patch("aiortc.rtcrtpreceiver.get_decoder", lambda _: NoDecoder()):
+        asyncio.run(hold_audience(url, orders))
 
 
 def cpu_s(pid: int) -> float:
@@ -100,11 +102,31 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(viewers: Sequence[int], seconds: float) -> tuple[dict[int, float], list[Figure]]:
-    """Return the server's CPU time per second by number of viewers, and what to report."""
+@dataclass(frozen=True)
+class Sample:
+    """What happened in some time: CPU of the server, frames it sent, packets that viewers got."""
+
+    cpu_s: float
+    frames: float
+    packets: float
+
+
+def frames_sent(url: str) -> float:
+    """Return how many frames the server has sent since it started."""
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return next(float(x.split()[1]) for x in lines if x.startswith("likeness_frames_sent_total"))
+
+
+def measure(viewers: Sequence[int], seconds: float) -> dict[int, Sample]:
+    """Return what `seconds` cost, by number of viewers."""
     ours, theirs = multiprocessing.Pipe()
-    costs: dict[int, float] = {}
-    figures: list[Figure] = []
+
+    def look(served: Served) -> Sample:
+        ours.send("count")
+        packets: list[int] = ours.recv()
+        return Sample(cpu_s(served.process.pid), frames_sent(served.url), sum(packets))
+
+    samples: dict[int, Sample] = {}
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "audience.toml"
         config.write_text(f"[limits]\ncalls_burst = {max(viewers)}\n")
@@ -117,22 +139,17 @@ def measure(viewers: Sequence[int], seconds: float) -> tuple[dict[int, float], l
                 ours.send(number)
                 ours.recv()
                 time.sleep(SETTLING_S)
-                ours.send("count")
-                before: list[int] = ours.recv()
-                start_s, start_cpu_s = time.monotonic(), cpu_s(served.process.pid)
+                before = look(served)
                 time.sleep(seconds)
-                passed_s = time.monotonic() - start_s
-                costs[number] = (cpu_s(served.process.pid) - start_cpu_s) / passed_s
-                ours.send("count")
-                after: list[int] = ours.recv()
-                rates = [(b - a) / passed_s for a, b in zip(before, after, strict=True)]
-                figures += [
-                    Figure(f"{number} viewers: server CPU per second", "s", (costs[number],)),
-                    Figure(f"{number} viewers: packets a second, each", "", tuple(rates)),
-                ]
+                after = look(served)
+                samples[number] = Sample(
+                    after.cpu_s - before.cpu_s,
+                    after.frames - before.frames,
+                    after.packets - before.packets,
+                )
             ours.send(None)
             process.join(30)
-    return costs, figures
+    return samples
 
 
 def main() -> None:
@@ -142,14 +159,32 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 2, 10, 25, 50])
     options = parser.parse_args()
     baseline = measure_baseline()
-    costs, figures = measure(options.viewers, options.seconds)
-    first, most = min(costs), max(costs)
-    if most > first:
-        each = 100 * (costs[most] - costs[first]) / (most - first) / costs[first]
-        figures.append(Figure("each further viewer, of the first", "%", (each,)))
+    samples = measure(options.viewers, options.seconds)
+    figures = [
+        Figure(f"{number} viewers: {what}", unit, (value,))
+        for number, sample in samples.items()
+        for what, unit, value in (
+            ("server CPU a frame", "ms", 1000 * sample.cpu_s / sample.frames),
+            ("frames sent a second", "", sample.frames / options.seconds),
+            ("packets a frame, each viewer", "", sample.packets / sample.frames / number),
+        )
+    ]
+    # A busy machine sends fewer frames, or loses packets, the more there are who watch: so not the
+    # sums are compared, but what one frame costs, and one packet.
+    work = np.array([(sample.frames, sample.packets) for sample in samples.values()])
+    cost = np.array([sample.cpu_s for sample in samples.values()])
+    (frame_s, packet_s), *_ = np.linalg.lstsq(work, cost, rcond=None)
+    viewer_s = packet_s * float(np.median([s.packets / s.frames / n for n, s in samples.items()]))
     report(
         "viewer_cost: what does a viewer cost, next to the avatar?",
-        figures,
+        [
+            *figures,
+            Figure("the avatar, CPU a frame", "ms", (1000 * frame_s,)),
+            Figure("each viewer, CPU a frame", "ms", (1000 * viewer_s,)),
+            Figure(
+                "each further viewer, of the first", "%", (100 * viewer_s / (frame_s + viewer_s),)
+            ),
+        ],
         baseline=baseline,
         settings={"seconds": options.seconds, "goal_percent": GOAL_PERCENT},
     )

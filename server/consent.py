@@ -36,4 +36,4 @@ async def _query_if_needed(connection: aioice.Connection) -> None:
 
 def install() -> None:
     """Let aioice heed ``not_asked_for``: it has no option for it, but one method to override."""
-    aioice.Connection.query_consent = _query_if_needed  # type: ignore[method-assign]
+    aioice.Connection.query_consent = _query_if_needed  # type: ignore[assignment]

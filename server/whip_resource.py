@@ -105,7 +105,7 @@ def add_resource_routes(
 
     @routes.api_route(path, methods=["POST", "PUT"], include_in_schema=False)
     async def refuse(resource_id: str) -> None:
-        """A second offer would be a renegotiation, which there is none of (RFC 9725 4.4.1)."""
+        """A second offer would be a renegotiation: neither protocol has it."""
         resources.peer(resource_id)
         raise _not_allowed(
             "a connection cannot be changed: hang up and offer again", _RESOURCE_METHODS

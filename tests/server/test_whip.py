@@ -22,6 +22,7 @@ from tests.server.test_calls import FRAGMENT, SDP, problem
 from tests.server.test_cross_origin import NAMED, ORIGIN, preflight
 from tests.server.test_sdp import AUDIO, HEAD, VIDEO
 
+Kind = type[Broadcaster] | type[Watcher]
 both = pytest.mark.parametrize("kind", [Broadcaster, Watcher])
 ENDPOINTS = ("/whip/first", "/whep/first")
 HOST = "a=mid:0\r\na=candidate:1 1 udp 2122260223 127.0.0.1 40000 typ host\r\n"
@@ -41,9 +42,7 @@ def sections(sdp: str) -> list[str]:
 
 
 @both
-async def test_an_offer_is_answered_with_201_location_and_etag(
-    serve: Serve, kind: type[RemotePeer]
-) -> None:
+async def test_an_offer_is_answered_with_201_location_and_etag(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         response = await posted(running, peer)
         assert response.headers["Content-Type"] == "application/sdp"
@@ -54,7 +53,7 @@ async def test_an_offer_is_answered_with_201_location_and_etag(
 
 @both
 async def test_the_answer_flows_one_way_in_one_bundle_of_one_stream(
-    serve: Serve, kind: type[RemotePeer]
+    serve: Serve, kind: Kind
 ) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         answer = (await posted(running, peer)).text
@@ -75,7 +74,7 @@ async def test_the_answer_flows_one_way_in_one_bundle_of_one_stream(
 
 @both
 async def test_the_answer_has_all_our_candidates_and_takes_a_dtls_role(
-    serve: Serve, kind: type[RemotePeer]
+    serve: Serve, kind: Kind
 ) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         answer = (await posted(running, peer)).text
@@ -85,9 +84,7 @@ async def test_the_answer_has_all_our_candidates_and_takes_a_dtls_role(
 
 
 @both
-async def test_candidates_are_taken_with_204_and_no_etag(
-    serve: Serve, kind: type[RemotePeer]
-) -> None:
+async def test_candidates_are_taken_with_204_and_no_etag(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         response = await posted(running, peer)
         headers = FRAGMENT | {"If-Match": response.headers["ETag"]}
@@ -102,7 +99,7 @@ async def test_candidates_are_taken_with_204_and_no_etag(
     "address", ["1 1 tcp 1518280447 127.0.0.1 9", "1 1 udp 2122260223 nowhere.invalid 40000"]
 )
 async def test_candidates_that_cannot_be_used_are_passed_over(
-    serve: Serve, kind: type[RemotePeer], address: str
+    serve: Serve, kind: Kind, address: str
 ) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         response = await posted(running, peer)
@@ -114,7 +111,7 @@ async def test_candidates_that_cannot_be_used_are_passed_over(
 
 
 @both
-async def test_an_entity_tag_is_needed_and_must_match(serve: Serve, kind: type[RemotePeer]) -> None:
+async def test_an_entity_tag_is_needed_and_must_match(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         url = (await posted(running, peer)).headers["Location"]
         response = await running.http.patch(url, content=HOST, headers=FRAGMENT)
@@ -126,7 +123,7 @@ async def test_an_entity_tag_is_needed_and_must_match(serve: Serve, kind: type[R
 
 @both
 async def test_an_ice_restart_is_refused_with_422_and_the_session_goes_on(
-    serve: Serve, kind: type[RemotePeer]
+    serve: Serve, kind: Kind
 ) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         await running.http.put("/v1/avatars/first/live")
@@ -142,7 +139,7 @@ async def test_an_ice_restart_is_refused_with_422_and_the_session_goes_on(
 
 
 @both
-async def test_a_fragment_must_be_one(serve: Serve, kind: type[RemotePeer]) -> None:
+async def test_a_fragment_must_be_one(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         response = await posted(running, peer)
         url, tag = response.headers["Location"], {"If-Match": response.headers["ETag"]}
@@ -159,9 +156,7 @@ async def test_a_fragment_must_be_one(serve: Serve, kind: type[RemotePeer]) -> N
 
 
 @both
-async def test_deleting_ends_it_whatever_the_entity_tag(
-    serve: Serve, kind: type[RemotePeer]
-) -> None:
+async def test_deleting_ends_it_whatever_the_entity_tag(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         await running.http.put("/v1/avatars/first/live")
         await peer.connect()
@@ -199,7 +194,7 @@ async def test_media_flows_one_way(serve: Serve, path: str, direction: str) -> N
 
 
 @both
-async def test_get_has_nothing_to_show(serve: Serve, kind: type[RemotePeer]) -> None:
+async def test_get_has_nothing_to_show(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         url = (await posted(running, peer)).headers["Location"]
         for path in (peer.path, url):
@@ -209,7 +204,7 @@ async def test_get_has_nothing_to_show(serve: Serve, kind: type[RemotePeer]) -> 
 
 
 @both
-async def test_other_methods_are_not_allowed(serve: Serve, kind: type[RemotePeer]) -> None:
+async def test_other_methods_are_not_allowed(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         url = (await posted(running, peer)).headers["Location"]
         for path, methods in ((peer.path, ("PUT", "PATCH", "DELETE")), (url, ("PUT", "POST"))):
@@ -235,7 +230,7 @@ async def test_options_tell_what_may_be_posted_and_by_which_ice_servers(
 
 
 @both
-async def test_the_answer_names_the_ice_servers(serve: Serve, kind: type[RemotePeer]) -> None:
+async def test_the_answer_names_the_ice_servers(serve: Serve, kind: Kind) -> None:
     config = dataclasses.replace(CONFIG, ice_servers=(IceServer(url="stun:127.0.0.1:9"),))
     async with serve(config) as running, kind(running.http, "first") as peer:
         await running.http.put("/v1/avatars/first/live")
@@ -254,9 +249,7 @@ async def test_preflights_are_answered(serve: Serve, path: str) -> None:
 
 
 @both
-async def test_bearer_tokens_are_asked_for_and_checked(
-    serve: Serve, kind: type[RemotePeer]
-) -> None:
+async def test_bearer_tokens_are_asked_for_and_checked(serve: Serve, kind: Kind) -> None:
     async with serve() as running:
         await running.http.put("/v1/avatars/first/live")
         key = add(running, Scope.PUBLISH if kind is Broadcaster else Scope.VIEW)
@@ -301,7 +294,7 @@ async def test_who_comes_before_anybody_is_live_is_told_when_to_come_back(serve:
 
 @pytest.mark.parametrize("path", [*ENDPOINTS, "/whip", "/whep"])
 async def test_nobody_is_ever_sent_elsewhere(serve: Serve, path: str) -> None:
-    """A redirection would have to be 307 or 308 (RFC 9725 section 4.7): there is none at all."""
+    """A redirection would have to be 307 or 308 (RFC 9725 section 4.5): there is none at all."""
     async with serve() as running:
         for odd in (path, path + "/", path.replace("/w", "//w", 1)):
             for method in ("POST", "GET", "OPTIONS"):
@@ -418,7 +411,7 @@ async def test_a_publisher_that_sends_nothing_is_let_go(serve: Serve) -> None:
 
 @both
 async def test_who_vanishes_is_let_go(
-    serve: Serve, kind: type[RemotePeer], monkeypatch: pytest.MonkeyPatch
+    serve: Serve, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
     config = with_calls(CallConfig(max_sessions=2, no_microphone_timeout_s=1))
