@@ -57,7 +57,12 @@ async def test_the_interface_describes_itself(serve: Serve) -> None:
         paths = (await running.http.get("/openapi.json")).json()["paths"]
         assert set(paths) == {
             "/v1/calls",
-            "/v1/calls/{call_id}",
+            "/v1/calls/{resource_id}",
+            "/v1/avatars/{name}/live",
+            "/whip/{name}",
+            "/whip/{name}/{resource_id}",
+            "/whep/{name}",
+            "/whep/{name}/{resource_id}",
             "/v1/portraits",
             "/v1/portraits/{portrait_id}/image",
             "/healthz",

@@ -1,26 +1,23 @@
 """What RFC 9725 (WHIP) and draft-ietf-wish-whep demand of a server, one test per demand.
 
-README.md, "Publish and watch", has the table. Both documents say the same of most; such a test
+docs/whip_whep.md has the table. Both documents say the same of most; such a test
 runs for a publisher and for a viewer.
 """
 
 import dataclasses
-import email.utils
 import re
-from datetime import UTC, datetime
 
 import httpx
 import pytest
-from aiortc import RTCSessionDescription
 
-from server.config import CallConfig, IceServer, PerformanceConfig
+from server.config import CallConfig, IceServer
 from server.keys import Scope
 from tests.server.caller import Broadcaster, RemotePeer, Watcher
 from tests.server.conftest import CONFIG, Running, Serve, with_calls
 from tests.server.test_access import ELSEWHERE, add
 from tests.server.test_calls import FRAGMENT, SDP, problem
 from tests.server.test_cross_origin import NAMED, ORIGIN, preflight
-from tests.server.test_sdp import AUDIO, HEAD, VIDEO
+from tests.server.test_sdp import AUDIO, HEAD
 
 Kind = type[Broadcaster] | type[Watcher]
 both = pytest.mark.parametrize("kind", [Broadcaster, Watcher])
@@ -39,6 +36,13 @@ async def posted(running: Running, peer: RemotePeer) -> httpx.Response:
 def sections(sdp: str) -> list[str]:
     """Return the media sections of a description."""
     return re.split(r"(?=^m=)", sdp, flags=re.MULTILINE)[1:]
+
+
+def streams(sdp: str) -> int:
+    """Return of how many MediaStreams the sections of a description are."""
+    found = re.findall(r"a=msid:(\S+) ", sdp)
+    assert len(found) == len(sections(sdp))
+    return len(set(found))
 
 
 @both
@@ -67,9 +71,7 @@ async def test_the_answer_flows_one_way_in_one_bundle_of_one_stream(
         assert f"a=group:BUNDLE {' '.join(mids)}\r\n" in answer
         assert len(set(re.findall(r"a=ice-ufrag:(\S+)", answer))) == 1
         if kind is Watcher:
-            streams = re.findall(r"a=msid:(\S+) ", answer)
-            assert len(streams) == 2
-            assert len(set(streams)) == 1
+            assert streams(answer) == 1
 
 
 @both
@@ -300,142 +302,3 @@ async def test_nobody_is_ever_sent_elsewhere(serve: Serve, path: str) -> None:
             for method in ("POST", "GET", "OPTIONS"):
                 response = await running.http.request(method, odd, content="x", headers=SDP)
                 assert not response.is_redirect, odd
-
-
-@pytest.mark.parametrize("name", ["a b", "%2e%2e", "ä", "first%0d%0aX-Y:%20z", "first%2fx", "💬"])
-async def test_a_name_with_odd_characters_is_only_unknown(serve: Serve, name: str) -> None:
-    async with serve() as running:
-        for peer in (Broadcaster(running.http, name), Watcher(running.http, name)):
-            async with peer:
-                response = await peer.post()
-                assert response.status_code in (404, 405), response.text
-                assert "X-Y" not in response.headers
-        assert running.server.admission.sessions == 0
-
-
-STRANGE_VIDEO = VIDEO.replace("VP8", "AV1").replace("H264", "H265")
-STRANGE_OFFER = (
-    HEAD.replace("BUNDLE 0 1 2", "BUNDLE 0 1")
-    + AUDIO.replace("sendrecv", "recvonly")
-    + STRANGE_VIDEO
-)
-
-
-async def countered(running: Running, watcher: Watcher) -> httpx.Response:
-    """Offer what nothing can be sent to; return our own offer."""
-    response = await running.http.post(watcher.path, content=STRANGE_OFFER, headers=SDP)
-    assert response.status_code == 406
-    return response
-
-
-async def test_an_offer_without_a_codec_of_ours_is_countered(serve: Serve) -> None:
-    async with serve() as running, Watcher(running.http, "first") as watcher:
-        await running.http.put("/v1/avatars/first/live")
-        response = await countered(running, watcher)
-        media_type, _, valid_until = response.headers["Content-Type"].partition("; valid-until=")
-        assert media_type == "application/sdp"
-        until = email.utils.parsedate_to_datetime(valid_until.strip('"'))
-        assert 0 < (until - datetime.now(UTC)).total_seconds() <= CONFIG.call.connect_timeout_s
-        assert response.headers["Location"].startswith("/whep/first/")
-        found = sections(response.text)
-        assert [section.split()[0] for section in found] == ["m=audio", "m=video"]
-        for section in found:
-            assert "a=sendonly" in section
-            assert "a=rtcp-mux-only" in section
-            assert "a=setup:actpass" in section
-        assert "H264/90000" in found[1]
-        assert "VP8/90000" in found[1]
-        streams = re.findall(r"a=msid:(\S+) ", response.text)
-        assert len(streams) == 2
-        assert len(set(streams)) == 1
-
-
-@pytest.mark.parametrize("codec", ["H264", "VP8"])
-async def test_the_answer_to_our_offer_is_taken_with_204_and_media_flows(
-    serve: Serve, codec: str
-) -> None:
-    async with serve() as running, Watcher(running.http, "first") as watcher:
-        await running.http.put("/v1/avatars/first/live")
-        response = await countered(running, watcher)
-        url = response.headers["Location"]
-        watcher.video_codec = codec
-        watcher.prepare()
-        await watcher.peer.setRemoteDescription(RTCSessionDescription(response.text, "offer"))
-        await watcher.peer.setLocalDescription(await watcher.peer.createAnswer())
-        answer = watcher.peer.localDescription.sdp
-        patched = await running.http.patch(url, content=answer, headers=SDP)
-        assert (patched.status_code, patched.content) == (204, b"")
-        await watcher.ready()
-        await watcher.until(lambda: len(watcher.pictures) > 3 and len(watcher.sounds) > 3)
-        performance = await running.server.performances.get("first")
-        assert {wanted.value for wanted in performance.broadcast.coder.wanted} == {codec}
-        again = await running.http.patch(url, content=answer, headers=SDP)
-        problem(again, 409, "no-answer-expected")
-        assert (await running.http.delete(url)).status_code == 200
-
-
-async def test_what_is_no_answer_to_our_offer_is_refused(serve: Serve) -> None:
-    async with serve() as running, Watcher(running.http, "first") as watcher:
-        await running.http.put("/v1/avatars/first/live")
-        url = (await countered(running, watcher)).headers["Location"]
-        for content, status in (
-            ("hello", 400),
-            (STRANGE_OFFER, 422),
-            (STRANGE_OFFER.replace("m=video 9", "m=video 0"), 422),
-            (HEAD + AUDIO.replace("sendrecv", "recvonly"), 422),
-            (HEAD + AUDIO.replace("sendrecv", "recvonly").replace("mid:0", "mid:9") + VIDEO, 422),
-        ):
-            response = await running.http.patch(url, content=content, headers=SDP)
-            assert response.status_code == status, response.text
-        assert (await running.http.get(url)).status_code == 204
-
-
-async def test_our_offer_expires(serve: Serve) -> None:
-    config = with_calls(CallConfig(max_sessions=2, connect_timeout_s=1))
-    async with serve(config) as running, Watcher(running.http, "first") as watcher:
-        await running.http.put("/v1/avatars/first/live")
-        url = (await countered(running, watcher)).headers["Location"]
-        await running.until_ended("viewer")
-        response = await running.http.patch(url, content=STRANGE_OFFER, headers=SDP)
-        problem(response, 404, "unknown-viewer")
-
-
-async def test_a_publisher_that_sends_nothing_is_let_go(serve: Serve) -> None:
-    config = with_calls(CallConfig(max_sessions=2, no_microphone_timeout_s=1))
-    async with serve(config) as running, Broadcaster(running.http, "first") as publisher:
-        await publisher.connect()
-        publisher.speaker.stop()
-        await running.until_ended("publisher")
-        assert (await running.server.performances.get("first")).source is None
-
-
-@both
-async def test_who_vanishes_is_let_go(
-    serve: Serve, kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
-    config = with_calls(CallConfig(max_sessions=2, no_microphone_timeout_s=1))
-    async with serve(config) as running, kind(running.http, "first") as peer:
-        await running.http.put("/v1/avatars/first/live")
-        await peer.connect()
-        await peer.vanish()
-        await running.until_ended("publisher" if kind is Broadcaster else "viewer")
-        performance = await running.server.performances.get("first")
-        assert performance.source is None
-        assert performance.broadcast.viewers == 0
-
-
-async def test_who_watches_is_hung_up_on_when_the_performance_ends(serve: Serve) -> None:
-    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(linger_s=60))
-    async with (
-        serve(config) as running,
-        Broadcaster(running.http, "first") as publisher,
-        Watcher(running.http, "first") as watcher,
-    ):
-        await publisher.connect()
-        await watcher.connect()
-        assert (await running.http.delete("/v1/avatars/first/live")).status_code == 204
-        await running.until_ended("viewer")
-        await running.until_ended("publisher")
-        problem(await running.http.delete(watcher.location), 404, "unknown-viewer")
-        problem(await running.http.delete(publisher.location), 404, "unknown-publisher")
