@@ -18,6 +18,7 @@ from server import (
     cross_origin,
     health,
     hosts,
+    ice_consent,
     live_routes,
     portrait_routes,
     problems,
@@ -121,6 +122,7 @@ class Server:
         self._default = default
         self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
         problems.install(self.app)
+        ice_consent.install()
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
         guard = Access(

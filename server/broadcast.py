@@ -139,13 +139,15 @@ class Broadcast:
 
     def _send(self, seat: Seat, codec: VideoCodec, coded: EncodedFrame, pts: int) -> None:
         if seat.is_behind and not coded.is_keyframe:
+            if seat.picture_track.queued_packets == 0:
+                # It takes what it is sent again; one that does not shall cost nobody anything.
+                self._ask_for_keyframe(codec)
             return
         seat.is_behind = False
         if not seat.picture_track.put(coded.data, pts):
             self._metrics.dropped_packets.inc()
             # What follows is predicted from what was dropped.
             seat.is_behind = True
-            self._ask_for_keyframe(codec)
 
     def _remember(self, codec: VideoCodec, coded: EncodedFrame, pts: int) -> None:
         if coded.is_keyframe:

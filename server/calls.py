@@ -22,9 +22,9 @@ from server.whip_resource import (
     MAX_SDP_BYTES,
     SDP_MEDIA_TYPE,
     add_resource_routes,
+    answer_other_methods,
     created,
     endpoint_options,
-    refuse_other_methods,
 )
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Calls:
         self._sessions: dict[str, tuple[Session, asyncio.Task[Ending]]] = {}
 
     async def open(
-        self, offer: sdp.Offer, portrait_id: str, owner: str | None = None
+        self, offer: sdp.Description, portrait_id: str, owner: str | None = None
     ) -> tuple[Session, str]:
         """Admit a call, answer ``offer`` and let the call run; returns it and the SDP answer.
 
@@ -150,11 +150,11 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         ice_servers = services.config.ice_servers
         return created(answer, f"{PATH}/{session.id}", session.peer.etag, ice_servers)
 
-    @routes.options(PATH, status_code=HTTPStatus.NO_CONTENT)
+    @routes.options(PATH)
     async def describe_calls() -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)
 
     add_resource_routes(routes, PATH + "/{resource_id}", calls)
-    refuse_other_methods(routes, PATH, "calls are opened by POST")
+    answer_other_methods(routes, PATH, "calls are opened by POST")
     return routes

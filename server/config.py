@@ -77,7 +77,8 @@ class CallConfig:
     must cover hop, lookahead and computing. ``microphone_packet_ms`` is what browsers are asked to
     send: short packets, because the receiver's jitter buffer holds a fixed number of them.
     A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
-    after ``no_microphone_timeout_s`` once the browser has ended its microphone track.
+    after ``no_microphone_timeout_s`` once the browser has ended its microphone track; so does a
+    publisher's connection through which nothing comes, after 30 s at the latest.
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None

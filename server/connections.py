@@ -3,11 +3,10 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
-from server import sdp
 from server.peer import Peer
 from server.problems import Problem
 
@@ -15,17 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
-    """``answer`` once, then ``run`` until it is over; ``discard`` it after an error."""
+    """It is described once, then ``run`` until it is over; ``discard`` it after an error."""
 
     id: str
     peer: Peer
 
-    async def answer(self, offer: sdp.Offer) -> str:
-        """Return the SDP answer; raises Problem 422."""
-        ...
-
     async def discard(self) -> None:
-        """Close it unanswered."""
+        """Close it undescribed."""
         ...
 
     def end(self) -> None:
@@ -47,25 +42,31 @@ class Connections(Generic[C]):
         self._noun = noun
         self._running: dict[str, tuple[C, asyncio.Task[None]]] = {}
 
-    async def open(self, make: Callable[[str], C], offer: sdp.Offer) -> tuple[C, str]:
-        """Answer ``offer`` with what ``make`` makes of an id; returns it and the SDP answer.
+    async def open(
+        self, make: Callable[[str], C], describe: Callable[[C], Awaitable[str]]
+    ) -> tuple[C, str]:
+        """Run what ``make`` makes of an id; returns it and its SDP, which ``describe`` asks it for.
 
-        Raises Problem 422 for an offer that cannot be negotiated, and what ``make`` raises.
+        Raises what they raise.
         """
         connection = make(secrets.token_urlsafe(16))
         try:
-            answer = await connection.answer(offer)
+            description = await describe(connection)
         except BaseException:
             await connection.discard()
             raise
         task = asyncio.create_task(connection.run(), name=f"{self._noun} {connection.id}")
         self._running[connection.id] = connection, task
         task.add_done_callback(lambda _: self._forget(connection.id))
-        return connection, answer
+        return connection, description
+
+    def get(self, resource_id: str) -> C:
+        """The one with this id; raises Problem 404 when it is unknown or has ended."""
+        return self._get(resource_id)[0]
 
     def peer(self, resource_id: str) -> Peer:
-        """The connection; raises Problem 404 when it is unknown or has ended."""
-        return self._get(resource_id)[0].peer
+        """The connection of ``get``."""
+        return self.get(resource_id).peer
 
     async def hang_up(self, resource_id: str) -> None:
         """End it and wait until it has; raises Problem 404."""

@@ -43,7 +43,7 @@ class Peer:
         self._candidates = 0
         self.connection.on("connectionstatechange", self._on_connection_state)
 
-    async def answer(self, offer: sdp.Offer, *, ignored: str | None = None) -> str:
+    async def answer(self, offer: sdp.Description, *, ignored: str | None = None) -> str:
         """Return the SDP answer; the transceivers are there already.
 
         ``ignored`` is a kind of media that is answered to be inactive.
@@ -52,6 +52,26 @@ class Peer:
         self._ice_ufrag = offer.ice_ufrag
         self._count_candidates(offer.candidates)
         return await sdp.negotiate(self.connection, offer, ignored)
+
+    async def offer(self) -> str:
+        """Return an offer; the transceivers are there already. ``accept`` its answer."""
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return self.connection.localDescription.sdp
+
+    async def accept(self, answer: sdp.Description) -> None:
+        """Connect by the answer to ``offer``.
+
+        Raises Problem, 409: none is waited for. 422: it does not fit, or has too many candidates.
+        """
+        if self.connection.signalingState != "have-local-offer":
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "no-answer-expected",
+                "found an SDP answer where none is waited for: only ICE candidates are taken here",
+            )
+        self._count_candidates(answer.candidates)
+        await sdp.accept(self.connection, answer)
+        self._ice_ufrag = answer.ice_ufrag
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add ICE candidates that were found after the offer.

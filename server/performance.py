@@ -142,12 +142,19 @@ class Performance:
         self._source = source = Source(name, release)
         return source
 
-    async def listen(self, track: MediaStreamTrack) -> None:
-        """Speak what ``track`` says until it ends; speech that is pushed meanwhile waits."""
+    async def listen(
+        self,
+        track: MediaStreamTrack,
+        on_sound: Callable[[NDArray[np.int16]], None] = lambda _: None,
+    ) -> None:
+        """Speak what ``track`` says until it ends; speech that is pushed meanwhile waits.
+
+        ``on_sound`` gets what is heard, as it comes: (samples, channels).
+        """
         self._listening = True
         self.media.stream.change_source()
         try:
-            await self.media.listen(track)
+            await self.media.listen(track, on_sound)
         finally:
             self._listening = False
             self.media.stream.change_source()

@@ -26,7 +26,7 @@ class Presenters:
 
     async def get(self, name: str) -> Presenter:
         """The presenter of the avatar ``name``, live or not. Raises Problem 404."""
-        await self._services.portraits.get(name)
+        await self._services.avatars.get(name)
         if name not in self._presenters:
             self._forget_idle()
             config = self._services.config

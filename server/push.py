@@ -134,7 +134,7 @@ class Push:
 
     async def _attempt(self) -> NoReturn:
         """Connect and stay; raises PushError when it is over, Problem when it cannot be live."""
-        await self._services.portraits.get(self.avatar)
+        await self._services.avatars.get(self.avatar)
         client = WhipClient(self._http, self.url, self._token)
         client.ice_servers = self._ice_servers
         gone = asyncio.Event()

@@ -36,7 +36,7 @@ class Pushes:
 
         Raises Problem 404 for an unknown avatar.
         """
-        await self._services.portraits.get(avatar)
+        await self._services.avatars.get(avatar)
         if avatar in self._running:
             await self.end(avatar)
         push = Push(avatar, target, self._services, self._performances, self._http)

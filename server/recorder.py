@@ -97,6 +97,11 @@ class Sink:
         self.take(data, pts)
         return True
 
+    @property
+    def queued_packets(self) -> int:
+        """None: they are taken at once."""
+        return 0
+
 
 class Recorder:
     """Begins at once. Create it on the event loop, which calls ``on_end`` when all is written.

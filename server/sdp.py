@@ -29,8 +29,8 @@ class VideoCodec(Enum):
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A checked offer; ``ice_ufrag`` is the client's, that trickled candidates must carry.
+class Description:
+    """A checked offer or answer; trickled candidates must carry ``ice_ufrag``, the client's.
 
     ``video_codec`` is the one to send pictures in, None where none are wanted; ``has_audio``:
     there is an audio section. ``candidates`` is how many candidates it brings, in all media
@@ -44,7 +44,11 @@ class Offer:
     candidates: int
 
 
-def check_call(body: bytes) -> Offer:
+class NoCommonCodecError(Problem):
+    """The offer is sound, but none of its codecs is one of ours."""
+
+
+def check_call(body: bytes) -> Description:
     """The offer of a call: microphone sendrecv, picture recvonly.
 
     Raises Problem, 400: not SDP. 422: valid SDP that no call can be made from; the detail says
@@ -57,13 +61,14 @@ def check_call(body: bytes) -> Offer:
         raise _unusable(f"audio is {_direction(audio)}, expected sendrecv: it goes both ways")
     _check_receives(video)
     _check_opus(audio)
-    return _offer(text, description, _video_codec(video), audio)
+    return _describe(text, description, _video_codec(video), audio)
 
 
-def check_viewer(body: bytes) -> Offer:
+def check_viewer(body: bytes) -> Description:
     """The offer of a viewer: picture, sound, or both, to receive.
 
-    Raises Problem, 400: not SDP. 422: valid SDP that nothing can be sent to.
+    Raises Problem, 400: not SDP. 422: valid SDP that nothing can be sent to; NoCommonCodecError
+    when that is for want of a codec.
     """
     text, description = _parse(body)
     audio, video = _at_most_one(description, "audio"), _at_most_one(description, "video")
@@ -74,10 +79,10 @@ def check_viewer(body: bytes) -> Offer:
     codec = None if video is None else _video_codec(video)
     if (first := audio or video) is None:
         raise _unusable("found neither audio nor video, expected one of them to receive")
-    return _offer(text, description, codec, first)
+    return _describe(text, description, codec, first)
 
 
-def check_publisher(body: bytes) -> Offer:
+def check_publisher(body: bytes) -> Description:
     """The offer of a publisher: sound to send; what else it sends is not looked at.
 
     Raises Problem, 400: not SDP. 422: valid SDP that brings no sound.
@@ -87,10 +92,26 @@ def check_publisher(body: bytes) -> Offer:
     if audio.direction not in ("sendonly", "sendrecv"):
         raise _unusable(f"audio is {_direction(audio)}, expected sendonly: we listen")
     _check_opus(audio)
-    return _offer(text, description, None, audio)
+    return _describe(text, description, None, audio)
 
 
-def offers_video(offer: Offer) -> bool:
+def check_answer(body: bytes) -> Description:
+    """The answer to an offer of sound and picture.
+
+    Raises Problem, 400: not SDP. 422: it does not receive both, or not in a codec of ours.
+    """
+    text, description = _parse(body, "answer")
+    for media in description.media:
+        if media.port == 0:
+            raise _unusable(f"the answer rejects {media.kind}, expected both to be received")
+        _check_receives(media)
+    audio = _only(description, "audio", "answer each section of the offer")
+    video = _only(description, "video", "answer each section of the offer")
+    _check_opus(audio)
+    return _describe(text, description, _video_codec(video), audio)
+
+
+def offers_video(offer: Description) -> bool:
     """Whether the offer has a video section that is not rejected."""
     description = SessionDescription.parse(offer.sdp)
     return any(media.kind == "video" and media.port for media in description.media)
@@ -115,7 +136,7 @@ def opus_preferences() -> list[RTCRtpCodecCapability]:
     return [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.name == "opus"]
 
 
-async def negotiate(peer: RTCPeerConnection, offer: Offer, ignored: str | None = None) -> str:
+async def negotiate(peer: RTCPeerConnection, offer: Description, ignored: str | None = None) -> str:
     """Apply ``offer`` to ``peer``, whose transceivers are set up, and return the answer.
 
     Media of the kind ``ignored`` is answered to be inactive.
@@ -132,6 +153,14 @@ async def negotiate(peer: RTCPeerConnection, offer: Offer, ignored: str | None =
     return peer.localDescription.sdp
 
 
+async def accept(peer: RTCPeerConnection, answer: Description) -> None:
+    """Apply ``answer`` to ``peer``, which has offered. Raises Problem 422 when it does not fit."""
+    try:
+        await peer.setRemoteDescription(RTCSessionDescription(sdp=answer.sdp, type="answer"))
+    except (ValueError, InternalError, InvalidStateError, OperationError) as error:
+        raise _unusable(f"the answer does not fit the offer: {error}") from error
+
+
 def ask_packet_time(answer: str, packet_ms: int) -> str:
     """``answer`` asking for microphone packets of ``packet_ms`` (a=ptime, RFC 8866 section 6.4)."""
     lines: list[str] = []
@@ -146,7 +175,7 @@ def ask_packet_time(answer: str, packet_ms: int) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def _parse(body: bytes) -> tuple[str, SessionDescription]:
+def _parse(body: bytes, kind: str = "offer") -> tuple[str, SessionDescription]:
     try:
         text = body.decode()
         if not text.startswith("v=0"):
@@ -156,18 +185,18 @@ def _parse(body: bytes) -> tuple[str, SessionDescription]:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
             "invalid-sdp",
-            f"found {len(body)} bytes that are not an SDP offer, expected the text of"
-            f" RTCPeerConnection.createOffer() ({type(error).__name__}: {error})",
+            f"found {len(body)} bytes that are not an SDP {kind}, expected the text of"
+            f" RTCPeerConnection.create{kind.title()}() ({type(error).__name__}: {error})",
         ) from error
 
 
-def _offer(
+def _describe(
     text: str, description: SessionDescription, codec: VideoCodec | None, first: MediaDescription
-) -> Offer:
+) -> Description:
     _check_transport(description)
     ufrag = first.ice.usernameFragment if first.ice else None
     assert ufrag is not None
-    return Offer(
+    return Description(
         sdp=text,
         video_codec=codec,
         has_audio=any(media.kind == "audio" for media in description.media),
@@ -184,7 +213,7 @@ def _check_receives(media: MediaDescription) -> None:
 def _check_opus(audio: MediaDescription) -> None:
     opus = "audio/opus", VOICE_RATE
     if not any((codec.mimeType.lower(), codec.clockRate) == opus for codec in audio.rtp.codecs):
-        raise _unusable(f"audio offers {_names(audio)}, expected opus among them")
+        raise _no_common_codec(f"audio offers {_names(audio)}, expected opus among them")
 
 
 def _at_most_one(description: SessionDescription, kind: str) -> MediaDescription | None:
@@ -223,7 +252,7 @@ def _video_codec(video: MediaDescription) -> VideoCodec:
         return VideoCodec.H264
     if any(codec.name.upper() == VideoCodec.VP8.value for codec in video.rtp.codecs):
         return VideoCodec.VP8
-    raise _unusable(
+    raise _no_common_codec(
         f"video offers {_names(video)}, expected H264 (constrained baseline,"
         " packetization-mode=1) or VP8 among them"
     )
@@ -249,6 +278,10 @@ def _direction(media: MediaDescription) -> str:
 
 def _names(media: MediaDescription) -> str:
     return ", ".join(sorted({codec.name for codec in media.rtp.codecs})) or "no codec"
+
+
+def _no_common_codec(detail: str) -> Problem:
+    return NoCommonCodecError(HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-offer", detail)
 
 
 def _unusable(detail: str) -> Problem:

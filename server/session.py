@@ -63,7 +63,7 @@ class Session:
         self.peer.connection.on("track", self._on_track)
         self.peer.connection.on("datachannel", self._on_data_channel)
 
-    async def answer(self, offer: sdp.Offer) -> str:
+    async def answer(self, offer: sdp.Description) -> str:
         """Set up the connection and return the SDP answer. After an error, ``discard``.
 
         Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.

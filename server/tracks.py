@@ -28,6 +28,11 @@ class PacketSink(Protocol):
         """Take ``data``, stamped ``pts`` in its kind's time base; False if one was dropped."""
         ...
 
+    @property
+    def queued_packets(self) -> int:
+        """How many packets wait to be taken on."""
+        ...
+
 
 class PacketTrack(MediaStreamTrack):
     """A track whose ``recv`` gives the packets handed to ``put``, in order.

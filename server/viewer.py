@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from server import logs, sdp
+from server import counter_offer, logs, sdp
 from server.broadcast import MAX_CATCH_UP_FRAMES, Seat
 from server.peer import Peer
 from server.performance import Performance
@@ -14,7 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 class Viewer:
-    """``answer`` once, then ``run`` until it goes; ``end`` at any time. Create it on the loop."""
+    """``answer`` or ``offer`` once, then ``run`` until it goes; ``end`` at any time.
+
+    Create it on the loop.
+    """
 
     def __init__(self, viewer_id: str, services: Services, performance: Performance) -> None:
         self.id = viewer_id
@@ -25,7 +28,7 @@ class Viewer:
         self._over = asyncio.Event()
         self._seat: Seat | None = None
 
-    async def answer(self, offer: sdp.Offer) -> str:
+    async def answer(self, offer: sdp.Description) -> str:
         """Return the SDP answer. After an error, ``discard``.
 
         Raises Problem 422 for an offer that cannot be negotiated.
@@ -42,6 +45,30 @@ class Viewer:
         answer = await self.peer.answer(offer)
         self._seat = Seat(offer.video_codec, pictures, sound)
         return answer
+
+    async def offer(self) -> str:
+        """Return an SDP offer of all that can be sent; ``take_answer`` connects. Or ``discard``."""
+        pictures, sound = picture_track(MAX_CATCH_UP_FRAMES), voice_track()
+        connection = self.peer.connection
+        voice = connection.addTransceiver(sound, "sendonly")
+        voice.setCodecPreferences(sdp.opus_preferences())
+        picture = connection.addTransceiver(pictures, "sendonly")
+        picture.setCodecPreferences(
+            [codec for name in sdp.VideoCodec for codec in sdp.codec_preferences(name)]
+        )
+        offer = await self.peer.offer()
+        self._seat = Seat(None, pictures, sound)
+        return counter_offer.only_multiplexed(offer)
+
+    async def take_answer(self, body: bytes) -> None:
+        """Connect by the SDP answer to ``offer``.
+
+        Raises Problem: 400 no SDP, 409 none is waited for, 422 it cannot be sent to.
+        """
+        answer = sdp.check_answer(body)
+        await self.peer.accept(answer)
+        assert self._seat is not None
+        self._seat.codec = answer.video_codec
 
     async def discard(self) -> None:
         """Close a connection that got no answer."""

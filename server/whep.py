@@ -1,11 +1,12 @@
 """``/whep/{name}``: watch an avatar that is live, by WHEP (draft-ietf-wish-whep)."""
 
+import logging
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import access, rate_limit, sdp
+from server import access, counter_offer, rate_limit, sdp
 from server.access import Access
 from server.body import read_body
 from server.connections import Connections
@@ -19,10 +20,12 @@ from server.whip_resource import (
     MAX_SDP_BYTES,
     SDP_MEDIA_TYPE,
     add_resource_routes,
+    answer_other_methods,
     created,
     endpoint_options,
-    refuse_other_methods,
 )
+
+logger = logging.getLogger(__name__)
 
 PATH = "/whep"
 _RETRY_AFTER_S = 10
@@ -50,6 +53,10 @@ def router(
         openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
         responses={
             201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
+            406: {
+                "content": {SDP_MEDIA_TYPE: {}},
+                "description": "No codec in common: an SDP offer instead, to be answered by PATCH",
+            },
             409: {"description": "The avatar is not live: come back later"},
             503: {"description": "As many watch it as may"},
             **rate_limit.REFUSALS,
@@ -57,22 +64,38 @@ def router(
     )
     async def watch(request: Request, name: str) -> Response:
         """Watch ``name`` with an SDP offer: video and audio, recvonly."""
-        offer = sdp.check_viewer(await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
+        body = await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES)
+        try:
+            offer = sdp.check_viewer(body)
+        except sdp.NoCommonCodecError as error:
+            logger.info("viewer gets a counter-offer", extra={"reason": error.detail})
+            offer = None
         performance = await performances.get(name)
         _check_room(performance, services.config.performance.max_viewers)
-        viewer, answer = await viewers.open(
-            lambda viewer_id: Viewer(viewer_id, services, performance), offer
+        viewer, description = await viewers.open(
+            lambda viewer_id: Viewer(viewer_id, services, performance),
+            lambda viewer: viewer.offer() if offer is None else viewer.answer(offer),
         )
-        location = f"{PATH}/{name}/{viewer.id}"
-        return created(answer, location, viewer.peer.etag, services.config.ice_servers)
+        response = created(
+            description,
+            f"{PATH}/{name}/{viewer.id}",
+            viewer.peer.etag,
+            services.config.ice_servers,
+        )
+        if offer is None:
+            counter_offer.mark(response, services.config.call.connect_timeout_s)
+        return response
 
-    @routes.options(PATH + "/{name}", status_code=HTTPStatus.NO_CONTENT)
+    @routes.options(PATH + "/{name}")
     async def describe(name: str) -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)
 
-    add_resource_routes(routes, PATH + "/{name}/{resource_id}", viewers)
-    refuse_other_methods(routes, PATH + "/{name}", "viewers come by POST")
+    async def take_answer(viewer_id: str, body: bytes) -> None:
+        await viewers.get(viewer_id).take_answer(body)
+
+    add_resource_routes(routes, PATH + "/{name}/{resource_id}", viewers, take_answer)
+    answer_other_methods(routes, PATH + "/{name}", "viewers come by POST")
     return routes
 
 

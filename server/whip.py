@@ -18,9 +18,9 @@ from server.whip_resource import (
     MAX_SDP_BYTES,
     SDP_MEDIA_TYPE,
     add_resource_routes,
+    answer_other_methods,
     created,
     endpoint_options,
-    refuse_other_methods,
 )
 
 PATH = "/whip"
@@ -65,16 +65,17 @@ def router(
             )
         performance = await performances.open(name)
         publisher, answer = await publishers.open(
-            lambda publisher_id: Publisher(publisher_id, services, performance), offer
+            lambda publisher_id: Publisher(publisher_id, services, performance),
+            lambda publisher: publisher.answer(offer),
         )
         location = f"{PATH}/{name}/{publisher.id}"
         return created(answer, location, publisher.peer.etag, services.config.ice_servers)
 
-    @routes.options(PATH + "/{name}", status_code=HTTPStatus.NO_CONTENT)
+    @routes.options(PATH + "/{name}")
     async def describe(name: str) -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)
 
     add_resource_routes(routes, PATH + "/{name}/{resource_id}", publishers)
-    refuse_other_methods(routes, PATH + "/{name}", "publishers come by POST")
+    answer_other_methods(routes, PATH + "/{name}", "publishers come by POST")
     return routes

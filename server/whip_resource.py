@@ -4,6 +4,7 @@ An endpoint takes SDP offers by POST and tells by OPTIONS what it takes; what a 
 resource that takes ICE candidates by PATCH and ends by DELETE.
 """
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -11,13 +12,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from server import trickle
-from server.body import read_body
+from server.body import media_type, read_body
 from server.config import IceServer
 from server.peer import Peer
 from server.problems import Problem
 
 SDP_MEDIA_TYPE = "application/sdp"
 MAX_SDP_BYTES = 65_536
+
+_ENDPOINT_METHODS = "POST, GET, HEAD, OPTIONS"
+_RESOURCE_METHODS = "PATCH, DELETE, GET, HEAD, OPTIONS"
 
 
 class Resources(Protocol):
@@ -43,27 +47,37 @@ def created(answer: str, location: str, etag: str, ice_servers: tuple[IceServer,
 
 def endpoint_options(ice_servers: tuple[IceServer, ...]) -> Response:
     """The response to OPTIONS of an endpoint: what may be posted, and the ICE servers for it."""
-    response = Response(status_code=HTTPStatus.NO_CONTENT)
+    response = Response(status_code=HTTPStatus.OK)
     response.headers["Accept-Post"] = SDP_MEDIA_TYPE
-    response.headers["Allow"] = "POST, OPTIONS"
+    response.headers["Allow"] = _ENDPOINT_METHODS
     link_ice_servers(response, ice_servers)
     return response
 
 
-def add_resource_routes(routes: APIRouter, path: str, resources: Resources) -> None:
-    """Add PATCH, DELETE and OPTIONS of the resource at ``path``, which ends in ``{resource_id}``.
+def add_resource_routes(
+    routes: APIRouter,
+    path: str,
+    resources: Resources,
+    take_answer: Callable[[str, bytes], Awaitable[None]] | None = None,
+) -> None:
+    """Add what the resource at ``path``, which ends in ``{resource_id}``, understands.
 
-    Other methods are refused with 405, and so are those that ``path`` without the id does not know.
+    ``take_answer`` takes the SDP answer to an offer of ours, if we make any. GET has nothing to
+    show (RFC 9725 section 4.1); other methods are refused with 405.
     """
+    taken = [trickle.MEDIA_TYPE, *([SDP_MEDIA_TYPE] if take_answer is not None else [])]
 
     @routes.patch(
         path,
         status_code=HTTPStatus.NO_CONTENT,
-        openapi_extra={"requestBody": {"content": {trickle.MEDIA_TYPE: {}}, "required": True}},
+        openapi_extra={"requestBody": {"content": {name: {} for name in taken}, "required": True}},
     )
     async def add_candidates(request: Request, resource_id: str) -> Response:
         """Add ICE candidates; If-Match must carry the ETag of its ICE session."""
         peer = resources.peer(resource_id)
+        if take_answer is not None and media_type(request) == SDP_MEDIA_TYPE:
+            await take_answer(resource_id, await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
+            return Response(status_code=HTTPStatus.NO_CONTENT)
         body = await read_body(request, trickle.MEDIA_TYPE, MAX_SDP_BYTES)
         _check_if_match(request.headers.get("If-Match"), peer.etag)
         await peer.add_candidates(trickle.parse(body))
@@ -75,30 +89,39 @@ def add_resource_routes(routes: APIRouter, path: str, resources: Resources) -> N
         await resources.hang_up(resource_id)
         return Response(status_code=HTTPStatus.OK)
 
-    @routes.options(path, status_code=HTTPStatus.NO_CONTENT)
+    @routes.options(path)
     async def describe(resource_id: str) -> Response:
         """What it understands."""
         resources.peer(resource_id)
-        response = Response(status_code=HTTPStatus.NO_CONTENT)
-        response.headers["Accept-Patch"] = trickle.MEDIA_TYPE
-        response.headers["Allow"] = "PATCH, DELETE, OPTIONS"
+        response = Response(status_code=HTTPStatus.OK)
+        response.headers["Accept-Patch"] = ", ".join(taken)
+        response.headers["Allow"] = _RESOURCE_METHODS
         return response
 
-    @routes.api_route(path, methods=["GET", "HEAD", "POST", "PUT"], include_in_schema=False)
+    @routes.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+    async def show_nothing(resource_id: str) -> Response:
+        resources.peer(resource_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @routes.api_route(path, methods=["POST", "PUT"], include_in_schema=False)
     async def refuse(resource_id: str) -> None:
-        """RFC 9725 section 4.1; a second offer would be a renegotiation."""
+        """A second offer would be a renegotiation: neither protocol has it."""
         resources.peer(resource_id)
         raise _not_allowed(
-            "a connection cannot be changed: hang up and offer again", "PATCH, DELETE, OPTIONS"
+            "a connection cannot be changed: hang up and offer again", _RESOURCE_METHODS
         )
 
 
-def refuse_other_methods(routes: APIRouter, path: str, detail: str) -> None:
-    """Answer GET, HEAD and PUT of an endpoint with 405 (RFC 9725 section 4.1)."""
+def answer_other_methods(routes: APIRouter, path: str, detail: str) -> None:
+    """Show nothing to GET of an endpoint (RFC 9725 section 4.1); others are refused with 405."""
 
-    @routes.api_route(path, methods=["GET", "HEAD", "PUT"], include_in_schema=False)
+    @routes.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+    async def show_nothing() -> Response:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @routes.api_route(path, methods=["PUT", "PATCH", "DELETE"], include_in_schema=False)
     async def refuse() -> None:
-        raise _not_allowed(detail, "POST, OPTIONS")
+        raise _not_allowed(detail, _ENDPOINT_METHODS)
 
 
 def link_ice_servers(response: Response, servers: tuple[IceServer, ...]) -> None:

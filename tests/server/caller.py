@@ -123,11 +123,16 @@ class RemotePeer:
 
     async def ready(self) -> None:
         """Wait until media can flow."""
-        if self.peer.connectionState != "connected":
-            connected = asyncio.Event()
-            self.peer.on("connectionstatechange", connected.set)
-            async with asyncio.timeout(20):
-                await connected.wait()
+        await self.until_state("connected")
+
+    async def until_state(self, state: str) -> None:
+        """Wait until the connection is in ``state``."""
+        changed = asyncio.Event()
+        self.peer.on("connectionstatechange", changed.set)
+        async with asyncio.timeout(20):
+            while self.peer.connectionState != state:
+                changed.clear()
+                await changed.wait()
 
     async def vanish(self) -> None:
         """Cut the network without a word."""

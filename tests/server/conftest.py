@@ -42,6 +42,13 @@ class Running:
         transport = httpx.ASGITransport(self.server.app, client=(address, 1234))
         return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
+    async def until_ended(self, noun: str) -> None:
+        """Wait until every "viewer" or "publisher" has left, by the tasks that run them."""
+        tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith(f"{noun} ")]
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=20)
+            assert not left
+
 
 Serve = Callable[..., AbstractAsyncContextManager[Running]]
 

@@ -235,10 +235,11 @@ async def test_no_renegotiation_and_what_is_allowed_is_said(serve: Serve) -> Non
         url = (await caller.post()).headers["Location"]
         response = await running.http.post(url, content="v=0", headers=SDP)
         assert "offer again" in problem(response, 405, "method-not-allowed")
-        assert response.headers["Allow"] == "PATCH, DELETE, OPTIONS"
-        problem(await running.http.get("/v1/calls"), 405, "method-not-allowed")
+        assert response.headers["Allow"] == "PATCH, DELETE, GET, HEAD, OPTIONS"
+        problem(await running.http.put("/v1/calls"), 405, "method-not-allowed")
+        assert (await running.http.get("/v1/calls")).status_code == 204
         options = await running.http.options("/v1/calls")
-        assert options.status_code == 204
+        assert options.status_code == 200
         assert options.headers["Accept-Post"] == "application/sdp"
         options = await running.http.options(url)
         assert options.headers["Accept-Patch"] == "application/trickle-ice-sdpfrag"

@@ -15,10 +15,14 @@ NAMED = dataclasses.replace(CONFIG, http=HttpConfig(allowed_origins=(ORIGIN,)))
 
 
 async def preflight(
-    http: httpx.AsyncClient, origin: str, method: str, headers: str = "authorization, content-type"
+    http: httpx.AsyncClient,
+    origin: str,
+    method: str,
+    headers: str = "authorization, content-type",
+    path: str = "/v1/calls",
 ) -> httpx.Response:
     return await http.options(
-        "/v1/calls",
+        path,
         headers={
             "Origin": origin,
             "Access-Control-Request-Method": method,

@@ -114,13 +114,10 @@ async def test_a_performance_takes_a_place_and_gives_it_back(serve: Serve) -> No
         assert (await running.http.put("/v1/avatars/first/live")).status_code == 200
         problem(await running.http.put("/v1/avatars/second/live"), 503, "server-full")
         await watcher.connect()
+        await watcher.until(lambda: len(watcher.pictures) > 0)
         assert (await running.http.delete("/v1/avatars/first/live")).status_code == 204
         assert running.server.admission.sessions == 0
-        gone = asyncio.Event()
-        watcher.peer.on("connectionstatechange", gone.set)
-        if watcher.peer.connectionState == "connected":
-            async with asyncio.timeout(20):
-                await gone.wait()
+        await watcher.until_state("closed")
         problem(await running.http.delete("/v1/avatars/first/live"), 409, "not-live")
 
 
