@@ -17,8 +17,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+# What was found may be a secret: `_describe` decides what is shown.
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 ANY_ORIGIN = "*"
 # As browsers write it (RFC 6454 section 6.2): no path, not even "/".
@@ -171,18 +173,43 @@ class LimitsConfig:
     uploads_burst: Annotated[int, Field(ge=1, le=10_000)] = 30
 
 
+# As quoted strings of a Link header carry them as they are.
+_QUOTABLE = r"^[\x21\x23-\x5b\x5d-\x7e]+$"
+# RFC 7064 and 7065, but for what aiortc takes as no server at all or as malformed: stuns,
+# turns over UDP, and IPv6 addresses.
+_ICE_URL = (
+    r"^(stun:[A-Za-z0-9._-]+(:[0-9]{1,5})?"
+    r"|turn:[A-Za-z0-9._-]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?"
+    r"|turns:[A-Za-z0-9._-]+(:[0-9]{1,5})?(\?transport=tcp)?)$"
+)
+
+
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class IceServer:
-    """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
+    """A STUN or TURN server for both ends of a call.
 
-    url: Annotated[str, Field(pattern=r"^(stuns?|turns?):[^\s<>,;\"]+$")]
-    username: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] | None = None
-    credential: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] | None = None
+    TURN needs either ``username`` and ``credential``, or the ``secret`` that it shares with this
+    server: each call then gets credentials of its own, for ``credential_ttl_s`` (None: a day; see
+    ``turn``).
+    """
+
+    url: Annotated[str, Field(pattern=_ICE_URL)]
+    username: Annotated[str, Field(pattern=_QUOTABLE)] | None = None
+    credential: Annotated[str, Field(pattern=_QUOTABLE)] | None = Field(default=None, repr=False)
+    secret: Annotated[str, Field(min_length=1)] | None = Field(default=None, repr=False)
+    credential_ttl_s: Annotated[int, Field(ge=60, le=2_592_000)] | None = None
 
     def __post_init__(self) -> None:
-        is_turn = self.url.startswith("turn")
-        if is_turn and (self.username is None or self.credential is None):
-            raise ValueError(f"{self.url} needs username and credential")
+        given = (self.username is not None, self.credential is not None, self.secret is not None)
+        if not self.url.startswith("turn"):
+            if any(given):
+                raise ValueError(f"{self.url} takes no credentials: leave them out")
+        elif given not in ((True, True, False), (False, False, True)):
+            raise ValueError(
+                f"{self.url} needs username and credential, or secret alone: give one or the other"
+            )
+        if self.credential_ttl_s is not None and self.secret is None:
+            raise ValueError("credential_ttl_s is of use only with secret: leave it out")
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -253,11 +280,18 @@ def load(path: Path | None, flags: Flags) -> Config:
         return _CONFIG.validate_python(tables)
     except ValidationError as error:
         found = "; ".join(
-            _describe(item["loc"], item["msg"], item["input"])
+            _describe(item["loc"], item["type"], item["msg"], item["input"])
             for item in error.errors(include_url=False)
         )
         raise ConfigError(f"{path or 'command line'}: {found}") from error
 
 
-def _describe(loc: tuple[int | str, ...], problem: str, found: object) -> str:
-    return f"{'.'.join(str(part) for part in loc)} = {found!r}: {problem}"
+def _describe(loc: tuple[int | str, ...], kind: str, problem: str, found: object) -> str:
+    """Say where and why; and what was found, unless that may be, or hold, a secret."""
+    where = ".".join(str(part) for part in loc)
+    hidden = (
+        kind == "unexpected_keyword_argument"  # such as "secert"
+        or isinstance(found, (dict, list, ArgsKwargs))
+        or (loc[0] == "ice_servers" and loc[-1] not in ("url", "credential_ttl_s"))
+    )
+    return f"{where}: {problem}" if hidden else f"{where} = {found!r}: {problem}"

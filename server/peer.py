@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
 
-from server import sdp
+from server import sdp, turn
 from server.config import Config
 from server.problems import Problem
 from server.trickle import Fragment
@@ -33,7 +34,7 @@ class Peer:
             RTCConfiguration(
                 iceServers=[
                     RTCIceServer(server.url, server.username, server.credential)
-                    for server in config.ice_servers
+                    for server in turn.fresh(config.ice_servers, time.time())
                 ],
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
             )

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -259,3 +260,18 @@ async def test_ice_servers_reach_the_browser(serve: Serve) -> None:
             '<turn:127.0.0.1:9?transport=udp>; rel="ice-server"; username="u"; credential="c:1"'
             '; credential-type="password"',
         ]
+
+
+async def test_each_request_gets_fresh_credentials(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = IceServer(url="turn:127.0.0.1:9", secret="hush", credential_ttl_s=60)
+    async with serve(dataclasses.replace(CONFIG, ice_servers=(server,))) as running:
+        links = []
+        for now_unix_s in (1_700_000_000.0, 1_700_000_010.0):
+            clock = SimpleNamespace(time=lambda now_unix_s=now_unix_s: now_unix_s)
+            monkeypatch.setattr("server.whip_resource.time", clock)
+            links.append((await running.http.options("/v1/calls")).headers["Link"])
+    assert 'username="1700000060"' in links[0]
+    assert 'username="1700000070"' in links[1]
+    assert "hush" not in "".join(links)
