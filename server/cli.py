@@ -1,6 +1,7 @@
 """The ``likeness`` command: serve, render, doctor; ``keys`` is in ``key_commands``."""
 
 import argparse
+import asyncio
 import contextlib
 import errno
 import socket
@@ -21,6 +22,7 @@ from server.avatar_store import AvatarStore
 from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, Flags, HttpConfig, load
 from server.key_file import KeyFile, KeyFileError
+from server.media_loop import MediaLoop
 from server.portraits import PortraitFile, built_in, prepare
 from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
@@ -172,8 +174,11 @@ def _serve(options: argparse.Namespace) -> int:
             )
         )
         # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
-        with contextlib.suppress(KeyboardInterrupt):
-            web.run(sockets=[listener])
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            asyncio.Runner(loop_factory=lambda: MediaLoop(config.call.udp_ports)) as runner,
+        ):
+            runner.run(web.serve(sockets=[listener]))
     if server.failure is not None:
         print(
             f"likeness: the model cannot run on this machine ({server.failure}): the log above"

@@ -19,8 +19,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-# What was found may be a secret: `_describe` decides what is shown.
+from server.turn import IceServer
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+_Port = Annotated[int, Field(ge=1, le=65535)]
 
 ANY_ORIGIN = "*"
 # As browsers write it (RFC 6454 section 6.2): no path, not even "/".
@@ -78,6 +81,8 @@ class CallConfig:
     send: short packets, because the receiver's jitter buffer holds a fixed number of them.
     A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
     after ``no_microphone_timeout_s`` once the browser has ended its microphone track.
+    ``udp_ports``: the lowest and the highest port for media, of which each connection takes one;
+    None: any.
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -88,6 +93,13 @@ class CallConfig:
     no_microphone_timeout_s: Annotated[float, Field(ge=1)] = 60.0
     drain_timeout_s: Annotated[float, Field(ge=0, le=10)] = 0.5
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    udp_ports: tuple[_Port, _Port] | None = None
+
+    def __post_init__(self) -> None:
+        if self.udp_ports is not None and self.udp_ports[0] > self.udp_ports[1]:
+            raise ValueError(
+                f"udp_ports = {list(self.udp_ports)}: give the lowest, then the highest"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -173,45 +185,6 @@ class LimitsConfig:
     uploads_burst: Annotated[int, Field(ge=1, le=10_000)] = 30
 
 
-# As quoted strings of a Link header carry them as they are.
-_QUOTABLE = r"^[\x21\x23-\x5b\x5d-\x7e]+$"
-# RFC 7064 and 7065, but for what aiortc takes as no server at all or as malformed: stuns,
-# turns over UDP, and IPv6 addresses.
-_ICE_URL = (
-    r"^(stun:[A-Za-z0-9._-]+(:[0-9]{1,5})?"
-    r"|turn:[A-Za-z0-9._-]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?"
-    r"|turns:[A-Za-z0-9._-]+(:[0-9]{1,5})?(\?transport=tcp)?)$"
-)
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class IceServer:
-    """A STUN or TURN server for both ends of a call.
-
-    TURN needs either ``username`` and ``credential``, or the ``secret`` that it shares with this
-    server: each call then gets credentials of its own, for ``credential_ttl_s`` (None: a day; see
-    ``turn``).
-    """
-
-    url: Annotated[str, Field(pattern=_ICE_URL)]
-    username: Annotated[str, Field(pattern=_QUOTABLE)] | None = None
-    credential: Annotated[str, Field(pattern=_QUOTABLE)] | None = Field(default=None, repr=False)
-    secret: Annotated[str, Field(min_length=1)] | None = Field(default=None, repr=False)
-    credential_ttl_s: Annotated[int, Field(ge=60, le=2_592_000)] | None = None
-
-    def __post_init__(self) -> None:
-        given = (self.username is not None, self.credential is not None, self.secret is not None)
-        if not self.url.startswith("turn"):
-            if any(given):
-                raise ValueError(f"{self.url} takes no credentials: leave them out")
-        elif given not in ((True, True, False), (False, False, True)):
-            raise ValueError(
-                f"{self.url} needs username and credential, or secret alone: give one or the other"
-            )
-        if self.credential_ttl_s is not None and self.secret is None:
-            raise ValueError("credential_ttl_s is of use only with secret: leave it out")
-
-
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Config:
     """All of it. Raises pydantic's ValidationError (a ValueError) for a value out of range."""
@@ -287,7 +260,7 @@ def load(path: Path | None, flags: Flags) -> Config:
 
 
 def _describe(loc: tuple[int | str, ...], kind: str, problem: str, found: object) -> str:
-    """Say where and why; and what was found, unless that may be, or hold, a secret."""
+    """Say where and why, and what was found, unless that may be, or hold, a secret."""
     where = ".".join(str(part) for part in loc)
     hidden = (
         kind == "unexpected_keyword_argument"  # such as "secert"

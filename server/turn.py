@@ -1,8 +1,8 @@
-"""Time-limited TURN credentials (draft-uberti-behave-turn-rest-00 section 2.2).
+"""STUN and TURN servers, and the time-limited credentials of draft-uberti-behave-turn-rest-00.
 
 A TURN server that shares a secret with this one, such as coturn with ``use-auth-secret``, lets in
 whoever holds ``credential = base64(HMAC-SHA1(secret, username))`` until the time that ``username``
-names. What leaks of these is worthless soon, and nothing has to be kept.
+names (section 2.2). What leaks of these is worthless soon, and nothing has to be kept.
 """
 
 import base64
@@ -10,11 +10,50 @@ import hashlib
 import hmac
 import math
 from collections.abc import Iterable
+from typing import Annotated
 
-from server.config import IceServer
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
+_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 # What the draft recommends.
 _DEFAULT_TTL_S = 86_400
+# As quoted strings of a Link header carry them as they are.
+_QUOTABLE = r"^[\x21\x23-\x5b\x5d-\x7e]+$"
+# RFC 7064 and 7065, but for what aiortc takes as no server at all or as malformed: stuns,
+# turns over UDP, and IPv6 addresses.
+_ICE_URL = (
+    r"^(stun:[A-Za-z0-9._-]+(:[0-9]{1,5})?"
+    r"|turn:[A-Za-z0-9._-]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?"
+    r"|turns:[A-Za-z0-9._-]+(:[0-9]{1,5})?(\?transport=tcp)?)$"
+)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class IceServer:
+    """A STUN or TURN server for both ends of a call.
+
+    TURN needs either ``username`` and ``credential``, or the ``secret`` that it shares with this
+    server: each call then gets credentials of its own, for ``credential_ttl_s``, by default a day.
+    """
+
+    url: Annotated[str, Field(pattern=_ICE_URL)]
+    username: Annotated[str, Field(pattern=_QUOTABLE)] | None = None
+    credential: Annotated[str, Field(pattern=_QUOTABLE)] | None = Field(default=None, repr=False)
+    secret: Annotated[str, Field(min_length=1)] | None = Field(default=None, repr=False)
+    credential_ttl_s: Annotated[int, Field(ge=60, le=2_592_000)] | None = None
+
+    def __post_init__(self) -> None:
+        given = (self.username is not None, self.credential is not None, self.secret is not None)
+        if not self.url.startswith("turn"):
+            if any(given):
+                raise ValueError(f"{self.url} takes no credentials: leave them out")
+        elif given not in ((True, True, False), (False, False, True)):
+            raise ValueError(
+                f"{self.url} needs username and credential, or secret alone: give one or the other"
+            )
+        if self.credential_ttl_s is not None and self.secret is None:
+            raise ValueError("credential_ttl_s is of use only with secret: leave it out")
 
 
 def fresh(servers: Iterable[IceServer], now_unix_s: float) -> tuple[IceServer, ...]:

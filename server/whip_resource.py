@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from server import trickle, turn
 from server.body import read_body
-from server.config import IceServer
+from server.turn import IceServer
 from server.peer import Peer
 from server.problems import Problem
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from server import messages
-from server.config import CallConfig, IceServer
+from server.config import CallConfig
 from server.lifecycle import Ending, Phase
+from server.turn import IceServer
 from tests.server.caller import Caller
 from tests.server.conftest import CONFIG, Running, Serve, with_calls
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from server.app import stream_config
-from server.config import CallConfig, Config, ConfigError, Flags, IceServer, load
+from server.config import CallConfig, Config, ConfigError, Flags, load
+from server.turn import IceServer
 from tests.server.conftest import with_calls
 from tests.server.fakes import FakeAvatar
 
@@ -28,6 +29,7 @@ def test_file_then_flags(tmp_path: Path) -> None:
         port = 9000
         [call]
         playout_delay_ms = 300
+        udp_ports = [50000, 50100]
         [[ice_servers]]
         url = "turn:turn.example.org"
         username = "u"
@@ -37,6 +39,7 @@ def test_file_then_flags(tmp_path: Path) -> None:
     config = load(path, Flags(port=9001, portrait=Path("me.jpg"), max_sessions=3))
     assert (config.http.host, config.http.port) == ("0.0.0.0", 9001)
     assert (config.call.playout_delay_ms, config.call.max_sessions) == (300, 3)
+    assert config.call.udp_ports == (50_000, 50_100)
     assert config.portraits.default == Path("me.jpg")
     assert config.ice_servers == (
         IceServer(url="turn:turn.example.org", username="u", credential="c"),
@@ -71,6 +74,9 @@ def test_flags_of_https(tmp_path: Path) -> None:
         ("[limits]\ncalls_per_minute = 0", "limits.calls_per_minute = 0: .*greater than 0"),
         ("[limits]\nuploads_burst = 0", "limits.uploads_burst = 0: .*greater than or equal to 1"),
         ("[video]\nsize_px = 500", "video.size_px = 500: .*multiple of 16"),
+        ("[call]\nudp_ports = [50100, 50000]", r"udp_ports = \[50100, 50000\]: give the lowest"),
+        ("[call]\nudp_ports = [0, 50000]", "call.udp_ports.0 = 0: .*greater than or equal to 1"),
+        ("[call]\nudp_ports = [50000]", "call.udp_ports.1: .*required"),
         ("[call]\nmax_sessions = 0", "call.max_sessions = 0: .*greater than or equal to 1"),
         ("[[ice_servers]]\nurl = 'http://x'", "ice_servers.0.url = 'http://x'"),
         ("[[ice_servers]]\nurl = 'stuns:x'", "ice_servers.0.url = 'stuns:x'"),

@@ -5,7 +5,7 @@ import hmac
 import pytest
 
 from server import turn
-from server.config import IceServer
+from server.turn import IceServer
 
 STUN = IceServer(url="stun:stun.example.org")
 STATIC = IceServer(url="turn:a.example.org", username="u", credential="c")
