@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from server import trickle, turn
 from server.body import read_body
-from server.turn import IceServer
 from server.peer import Peer
 from server.problems import Problem
+from server.turn import IceServer
 
 SDP_MEDIA_TYPE = "application/sdp"
 MAX_SDP_BYTES = 65_536
