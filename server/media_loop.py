@@ -1,17 +1,14 @@
 """The event loop, which keeps media in a range of UDP ports that a firewall can open."""
 
-import asyncio
 import errno
 import logging
 import socket
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import uvloop
 
 logger = logging.getLogger(__name__)
-
-_Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
 
 
 class MediaLoop(uvloop.Loop):
@@ -26,13 +23,14 @@ class MediaLoop(uvloop.Loop):
         self._ports = None if udp_ports is None else range(udp_ports[0], udp_ports[1] + 1)
         self._next = 0
 
+    # Any: the types of uvloop and asyncio, both above this class, contradict each other.
     async def create_datagram_endpoint(
         self,
-        protocol_factory: Callable[[], _Protocol],
-        local_addr: tuple[str, int] | None = None,
-        remote_addr: tuple[str, int] | None = None,
+        protocol_factory: Callable[[], Any],
+        local_addr: Any = None,
+        remote_addr: Any = None,
         **options: Any,
-    ) -> tuple[asyncio.DatagramTransport, _Protocol]:
+    ) -> Any:
         """As of any loop; raises OSError, too, when all of the ports are taken."""
         if self._ports is None or local_addr is None or local_addr[1] != 0:
             return await super().create_datagram_endpoint(

@@ -135,8 +135,9 @@ def test_sound_and_picture_take_the_relay(
         await caller.until_pictures(lambda colour: not is_bright(colour))
 
     caplog.set_level(logging.DEBUG)
-    with coturn(network.relay, RELAY, tmp_path, *authentication):
+    with coturn(network.relay, RELAY, tmp_path, *authentication) as log:
         call(network, serve, ice_server, work)
+    assert "CHANNEL_BIND processed, success" in log.read_text()
     assert "hush" not in caplog.text
 
 
