@@ -81,8 +81,8 @@ class CallConfig:
     send: short packets, because the receiver's jitter buffer holds a fixed number of them.
     A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
     after ``no_microphone_timeout_s`` once the browser has ended its microphone track.
-    ``udp_ports``: the lowest and the highest port for media, of which each connection takes one;
-    None: any.
+    ``udp_ports``: the lowest and the highest for media, of which a connection takes one for each
+    address of this machine; None: any.
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None

@@ -38,7 +38,9 @@ class MediaLoop(uvloop.Loop):
             )
         bound = self._bind(local_addr[0], self._ports)
         try:
-            return await super().create_datagram_endpoint(protocol_factory, sock=bound, **options)
+            return await super().create_datagram_endpoint(
+                protocol_factory, remote_addr=remote_addr, sock=bound, **options
+            )
         except BaseException:
             bound.close()
             raise
