@@ -39,6 +39,8 @@ class Peer:
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
             )
         )
+        # aiortc uses the first one.
+        self._turn_url = next((s.url for s in config.ice_servers if s.url.startswith("turn")), None)
         self._on_gone = on_gone
         self._ice_ufrag = ""
         self._candidates = 0
@@ -52,7 +54,14 @@ class Peer:
         """
         self._ice_ufrag = offer.ice_ufrag
         self._count_candidates(offer.candidates)
-        return await sdp.negotiate(self.connection, offer, ignored)
+        answer = await sdp.negotiate(self.connection, offer, ignored)
+        if self._turn_url is not None and " typ relay" not in answer:
+            logger.warning(
+                "%s relays nothing for this server: check that it runs, that it can be reached from"
+                " here, its credentials and its certificate",
+                self._turn_url,
+            )
+        return answer
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add ICE candidates that were found after the offer.

@@ -19,6 +19,7 @@ from tests.server.namespaces import Host
 PORT = 3478
 _DEADLINE_S = 20
 _RETRY_S = 0.05
+_INIT_SCRIPT = Path("/etc/init.d/coturn")
 
 
 @contextlib.contextmanager
@@ -62,9 +63,9 @@ def install() -> None:
     if shutil.which("systemctl") is not None:
         subprocess.run(["systemctl", "--quiet", "mask", "coturn.service"], check=True)
     packages.install("coturn", "iproute2")
-    # Where systemd is not what starts services.
-    subprocess.run(["update-rc.d", "coturn", "disable"], check=True)
-    subprocess.run(["/etc/init.d/coturn", "stop"], stdout=subprocess.DEVNULL, check=True)
+    if _INIT_SCRIPT.exists():  # where it is not systemd that starts services
+        subprocess.run(["update-rc.d", "coturn", "disable"], check=True)
+        subprocess.run([_INIT_SCRIPT, "stop"], stdout=subprocess.DEVNULL, check=True)
 
 
 def main() -> int:

@@ -276,3 +276,16 @@ async def test_each_request_gets_fresh_credentials(
     assert 'username="1700000060"' in links[0]
     assert 'username="1700000070"' in links[1]
     assert "hush" not in "".join(links)
+
+
+async def test_a_relay_that_is_away_is_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = IceServer(url="turn:127.0.0.1:9?transport=tcp", username="u", credential="hush")
+    async with (
+        serve(dataclasses.replace(CONFIG, ice_servers=(away,))) as running,
+        Caller(running.http) as caller,
+    ):
+        await caller.connect()
+    assert "turn:127.0.0.1:9?transport=tcp relays nothing for this server" in caplog.text
+    assert "hush" not in caplog.text

@@ -137,11 +137,14 @@ def test_sound_and_picture_take_the_relay(
     caplog.set_level(logging.DEBUG)
     with coturn(network.relay, RELAY, tmp_path, *authentication) as log:
         call(network, serve, ice_server, work)
+    assert "relays nothing" not in caplog.text
     assert "CHANNEL_BIND processed, success" in log.read_text()
     assert "hush" not in caplog.text
 
 
-def test_a_wrong_secret_opens_no_relay(network: Network, serve: Serve, tmp_path: Path) -> None:
+def test_a_wrong_secret_opens_no_relay(
+    network: Network, serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def work(caller: Caller) -> None:
         response = await caller.post()
         assert response.status_code == 201
@@ -151,3 +154,4 @@ def test_a_wrong_secret_opens_no_relay(network: Network, serve: Serve, tmp_path:
     authentication = ("--use-auth-secret", "--static-auth-secret=other")
     with coturn(network.relay, RELAY, tmp_path, *authentication):
         call(network, serve, SHARED, work)
+    assert f"{URL} relays nothing for this server" in caplog.text
