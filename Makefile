@@ -34,6 +34,7 @@ setup: $(VENV)/.installed
 
 setup-dev: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.server.coturn
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .

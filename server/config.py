@@ -1,26 +1,20 @@
-"""The server's configuration: defaults, then a TOML file, then command-line flags.
+"""What can be configured, and its defaults; ``config_file`` reads it.
 
-Each TOML table is one dataclass here and each key one of its fields::
-
-    [http]
-    port = 8080
-    [video]
-    bitrate_kbps = 2000
-    [[ice_servers]]
-    url = "stun:stun.example.org:3478"
+Each table of the file is one dataclass here, and each key one of its fields.
 """
 
-import dataclasses
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from server.outgoing_config import PublishConfig, PushConfig, RecordingConfig
+from server.turn import IceServer
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+_Port = Annotated[int, Field(ge=1, le=65535)]
 
 ANY_ORIGIN = "*"
 # As browsers write it (RFC 6454 section 6.2): no path, not even "/".
@@ -79,6 +73,8 @@ class CallConfig:
     A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
     after ``no_microphone_timeout_s`` once the browser has ended its microphone track; so does a
     publisher's connection through which nothing comes, after 30 s at the latest.
+    ``udp_ports``: the lowest and the highest for media, of which a connection takes one for each
+    address of this machine; None: any.
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -89,6 +85,13 @@ class CallConfig:
     no_microphone_timeout_s: Annotated[float, Field(ge=1)] = 60.0
     drain_timeout_s: Annotated[float, Field(ge=0, le=10)] = 0.5
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    udp_ports: tuple[_Port, _Port] | None = None
+
+    def __post_init__(self) -> None:
+        if self.udp_ports is not None and self.udp_ports[0] > self.udp_ports[1]:
+            raise ValueError(
+                f"udp_ports = {list(self.udp_ports)}: give the lowest, then the highest"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -229,20 +232,6 @@ MARKED = TrustConfig()
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class IceServer:
-    """A STUN or TURN server for both ends of a call; TURN needs both credentials."""
-
-    url: Annotated[str, Field(pattern=r"^(stuns?|turns?):[^\s<>,;\"]+$")]
-    username: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] | None = None
-    credential: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] | None = None
-
-    def __post_init__(self) -> None:
-        is_turn = self.url.startswith("turn")
-        if is_turn and (self.username is None or self.credential is None):
-            raise ValueError(f"{self.url} needs username and credential")
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Config:
     """All of it. Raises pydantic's ValidationError (a ValueError) for a value out of range."""
 
@@ -266,77 +255,3 @@ class Config:
         avatars = [target.avatar for target in self.publish]
         if len(set(avatars)) < len(avatars):
             raise ValueError("publish: an avatar is sent to one server, found two for one")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags:
-    """The command line's wishes; None leaves what the file or the default says."""
-
-    host: str | None = None
-    port: int | None = None
-    https: bool | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    log_level: str | None = None
-    max_sessions: int | None = None
-    portrait: Path | None = None
-    size_px: int | None = None
-    painted_mouth: bool | None = None
-    record: Path | None = None
-    publish: PublishConfig | None = None
-
-
-_CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
-
-
-def load(path: Path | None, flags: Flags) -> Config:
-    """The configuration of ``path`` (None: the defaults), with ``flags`` laid over it.
-
-    Raises ConfigError: no such file, not TOML, an unknown key, a value of a wrong type or range.
-    """
-    tables: dict[str, object] = {}
-    if path is not None:
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not TOML: {error}") from error
-    wishes: tuple[tuple[str, str, object | None], ...] = (
-        ("http", "host", flags.host),
-        ("http", "port", flags.port),
-        ("http", "https", flags.https),
-        ("http", "certificate", flags.certificate),
-        ("http", "key", flags.key),
-        ("http", "log_level", flags.log_level),
-        ("call", "max_sessions", flags.max_sessions),
-        ("portraits", "default", flags.portrait),
-        ("video", "size_px", flags.size_px),
-        ("video", "painted_mouth", flags.painted_mouth),
-        ("recording", "folder", flags.record),
-        ("recording", "everything", None if flags.record is None else True),
-    )
-    for table_name, key, wish in wishes:
-        table = tables.setdefault(table_name, {})
-        if wish is not None and isinstance(table, dict):
-            table[key] = wish
-    if flags.publish is not None:
-        tables["publish"] = [*_as_list(tables.get("publish")), flags.publish]
-    try:
-        return _CONFIG.validate_python(tables)
-    except ValidationError as error:
-        found = "; ".join(
-            _describe(item["loc"], item["msg"], item["input"])
-            for item in error.errors(include_url=False)
-        )
-        raise ConfigError(f"{path or 'command line'}: {found}") from error
-
-
-def _as_list(found: object) -> list[object]:
-    return found if isinstance(found, list) else [] if found is None else [found]
-
-
-def _describe(loc: tuple[int | str, ...], problem: str, found: object) -> str:
-    name = ".".join(str(part) for part in loc)
-    # A log is no place for what may be a secret, though it is a wrong one.
-    return f"{name}: {problem}" if "token" in loc else f"{name} = {found!r}: {problem}"

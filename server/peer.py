@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
 
-from server import sdp
+from server import sdp, turn
 from server.config import Config
 from server.problems import Problem
 from server.trickle import Fragment
@@ -33,11 +34,13 @@ class Peer:
             RTCConfiguration(
                 iceServers=[
                     RTCIceServer(server.url, server.username, server.credential)
-                    for server in config.ice_servers
+                    for server in turn.fresh(config.ice_servers, time.time())
                 ],
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
             )
         )
+        # aiortc uses the first one.
+        self._turn_url = next((s.url for s in config.ice_servers if s.url.startswith("turn")), None)
         self._on_gone = on_gone
         self._ice_ufrag = ""
         self._candidates = 0
@@ -51,7 +54,14 @@ class Peer:
         """
         self._ice_ufrag = offer.ice_ufrag
         self._count_candidates(offer.candidates)
-        return await sdp.negotiate(self.connection, offer, ignored)
+        answer = await sdp.negotiate(self.connection, offer, ignored)
+        if self._turn_url is not None and " typ relay" not in answer:
+            logger.warning(
+                "%s relays nothing for this server: check that it runs, that it can be reached from"
+                " here, its credentials and its certificate",
+                self._turn_url,
+            )
+        return answer
 
     async def offer(self) -> str:
         """Return an offer; the transceivers are there already. ``accept`` its answer."""

@@ -213,3 +213,11 @@ def prepare(
     still = io.BytesIO()
     Image.fromarray(marked.to_ndarray(format="rgb24")).save(still, "JPEG", quality=_JPEG_QUALITY)
     return Portrait(portrait_id, title, credit, identity, still.getvalue())
+
+
+def read_picture(path: Path) -> bytes:
+    """The bytes of a picture file; raises PortraitError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PortraitError(f"cannot read {path}: {error.strerror}") from error

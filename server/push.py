@@ -16,7 +16,6 @@ from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 
 from server import logs, sdp
 from server.broadcast import MAX_CATCH_UP_FRAMES, Seat
-from server.config import IceServer
 from server.outgoing_config import PublishConfig
 from server.peer import Peer
 from server.performances import Performances
@@ -24,6 +23,7 @@ from server.problems import Problem
 from server.sdp import VideoCodec
 from server.services import Services
 from server.tracks import PacketTrack, picture_track, voice_track
+from server.turn import IceServer
 from server.whip_client import PushError, WhipClient
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from pydantic import ValidationError
 
-from server.config import IceServer
+from server.turn import IceServer
 from server.whip_resource import MAX_SDP_BYTES, SDP_MEDIA_TYPE
 
 logger = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ An endpoint takes SDP offers by POST and tells by OPTIONS what it takes; what a 
 resource that takes ICE candidates by PATCH and ends by DELETE.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Protocol
@@ -11,11 +12,11 @@ from typing import Protocol
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import trickle
+from server import trickle, turn
 from server.body import media_type, read_body
-from server.config import IceServer
 from server.peer import Peer
 from server.problems import Problem
+from server.turn import IceServer
 
 SDP_MEDIA_TYPE = "application/sdp"
 MAX_SDP_BYTES = 65_536
@@ -125,8 +126,8 @@ def answer_other_methods(routes: APIRouter, path: str, detail: str) -> None:
 
 
 def link_ice_servers(response: Response, servers: tuple[IceServer, ...]) -> None:
-    """Name the ICE servers in ``Link`` headers (RFC 9725 section 4.6)."""
-    for server in servers:
+    """Name the ICE servers in ``Link`` headers (RFC 9725 section 4.6), with fresh credentials."""
+    for server in turn.fresh(servers, time.time()):
         link = f'<{server.url}>; rel="ice-server"'
         if server.username is not None and server.credential is not None:
             link += (

@@ -4,13 +4,14 @@
 """
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+from tests import packages
 
 PLAYWRIGHT = (sys.executable, "-m", "playwright")
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
@@ -40,10 +41,10 @@ def install() -> None:
     Raises:
         subprocess.CalledProcessError: the installer failed; it has printed why.
     """
-    if _is_debian() and _can_apt():
-        _apt_install("chromium")
+    if packages.is_debian() and packages.can_install():
+        packages.install("chromium")
         return
-    with_libraries = ["--with-deps"] if _can_apt() else []
+    with_libraries = ["--with-deps"] if packages.can_install() else []
     command = [*PLAYWRIGHT, "install", *with_libraries, "chromium"]
     subprocess.run(command, check=True)
 
@@ -56,20 +57,9 @@ def install_driver_library() -> None:
     """
     if subprocess.run([*PLAYWRIGHT, "--version"], capture_output=True).returncode == 0:
         return
-    if _can_apt():
-        _apt_install("libatomic1")
+    if packages.can_install():
+        packages.install("libatomic1")
     subprocess.run([*PLAYWRIGHT, "--version"], check=True)
-
-
-def _can_apt() -> bool:
-    has_root = os.geteuid() == 0 or shutil.which("sudo") is not None
-    return has_root and shutil.which("apt-get") is not None
-
-
-def _apt_install(package: str) -> None:
-    apt = [*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "-qq"]
-    subprocess.run([*apt, "update"], check=True)
-    subprocess.run([*apt, "install", "-y", "--no-install-recommends", package], check=True)
 
 
 def _usable(path: Path) -> bool:
@@ -77,13 +67,6 @@ def _usable(path: Path) -> bool:
         return False
     answer = subprocess.run([path, "--version"], capture_output=True, text=True)
     return answer.returncode == 0 and "snap" not in answer.stdout.lower()
-
-
-def _is_debian() -> bool:
-    try:
-        return platform.freedesktop_os_release()["ID"] == "debian"
-    except OSError:
-        return False
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceServer,
     RTCPeerConnection,
     RTCRtpReceiver,
     RTCSessionDescription,
@@ -59,9 +60,9 @@ class RemotePeer:
 
     path = "/v1/calls"
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, ice_servers: Sequence[RTCIceServer] = ()) -> None:
         self.http = http
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
         self.pictures: list[NDArray[np.float64]] = []
         self.sounds: list[float] = []
         self.location = ""
@@ -179,8 +180,8 @@ class RemotePeer:
 class Caller(RemotePeer):
     """One call."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        super().__init__(http)
+    def __init__(self, http: httpx.AsyncClient, ice_servers: Sequence[RTCIceServer] = ()) -> None:
+        super().__init__(http, ice_servers)
         self.speaker = Speaker()
         self.messages: list[ServerMessage] = []
         self._channel: RTCDataChannel = self.peer.createDataChannel(messages.CHANNEL_LABEL)

@@ -2,13 +2,15 @@
 
 import asyncio
 import dataclasses
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from server import messages
-from server.config import CallConfig, IceServer
+from server.config import CallConfig
 from server.lifecycle import Ending, Phase
+from server.turn import IceServer
 from tests.server.caller import Caller
 from tests.server.conftest import CONFIG, Running, Serve, with_calls
 
@@ -260,3 +262,31 @@ async def test_ice_servers_reach_the_browser(serve: Serve) -> None:
             '<turn:127.0.0.1:9?transport=udp>; rel="ice-server"; username="u"; credential="c:1"'
             '; credential-type="password"',
         ]
+
+
+async def test_each_request_gets_fresh_credentials(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = IceServer(url="turn:127.0.0.1:9", secret="hush", credential_ttl_s=60)
+    async with serve(dataclasses.replace(CONFIG, ice_servers=(server,))) as running:
+        links = []
+        for now_unix_s in (1_700_000_000.0, 1_700_000_010.0):
+            clock = SimpleNamespace(time=lambda now_unix_s=now_unix_s: now_unix_s)
+            monkeypatch.setattr("server.whip_resource.time", clock)
+            links.append((await running.http.options("/v1/calls")).headers["Link"])
+    assert 'username="1700000060"' in links[0]
+    assert 'username="1700000070"' in links[1]
+    assert "hush" not in "".join(links)
+
+
+async def test_a_relay_that_is_away_is_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = IceServer(url="turn:127.0.0.1:9?transport=tcp", username="u", credential="hush")
+    async with (
+        serve(dataclasses.replace(CONFIG, ice_servers=(away,))) as running,
+        Caller(running.http) as caller,
+    ):
+        await caller.connect()
+    assert "turn:127.0.0.1:9?transport=tcp relays nothing for this server" in caplog.text
+    assert "hush" not in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server import cli
+from server import cli, command_line, serve_command
 from tests.server.fakes import SIZE_PX, FakeAvatar
 from tests.server.test_render import burst, write_wav
 
@@ -22,7 +22,7 @@ def own_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def avatar(monkeypatch: pytest.MonkeyPatch) -> FakeAvatar:
     """Let the command load the fake model."""
     avatar = FakeAvatar()
-    monkeypatch.setattr("server.cli.Avatar.load", lambda _, **options: avatar)
+    monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: avatar)
     return avatar
 
 
@@ -46,7 +46,7 @@ def taken_port() -> Iterator[int]:
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run the command, which must refuse; return what it says, which must be one line."""
-    assert cli.main(arguments) == cli.BAD_INPUT
+    assert cli.main(arguments) == command_line.BAD_INPUT
     said = capsys.readouterr().err
     assert said.startswith("likeness: ")
     assert len(said.splitlines()) == 1
@@ -115,7 +115,7 @@ def test_a_model_that_cannot_run_ends_the_server(
     capsys: pytest.CaptureFixture[str], avatar: FakeAvatar, face: Path
 ) -> None:
     avatar.failure = RuntimeError("no such instruction")
-    assert cli.main(["serve", "--port", "0", "--portrait", str(face)]) == cli.FAILED
+    assert cli.main(["serve", "--port", "0", "--portrait", str(face)]) == command_line.FAILED
     assert "likeness: the model cannot run on this machine (no such instruction)" in (
         capsys.readouterr().err
     )
@@ -139,7 +139,7 @@ def test_render_what_is_left_of_a_recording(
     speech_wav.write_bytes(content[: len(content) * 3 // 4])
     out = tmp_path / "out.mp4"
     arguments = ["render", str(face), str(speech_wav), "-o", str(out)]
-    assert cli.main([*arguments, "--size", str(SIZE_PX)]) == cli.DAMAGED_INPUT
+    assert cli.main([*arguments, "--size", str(SIZE_PX)]) == command_line.DAMAGED_INPUT
     assert "cut off after 0.7" in capsys.readouterr().err
     assert out.exists()
 
@@ -205,7 +205,7 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_the_address_that_is_shown(scheme: str, host: str, url: str) -> None:
-    assert cli._url(scheme, host, 80) == url
+    assert serve_command._url(scheme, host, 80) == url
 
 
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:

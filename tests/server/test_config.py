@@ -1,9 +1,12 @@
+import traceback
 from pathlib import Path
 
 import pytest
 
 from server.app import stream_config
-from server.config import CallConfig, Config, ConfigError, Flags, IceServer, load
+from server.config import CallConfig, Config, ConfigError
+from server.config_file import Flags, load
+from server.turn import IceServer
 from tests.server.conftest import with_calls
 from tests.server.fakes import FakeAvatar
 
@@ -27,6 +30,7 @@ def test_file_then_flags(tmp_path: Path) -> None:
         port = 9000
         [call]
         playout_delay_ms = 300
+        udp_ports = [50000, 50100]
         [[ice_servers]]
         url = "turn:turn.example.org"
         username = "u"
@@ -36,6 +40,7 @@ def test_file_then_flags(tmp_path: Path) -> None:
     config = load(path, Flags(port=9001, portrait=Path("me.jpg"), max_sessions=3))
     assert (config.http.host, config.http.port) == ("0.0.0.0", 9001)
     assert (config.call.playout_delay_ms, config.call.max_sessions) == (300, 3)
+    assert config.call.udp_ports == (50_000, 50_100)
     assert config.portraits.default == Path("me.jpg")
     assert config.ice_servers == (
         IceServer(url="turn:turn.example.org", username="u", credential="c"),
@@ -55,8 +60,8 @@ def test_flags_of_https(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("[http", "is not TOML"),
-        ("[http]\nprot = 80", r"http.prot = 80: .*Unexpected"),
-        ("[web]\n", "web = .*Unexpected"),
+        ("[http]\nprot = 80", r"^[^=]*http.prot: Unexpected[^=]*$"),
+        ("[web]\n", "web: Unexpected"),
         ("[http]\nport = 70000", "http.port = 70000: .*less than or equal to 65535"),
         ("[http]\nport = 'x'", "http.port = 'x': .*integer"),
         ("http = 3", "http = 3"),
@@ -70,15 +75,58 @@ def test_flags_of_https(tmp_path: Path) -> None:
         ("[limits]\ncalls_per_minute = 0", "limits.calls_per_minute = 0: .*greater than 0"),
         ("[limits]\nuploads_burst = 0", "limits.uploads_burst = 0: .*greater than or equal to 1"),
         ("[video]\nsize_px = 500", "video.size_px = 500: .*multiple of 16"),
+        ("[call]\nudp_ports = [50100, 50000]", r"udp_ports = \[50100, 50000\]: give the lowest"),
+        ("[call]\nudp_ports = [0, 50000]", "call.udp_ports.0 = 0: .*greater than or equal to 1"),
+        ("[call]\nudp_ports = [50000]", "call.udp_ports.1: .*required"),
         ("[call]\nmax_sessions = 0", "call.max_sessions = 0: .*greater than or equal to 1"),
         ("[[ice_servers]]\nurl = 'http://x'", "ice_servers.0.url = 'http://x'"),
-        ("[[ice_servers]]\nurl = 'turn:x'", "turn:x needs username and credential"),
+        ("[[ice_servers]]\nurl = 'stuns:x'", "ice_servers.0.url = 'stuns:x'"),
+        ("[[ice_servers]]\nurl = 'turn:[::1]'", "ice_servers.0.url = 'turn:"),
+        ("[[ice_servers]]\nurl = 'turns:x?transport=udp'", "ice_servers.0.url = 'turns:x"),
+        (
+            "[[ice_servers]]\nurl = 'turn:x'",
+            "turn:x needs username and credential, or secret alone",
+        ),
         ("[[ice_servers]]\nurl = 'stun:x>; rel=y'", "ice_servers.0.url"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load(write(tmp_path, text), Flags())
+
+
+SECRETS = [
+    "[[ice_servers]]\nurl = 'turn:x'\nsecret = 'hush'\ncredential = 'hush'\nusername = 'hush'",
+    "[[ice_servers]]\nurl = 'turn:x'\ncredential = 'hush'",
+    "[[ice_servers]]\nurl = 'turn:x'\ncredential = 'hush hush'\nusername = 'u'",
+    "[[ice_servers]]\nurl = 'stun:x'\nsecret = 'hush'",
+    "[[ice_servers]]\nsecret = 'hush'",
+    "[[ice_servers]]\nurl = 'http:x'\nsecret = 'hush'",
+    "[[ice_servers]]\nurl = 'turn:x'\nsecret = ['hush']",
+    "[[ice_servers]]\nurl = 'turn:x'\nsecert = 'hush'",
+    "[[ice_servers]]\nurl = 'turn:x'\nsecret = 'hush'\ncredential_ttl_s = 1",
+    "[ice_servers]\nurl = 'turn:x'\nsecret = 'hush'",
+    "[[ice_server]]\nurl = 'turn:x'\nsecret = 'hush'",
+    "[call]\nsecret = 'hush'",
+    "ice_servers = ['hush']",
+    "ice_servers = 'hush'",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_secret_is_in_no_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"ice_server|call\.secret") as refused:
+        load(write(tmp_path, text), Flags())
+    assert "hush" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_secret_is_in_no_repr() -> None:
+    for server in (
+        IceServer(url="turn:x", secret="hush"),
+        IceServer(url="turn:x", username="u", credential="hush"),
+    ):
+        assert "turn:x" in repr(Config(ice_servers=(server,)))
+        assert "hush" not in repr(Config(ice_servers=(server,)))
 
 
 def test_access(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from model.frames.watermark_detector import THRESHOLD
-from server import cli, credentials, signing
+from server import cli, command_line, credentials, signing
 from server.config import TrustConfig
 from server.detect import DetectError, examine
 from server.detect_command import MARKED, NOT_MARKED
@@ -25,7 +25,7 @@ from tests.server.test_render import burst, write_wav
 @pytest.fixture(autouse=True)
 def own_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr("server.cli.Avatar.load", lambda _, **options: FakeAvatar())
+    monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: FakeAvatar())
 
 
 def render(folder: Path, settings: str = "") -> Path:
@@ -210,7 +210,7 @@ def test_what_cannot_be_looked_at(capsys: pytest.CaptureFixture[str], tmp_path: 
     ):
         with pytest.raises(DetectError, match=says):
             examine(path)
-        assert cli.main(["detect", str(path)]) == cli.BAD_INPUT
+        assert cli.main(["detect", str(path)]) == command_line.BAD_INPUT
         assert capsys.readouterr().err.startswith("likeness: ")
 
 
@@ -224,7 +224,7 @@ def test_a_given_certificate_that_cannot_sign_is_told_before_anything_is_drawn(
     audio = write_wav(tmp_path / "speech.wav", burst(16_000, seconds=1), 16_000)
     out = tmp_path / "out.mp4"
     arguments = ["render", str(face), str(audio), "-o", str(out), "--config", str(config)]
-    assert cli.main(arguments) == cli.BAD_INPUT
+    assert cli.main(arguments) == command_line.BAD_INPUT
     assert "trust.certificate: cannot read no.pem" in capsys.readouterr().err
     assert not out.exists()
 

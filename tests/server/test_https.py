@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from server import cli
+from server import cli, serve_command
 from server.config import HttpConfig
 from server.hosts import own_names
 from tests.server.fakes import SIZE_PX, FakeAvatar
@@ -43,7 +43,7 @@ def kept(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command load the fake model and keep its certificate in the test's folder."""
-    monkeypatch.setattr("server.cli.Avatar.load", lambda _, **options: FakeAvatar())
+    monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: FakeAvatar())
     monkeypatch.setattr("server.logs.configure", lambda _: None)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
@@ -61,7 +61,7 @@ def start(
     starting: list[uvicorn.Server] = []
     listening = threading.Event()
 
-    class Watched(cli.Web):
+    class Watched(serve_command.Web):
         """Says when it listens."""
 
         async def startup(self, *arguments: object, **options: object) -> None:
@@ -69,7 +69,7 @@ def start(
             starting.append(self)
             listening.set()
 
-    monkeypatch.setattr(cli, "Web", Watched)
+    monkeypatch.setattr(serve_command, "Web", Watched)
 
     @contextmanager
     def run(*arguments: str) -> Iterator[Started]:

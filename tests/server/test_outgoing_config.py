@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from server.config import ConfigError, Flags, load
+from server.config import ConfigError
+from server.config_file import Flags, load
 from server.outgoing_config import PublishConfig, RecordingConfig
 
 TOML = """

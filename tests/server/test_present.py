@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server import cli
+from server import cli, command_line
 from server.present import PresentError, present
 from server.script import Line
 from server.tts import SpeechError
@@ -98,12 +98,15 @@ def test_the_command_says_what_it_cannot_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "script.md"
-    assert cli.main(["present", str(script)]) == cli.BAD_INPUT
+    assert cli.main(["present", str(script)]) == command_line.BAD_INPUT
     assert "cannot read" in capsys.readouterr().err
     script.write_text("```\n```")
-    assert cli.main(["present", str(script)]) == cli.BAD_INPUT
+    assert cli.main(["present", str(script)]) == command_line.BAD_INPUT
     assert "nothing to say" in capsys.readouterr().err
     script.write_text("Hello.")
     # Port 9 of this machine: nothing listens there.
-    assert cli.main(["present", str(script), "--server", "http://127.0.0.1:9"]) == cli.BAD_INPUT
+    assert (
+        cli.main(["present", str(script), "--server", "http://127.0.0.1:9"])
+        == command_line.BAD_INPUT
+    )
     assert "cannot be reached" in capsys.readouterr().err

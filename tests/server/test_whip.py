@@ -10,8 +10,9 @@ import re
 import httpx
 import pytest
 
-from server.config import CallConfig, IceServer
+from server.config import CallConfig
 from server.keys import Scope
+from server.turn import IceServer
 from tests.server.caller import Broadcaster, RemotePeer, Watcher
 from tests.server.conftest import CONFIG, Running, Serve, with_calls
 from tests.server.test_access import ELSEWHERE, add

@@ -1,0 +1,70 @@
+"""``likeness render``: a video of a portrait and a recording, faster than real time."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.avatar import Avatar, Controls
+from model.rates import FPS
+from server import (
+    command_line,
+    credentials,
+)
+from server.app import stream_config
+from server.command_line import add_model_options
+from server.config import ConfigError
+from server.config_file import Flags, load
+from server.portraits import read_picture
+from server.recording import Recording
+from server.render import Look, OutputError, Rendering
+from server.threads import limit_torch
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of ``render``, and what runs it."""
+    command.add_argument("portrait", type=Path, help="picture file with one face")
+    command.add_argument("audio", type=Path, help="recording of speech")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    command.add_argument("--size", type=int, metavar="PX", help="pixels a side (512)")
+    command.add_argument("--expression", default="neutral", help="neutral, happy, sad, ...")
+    command.add_argument("--strength", type=float, default=0.5, help="of the expression, 0..1")
+    command.add_argument("--head-speed", type=float, default=0.5, help="of the head, 0..1")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same video")
+    add_model_options(command)
+    command.set_defaults(run=_render)
+
+
+def _render(options: argparse.Namespace) -> int:
+    flags = Flags(size_px=options.size, painted_mouth=options.painted_mouth)
+    config = load(options.config, flags)
+    try:
+        controls = Controls(options.expression, options.strength, options.head_speed)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    image = read_picture(options.portrait)
+    recording = Recording(options.audio)
+    for source in (options.portrait, options.audio):
+        if options.output.exists() and options.output.samefile(source):
+            raise OutputError(f"-o {options.output} would overwrite {source}: name another file")
+    signer = credentials.signer(config.trust, datetime.now(UTC))
+    limit_torch(config.compute)
+    avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
+    identity = avatar.identify(image, config.video.size_px)
+    look = Look(controls, options.seed)
+    stream = stream_config(config, avatar)
+    rendering = Rendering(avatar, identity, stream, look, config.trust, signer)
+    total = None if recording.stated_s is None else round(recording.stated_s * FPS)
+    with tqdm(total=total, unit="frame", desc=options.output.name) as progress:
+        for _ in rendering.write(recording, options.output):
+            progress.update()
+    if recording.damage is not None:
+        print(
+            f"likeness: {options.audio}: {recording.damage}; {options.output} holds what could be"
+            " read",
+            file=sys.stderr,
+        )
+        return command_line.DAMAGED_INPUT
+    return 0
