@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from server import logs, sdp
-from server.broadcast import MAX_CATCH_UP_FRAMES, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat
 from server.peer import Peer
 from server.performance import Performance
 from server.services import Services
@@ -14,14 +14,20 @@ logger = logging.getLogger(__name__)
 
 
 class Viewer:
-    """``answer`` once, then ``run`` until it goes; ``end`` at any time. Create it on the loop."""
+    """``answer`` once, then ``run`` until it goes; ``end`` at any time. Create it on the loop.
 
-    def __init__(self, viewer_id: str, services: Services, performance: Performance) -> None:
+    ``packed``: it gets only the person, with alpha (see Rendition).
+    """
+
+    def __init__(
+        self, viewer_id: str, services: Services, performance: Performance, *, packed: bool = False
+    ) -> None:
         self.id = viewer_id
         self.performance = performance
         self.peer = Peer(services.config, self.end)
         performance.on_end.add(self.end)
         self._connect_timeout_s = services.config.call.connect_timeout_s
+        self._packed = packed
         self._over = asyncio.Event()
         self._seat: Seat | None = None
 
@@ -30,8 +36,9 @@ class Viewer:
 
         Raises Problem 422 for an offer that cannot be negotiated.
         """
+        codec = offer.video_codec
         seat = Seat(
-            offer.video_codec,
+            None if codec is None else Rendition(codec, self._packed),
             picture_track(MAX_CATCH_UP_FRAMES),
             voice_track() if offer.has_audio else None,
         )
@@ -39,9 +46,9 @@ class Viewer:
         if seat.voice_track is not None:
             voice = connection.addTransceiver(seat.voice_track, "sendonly")
             voice.setCodecPreferences(sdp.opus_preferences())
-        if offer.video_codec is not None:
+        if codec is not None:
             picture = connection.addTransceiver(seat.picture_track, "sendonly")
-            picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
+            picture.setCodecPreferences(sdp.codec_preferences(codec))
         answer = await self.peer.answer(offer)
         self._seat = seat
         return answer

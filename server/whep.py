@@ -1,6 +1,7 @@
 """``/whep/{name}``: watch an avatar that is live, by WHEP (draft-ietf-wish-whep)."""
 
 from http import HTTPStatus
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -55,13 +56,20 @@ def router(
             **rate_limit.REFUSALS,
         },
     )
-    async def watch(request: Request, name: str) -> Response:
-        """Watch ``name`` with an SDP offer: video and audio, recvonly."""
+    async def watch(
+        request: Request, name: str, alpha: Literal["packed"] | None = None
+    ) -> Response:
+        """Watch ``name`` with an SDP offer: video and audio, recvonly.
+
+        With ``alpha=packed`` the picture is twice as high: only the person above, not multiplied
+        by alpha, and alpha as grey below.
+        """
         offer = sdp.check_viewer(await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
         performance = await performances.get(name)
         _check_room(performance, services.config.performance.max_viewers)
         viewer, answer = await viewers.open(
-            lambda viewer_id: Viewer(viewer_id, services, performance), offer
+            lambda viewer_id: Viewer(viewer_id, services, performance, packed=alpha is not None),
+            offer,
         )
         location = f"{PATH}/{name}/{viewer.id}"
         return created(answer, location, viewer.peer.etag, services.config.ice_servers)

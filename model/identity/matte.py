@@ -103,8 +103,8 @@ class _Windows:
         mean = _mean(color)
         products = (color[:, :, None] * color[:, None]).flatten(1, 2)
         own = (mean[:, :, None] * mean[:, None]).flatten(1, 2)
-        covariance = (_mean(products) - own).unflatten(1, (3, 3))[0].permute(2, 3, 0, 1)
-        inverse = torch.linalg.inv(covariance + _NOISE * torch.eye(3))
+        covariance = (_mean(products) - own)[0].reshape(3, 3, *color.shape[-2:])
+        inverse = torch.linalg.inv(covariance.permute(2, 3, 0, 1) + _NOISE * torch.eye(3))
         return cls(color, mean, inverse.permute(2, 3, 0, 1).contiguous())
 
     def fit(self, matte: Tensor) -> Tensor:
