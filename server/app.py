@@ -17,6 +17,7 @@ from server import (
     health,
     hosts,
     live_routes,
+    overlay_routes,
     portrait_routes,
     problems,
     whep,
@@ -97,6 +98,7 @@ class Server:
             whip.router(self.publishers, self.performances, self.services, guard),
             whep.router(self.viewers, self.performances, self.services, guard),
             live_routes.router(self.performances, guard),
+            overlay_routes.router(CLIENT_WEB),
         ):
             self.app.include_router(route)
         self.app.include_router(
