@@ -1,9 +1,16 @@
 /** What is behind the person: nothing, a colour, a picture, or the portrait's own background. */
 
-/** Whole pictures this small, from far to near: what is behind the person is guessed from around. */
-const BLURS_PX = [1, 2, 4, 8, 16, 24];
-/** How often each is drawn over the one before. */
-const COVERS = 16;
+/**
+ * Whole pictures this small, from far to near, and how often each is drawn over the one before:
+ * what is behind the person is guessed from around. The first leaves no hole.
+ */
+const BLURS = [
+  { size_px: 1, covers: 32 },
+  { size_px: 2, covers: 4 },
+  { size_px: 4, covers: 4 },
+  { size_px: 8, covers: 3 },
+  { size_px: 16, covers: 2 },
+];
 /** Of the picture's size: the person may have moved since the still. */
 const MARGIN = 0.03;
 
@@ -40,10 +47,9 @@ export function paintBlurred(backdrop, still, person) {
   }
   backdrop.width = backdrop.height = still.width;
   result.imageSmoothingQuality = "high";
-  for (const size_px of BLURS_PX) {
+  for (const { size_px, covers } of BLURS) {
     const small = shrunk(bare, size_px);
-    // Half transparent where the person was: often enough, it covers what is farther.
-    for (let times = 0; times < COVERS; times += 1) {
+    for (let times = 0; times < covers; times += 1) {
       result.drawImage(small, 0, 0, backdrop.width, backdrop.height);
     }
   }

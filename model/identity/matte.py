@@ -26,6 +26,8 @@ _SURE, _DOUBT_RADIUS = 0.9, 6
 _FACE_GAP = 5
 # A matte this near to nothing or all is that: a haze shows over black, a hole over white.
 _HAZE = 0.08
+# What stands apart from the person where the matte is less than this is not the person.
+_APART = 0.5
 
 
 def person_matte(picture: Tensor, mask: Tensor, face: Tensor) -> Tensor:
@@ -43,6 +45,8 @@ def person_matte(picture: Tensor, mask: Tensor, face: Tensor) -> Tensor:
     value = torch.where(inside, 1.0, torch.where(outside, 0.0, believed))
     windows = _Windows.over(small)
     matte = _solve(windows, held[None, None], value[None, None])
+    one = _connected(matte[0, 0] > _APART, inside)
+    matte = matte * (_grown(one.float(), 4) > 0)
     fine = windows.carry(matte, color)[0, 0]
     return ((fine - _HAZE) / (1 - 2 * _HAZE)).clamp(0, 1)
 
@@ -58,18 +62,27 @@ def _marked(points: Tensor, size: int) -> Tensor:
 
 def _sure(mask: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
     """What is the person for sure, and what is not."""
-    person = (mask > 0.5) | face
-    one = face.float()
-    while True:
-        more = _grown(one, 2) * person
-        if torch.equal(more, one):
-            break
-        one = more
+    one = _connected((mask > 0.5) | face, face).float()
     doubtful = (mask > 1 - _SURE) & (mask < _SURE) & ~face
     near = _grown(doubtful.float(), 1) > 0
     inside = ((_grown(1 - one, _DOUBT_RADIUS) == 0) & ~near) | face
     reach = _grown(torch.maximum(one, (near & (_grown(one, 12) > 0)).float()), _DOUBT_RADIUS)
     return inside, reach == 0
+
+
+def _connected(region: Tensor, seed: Tensor) -> Tensor:
+    """What of a region (h, w) hangs together with the seed in it; a gap of one pixel does not part.
+
+    At half the size: it walks.
+    """
+    small, one = (functional.max_pool2d(r[None, None].float(), 2) for r in (region, seed & region))
+    while True:
+        more = functional.max_pool2d(one, 3, 1, 1) * small
+        if torch.equal(more, one):
+            break
+        one = more
+    wide = functional.interpolate(one, region.shape, mode="nearest")[0, 0]
+    return (wide > 0) & region
 
 
 def _grown(region: Tensor, radius: int) -> Tensor:
