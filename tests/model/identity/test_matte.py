@@ -62,9 +62,10 @@ def test_a_face_that_the_mask_does_not_know_is_in_it() -> None:
     assert float(matte[110:146, 110:146].min()) == 1
 
 
-def composite(person: NDArray[np.float32], ground: float) -> NDArray[np.float32]:
+def composite(person: NDArray[np.floating], ground: float) -> NDArray[np.floating]:
     alpha = person[..., 3:] / 255
-    return person[..., :3] * alpha + ground * (1 - alpha)
+    mixed: NDArray[np.floating] = person[..., :3] * alpha + ground * (1 - alpha)
+    return mixed
 
 
 @pytest.mark.parametrize("ground", [0.0, 255.0])
