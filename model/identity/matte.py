@@ -14,11 +14,11 @@ from torch.nn import functional
 
 _WINDOW_RADIUS = 1
 # Colours 0..1: the variance that a window of one colour is taken to have.
-_NOISE = 1e-4
-_ITERATIONS = 40
+_NOISE = 1e-5
+_ITERATIONS = 25
 _HOLD = 100.0
 # Where colours do not tell, the mask is believed a little.
-_BELIEF = 0.03
+_BELIEF = 0.01
 _DECISION = 4.0
 # Of the mask, in its own pixels, around where it goes from sure to sure.
 _SURE, _DOUBT_RADIUS = 0.9, 6
