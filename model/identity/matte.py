@@ -66,7 +66,7 @@ def _sure(mask: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
     doubtful = (mask > 1 - _SURE) & (mask < _SURE) & ~face
     near = _grown(doubtful.float(), 1) > 0
     inside = ((_grown(1 - one, _DOUBT_RADIUS) == 0) & ~near) | face
-    reach = _grown(torch.maximum(one, (near & (_grown(one, 12) > 0)).float()), _DOUBT_RADIUS)
+    reach = _grown(one, _DOUBT_RADIUS)
     return inside, reach == 0
 
 

@@ -1,6 +1,7 @@
 """The overlay, on the real server: the person alone, over nothing or what its address asks for."""
 
 import io
+import json
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
+from tests.browser.conftest import CLIENT, ORIGIN, serve_page
 from tests.browser.serving import Served, serve
 from tests.browser.test_modules import run
 
@@ -197,3 +199,28 @@ def test_the_address_names_avatar_size_and_silence(served_page: Page) -> None:
     options = run(served_page, OPTIONS, "two%20words?size=480&muted")
     assert (options["avatar"], options["size_px"], options["muted"]) == ("two words", 480, True)
     assert run(served_page, OPTIONS, "a?muted=0")["muted"] is False
+
+
+def test_it_asks_again_with_its_key_whatever_it_is_told(page: Page) -> None:
+    serve_page(page)
+    html = (CLIENT / "overlay.html").read_bytes()
+    page.route(f"{ORIGIN}/overlay/*", lambda r: r.fulfill(body=html, content_type="text/html"))
+    keys: list[str | None] = []
+    answers = iter((("invalid-key", 401), ("unknown-portrait", 404), ("not-live", 409)))
+
+    def refuse(route: Route) -> None:
+        keys.append(route.request.headers.get("authorization"))
+        assert route.request.url.endswith("/whep/astronaut?alpha=packed")
+        code, status = next(answers, ("starting", 503))
+        route.fulfill(
+            status=status,
+            body=json.dumps({"type": f"urn:likeness:problem:{code}", "detail": code}),
+            content_type="application/problem+json",
+            headers={"WWW-Authenticate": "Bearer", "Retry-After": "0"},
+        )
+
+    page.route(f"{ORIGIN}/whep/**", refuse)
+    with page.expect_console_message(lambda message: "waits: starting" in message.text):
+        page.goto(f"{ORIGIN}/overlay/astronaut#key=lk_one")
+    assert keys[:4] == ["Bearer lk_one"] * 4
+    assert "lk_one" not in page.url
