@@ -215,6 +215,15 @@ class Avatar:
         face = self.face_motion(motion)
         return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
 
+    def cut_out(
+        self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        """Cut the person out of the frames that `render` drew of this motion (n, M + 1).
+
+        (n, size_px, size_px, 4) RGB, not multiplied by the matte, and matte.
+        """
+        return self._renderer.cut_out(identity, self.face_motion(motion), frames, motion[:, -1])
+
     def face_motion(self, motion: Tensor) -> FaceMotion:
         """Say what motion (n, M + 1) does to a face."""
         return self._space.decode(motion[:, :-1])

@@ -43,6 +43,12 @@ class Animator(Protocol):
         """Draw (n, M) motion as a session's next frames: (n, size_px, size_px, 3) RGB."""
         ...
 
+    def cut_out(
+        self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        """Cut the person out of frames drawn of (n, M) motion: (n, size_px, size_px, 4) RGBA."""
+        ...
+
     def warm_up(self) -> None:
         """Make the first hop as fast as all others."""
         ...

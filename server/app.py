@@ -20,6 +20,7 @@ from server import (
     hosts,
     ice_consent,
     live_routes,
+    overlay_routes,
     portrait_routes,
     problems,
     push_routes,
@@ -137,6 +138,7 @@ class Server:
             recording_routes.router(recordings, of_performances, self.performances, guard),
             say_routes.router(self.presenters, self.services, guard),
             voice_socket.router(self.performances, self.services, guard),
+            overlay_routes.router(CLIENT_WEB),
         ):
             self.app.include_router(route)
         self.app.include_router(portrait_routes.router(portraits, config, guard, metrics))

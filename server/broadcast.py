@@ -1,4 +1,4 @@
-"""One face for many: every picture is coded once per codec, and sent to all who watch."""
+"""One face for many: every picture is coded once per rendition, and sent to all who watch it."""
 
 import math
 import time
@@ -12,6 +12,7 @@ from model.rates import FPS
 from server.config import MARKED, TrustConfig, VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
+from server.outlet import CutOut
 from server.sdp import VideoCodec
 from server.tracks import PacketSink
 
@@ -22,22 +23,30 @@ MAX_CATCH_UP_FRAMES = math.ceil(_KEYFRAME_PERIOD_S * FPS) + 1
 
 
 @dataclass(frozen=True)
+class Rendition:
+    """How a viewer gets the picture. ``packed``: only the person, with alpha as grey below it."""
+
+    codec: VideoCodec
+    packed: bool = False
+
+
+@dataclass(frozen=True)
 class BroadcastFrame:
-    """One picture in every codec that somebody watches."""
+    """One picture in every rendition that somebody watches."""
 
     index: int
-    coded: Mapping[VideoCodec, EncodedFrame]
+    coded: Mapping[Rendition, EncodedFrame]
 
 
 @dataclass(eq=False)
 class Seat:
-    """Where one viewer's media goes; ``codec`` or ``voice_track`` None: it wants none of it.
+    """Where one viewer's media goes; ``rendition`` or ``voice_track`` None: it wants none of it.
 
     ``is_behind``: it must wait for the next key frame. ``records``: it is no viewer, and wants no
     pictures of before it came, whose sound it did not get.
     """
 
-    codec: VideoCodec | None
+    rendition: Rendition | None
     picture_track: PacketSink
     voice_track: PacketSink | None
     is_behind: bool = True
@@ -46,32 +55,48 @@ class Seat:
 
 @dataclass
 class _SinceKeyframe:
-    """What has been sent in one codec since its last key frame, while that is recent."""
+    """What has been sent in one rendition since its last key frame, while that is recent."""
 
     sent_s: float
     packets: list[tuple[bytes, int]] = field(default_factory=list)
 
 
 class BroadcastCoder:
-    """Codes each picture in the codecs that are ``wanted``; used by the inference thread.
+    """Codes each picture in the renditions that are ``wanted``; used by the inference thread.
 
-    ``wanted`` is replaced by the event loop. A codec that nobody watches costs nothing.
+    ``wanted`` is replaced by the event loop. A rendition that nobody watches costs nothing.
     """
 
     def __init__(self, config: VideoConfig, trust: TrustConfig) -> None:
-        self.wanted: frozenset[VideoCodec] = frozenset()
-        self._encoders = {codec: PictureEncoder(codec, config, trust) for codec in VideoCodec}
+        self.wanted: frozenset[Rendition] = frozenset()
+        self._encoders = {
+            Rendition(codec, packed): PictureEncoder(codec, config, trust, packed=packed)
+            for codec in VideoCodec
+            for packed in (False, True)
+        }
 
-    def request_keyframe(self, codec: VideoCodec) -> None:
-        """Make the next picture in ``codec`` a key frame. May be called from any thread."""
-        self._encoders[codec].request_keyframe()
+    def request_keyframe(self, rendition: Rendition) -> None:
+        """Make the next picture in ``rendition`` a key frame. May be called from any thread."""
+        self._encoders[rendition].request_keyframe()
 
-    def encode(self, rgb: NDArray[np.uint8], index: int) -> BroadcastFrame:
+    def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> BroadcastFrame:
         """See PictureCoder."""
         wanted = self.wanted
+        pictures = {False: rgb}
+        if any(rendition.packed for rendition in wanted):
+            pictures[True] = pack(cut_out())
         return BroadcastFrame(
-            index, {codec: self._encoders[codec].encode(rgb, index) for codec in wanted}
+            index,
+            {own: self._encoders[own].encode(pictures[own.packed], index) for own in wanted},
         )
+
+
+def pack(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put colour (size, size, 3) above and alpha as grey below it: (2 * size, size, 3).
+
+    Colours are not multiplied by alpha: a codec blurs them, and at an edge that would darken it.
+    """
+    return np.concatenate([rgba[..., :3], rgba[..., 3:].repeat(3, axis=2)])
 
 
 class Broadcast:
@@ -90,8 +115,8 @@ class Broadcast:
         self._metrics = metrics
         self._clock = clock
         self._seats: set[Seat] = set()
-        self._since: dict[VideoCodec, _SinceKeyframe] = {}
-        self._asked_s: dict[VideoCodec, float] = {}
+        self._since: dict[Rendition, _SinceKeyframe] = {}
+        self._asked_s: dict[Rendition, float] = {}
 
     @property
     def viewers(self) -> int:
@@ -101,12 +126,12 @@ class Broadcast:
     def take_seat(self, seat: Seat) -> None:
         """Begin to send to a viewer, with a picture that it can see at once, or very soon."""
         self._seats.add(seat)
-        self._count_codecs()
-        if seat.codec is None:
+        self._count_renditions()
+        if seat.rendition is None:
             return
-        since = self._since.get(seat.codec)
+        since = self._since.get(seat.rendition)
         if since is None or seat.records or self._clock() - since.sent_s > _KEYFRAME_PERIOD_S:
-            self._ask_for_keyframe(seat.codec)
+            self._ask_for_keyframe(seat.rendition)
             return
         for data, pts in since.packets:
             seat.picture_track.put(data, pts)
@@ -115,12 +140,12 @@ class Broadcast:
     def leave_seat(self, seat: Seat) -> None:
         """Send to this viewer no more."""
         self._seats.discard(seat)
-        self._count_codecs()
+        self._count_renditions()
 
     def request_keyframe(self) -> None:
         """See Outlet."""
-        for codec in self.coder.wanted:
-            self._ask_for_keyframe(codec)
+        for rendition in self.coder.wanted:
+            self._ask_for_keyframe(rendition)
 
     def send_voice(self, pcm: NDArray[np.int16], pts: int) -> None:
         """See Outlet."""
@@ -131,17 +156,17 @@ class Broadcast:
 
     def send_picture(self, frame: BroadcastFrame, pts: int) -> None:
         """See Outlet."""
-        for codec, coded in frame.coded.items():
-            self._remember(codec, coded, pts)
+        for rendition, coded in frame.coded.items():
+            self._remember(rendition, coded, pts)
         for seat in self._seats:
-            if seat.codec is not None and (own := frame.coded.get(seat.codec)) is not None:
-                self._send(seat, seat.codec, own, pts)
+            if seat.rendition is not None and (own := frame.coded.get(seat.rendition)) is not None:
+                self._send(seat, seat.rendition, own, pts)
 
-    def _send(self, seat: Seat, codec: VideoCodec, coded: EncodedFrame, pts: int) -> None:
+    def _send(self, seat: Seat, rendition: Rendition, coded: EncodedFrame, pts: int) -> None:
         if seat.is_behind and not coded.is_keyframe:
             if seat.picture_track.queued_packets == 0:
                 # It takes what it is sent again; one that does not shall cost nobody anything.
-                self._ask_for_keyframe(codec)
+                self._ask_for_keyframe(rendition)
             return
         seat.is_behind = False
         if not seat.picture_track.put(coded.data, pts):
@@ -149,27 +174,27 @@ class Broadcast:
             # What follows is predicted from what was dropped.
             seat.is_behind = True
 
-    def _remember(self, codec: VideoCodec, coded: EncodedFrame, pts: int) -> None:
+    def _remember(self, rendition: Rendition, coded: EncodedFrame, pts: int) -> None:
         if coded.is_keyframe:
-            self._since[codec] = _SinceKeyframe(self._clock())
-        if (since := self._since.get(codec)) is None:
+            self._since[rendition] = _SinceKeyframe(self._clock())
+        if (since := self._since.get(rendition)) is None:
             return
         since.packets.append((coded.data, pts))
         if len(since.packets) > MAX_CATCH_UP_FRAMES:
-            del self._since[codec]
+            del self._since[rendition]
 
-    def _ask_for_keyframe(self, codec: VideoCodec) -> None:
+    def _ask_for_keyframe(self, rendition: Rendition) -> None:
         now = self._clock()
-        if now - self._asked_s.get(codec, -_KEYFRAME_PERIOD_S) >= _KEYFRAME_PERIOD_S:
-            self._asked_s[codec] = now
-            self.coder.request_keyframe(codec)
+        if now - self._asked_s.get(rendition, -_KEYFRAME_PERIOD_S) >= _KEYFRAME_PERIOD_S:
+            self._asked_s[rendition] = now
+            self.coder.request_keyframe(rendition)
 
-    def _count_codecs(self) -> None:
-        wanted = frozenset(seat.codec for seat in self._seats if seat.codec is not None)
-        for codec in self.coder.wanted - wanted:
+    def _count_renditions(self) -> None:
+        wanted = frozenset(seat.rendition for seat in self._seats if seat.rendition is not None)
+        for rendition in self.coder.wanted - wanted:
             # What was sent before a pause in coding is no beginning for what comes after it.
-            self._since.pop(codec, None)
-            self._asked_s.pop(codec, None)
-        for codec in wanted - self.coder.wanted:
-            self.coder.request_keyframe(codec)
+            self._since.pop(rendition, None)
+            self._asked_s.pop(rendition, None)
+        for rendition in wanted - self.coder.wanted:
+            self.coder.request_keyframe(rendition)
         self.coder.wanted = wanted

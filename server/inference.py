@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import Counter
 from torch import Tensor
 
@@ -246,7 +248,8 @@ class InferenceThread:
                 job.identity, motion, state, painted=job.painted, mouth_gain=gain
             )[0]
             drawn_s = time.perf_counter()
-            frame = job.coder.encode(picture, job.frames[position])
+            cut_out = partial(self._cut_out, job.identity, motion, picture)
+            frame = job.coder.encode(picture, cut_out, job.frames[position])
         except _FAILURES as error:
             drawing.failed = True
             self._fail(drawing.pending, _error("pictures", error))
@@ -255,6 +258,12 @@ class InferenceThread:
         drawing.encode_s += time.perf_counter() - drawn_s
         assert self._loop is not None
         self._loop.call_soon_threadsafe(job.on_frame, frame)
+
+    def _cut_out(
+        self, identity: Identity, motion: Tensor, picture: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        cut: NDArray[np.uint8] = self.avatar.cut_out(identity, motion, picture[None])[0]
+        return cut
 
     def _fail(self, pending: _Pending, error: InferenceError) -> None:
         self._hand_back(pending.future, pending.future.set_exception, error)

@@ -15,21 +15,26 @@ from server.planes import plane
 
 
 class OutgoingPictures:
-    """Converts and marks the pictures of one video, ``size_px`` a side; one thread at a time."""
+    """Converts and marks the pictures of one video, ``size_px`` a side; one thread at a time.
 
-    def __init__(self, size_px: int, trust: TrustConfig) -> None:
+    ``packed``: they are twice as high, with alpha below (see ``pack``). They get no badge: it would
+    be where nothing is opaque.
+    """
+
+    def __init__(self, size_px: int, trust: TrustConfig, *, packed: bool = False) -> None:
         self.size_px = size_px
+        self._height_px = size_px * (1 + packed)
         self._reformatter = VideoReformatter()
         self._watermark = Watermark(size_px) if trust.watermark else None
-        self._badge = Badge(size_px) if trust.badge else None
+        self._badge = Badge(size_px) if trust.badge and not packed else None
 
     def convert(self, rgb: NDArray[np.uint8], *, refit: bool) -> av.VideoFrame:
-        """Return ``rgb`` (size_px, size_px, 3), marked, as yuv420p in video range (ITU-R BT.601).
+        """Return ``rgb`` (height, size_px, 3), marked, as yuv420p in video range (ITU-R BT.601).
 
         ``refit``: fit the watermark's strength to this picture: to the first one and to key frames,
         when encoders spend bits anyway. Raises ValueError for another shape.
         """
-        expected = (self.size_px, self.size_px, 3)
+        expected = (self._height_px, self.size_px, 3)
         if rgb.shape != expected:
             raise ValueError(f"found a picture of shape {rgb.shape}, expected {expected}")
         picture = self._reformatter.reformat(
@@ -42,7 +47,7 @@ class OutgoingPictures:
         if self._badge is not None:
             self._badge.draw(picture)
         if self._watermark is not None:
-            luma = plane(picture, 0)
+            luma = plane(picture, 0)[: self.size_px]
             if refit:
                 self._watermark.fit(luma)
             self._watermark.add(luma)

@@ -1,6 +1,7 @@
 """Where the coded media of a face leaves, and what codes it: for one caller, or an audience."""
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,15 @@ F = TypeVar("F", bound=CodedFrame)
 F_co = TypeVar("F_co", bound=CodedFrame, covariant=True)
 
 
+# Cuts the person out of the picture at hand: (size_px, size_px, 4), RGB not multiplied by alpha,
+# and alpha. It takes time: to be called only where somebody wants it.
+CutOut: TypeAlias = Callable[[], NDArray[np.uint8]]
+
+
 class PictureCoder(Protocol[F_co]):
     """Codes pictures in order; used by one thread, the inference thread."""
 
-    def encode(self, rgb: NDArray[np.uint8], index: int) -> F_co:
+    def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> F_co:
         """Code ``rgb`` (size_px, size_px, 3) as frame ``index``; indices increase."""
         ...
 
@@ -54,6 +60,22 @@ class Outlet(Protocol[F]):
         ...
 
 
+class CallCoder:
+    """Codes pictures as they are: a caller sees the background too."""
+
+    def __init__(self, encoder: PictureEncoder) -> None:
+        self.codec = encoder.codec
+        self._encoder = encoder
+
+    def request_keyframe(self) -> None:
+        """Make the next picture a key frame. May be called from any thread."""
+        self._encoder.request_keyframe()
+
+    def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> EncodedFrame:
+        """See PictureCoder."""
+        return self._encoder.encode(rgb, index)
+
+
 class CallOutlet:
     """The two tracks of one caller, in one codec. What its sender does not take is counted.
 
@@ -63,13 +85,13 @@ class CallOutlet:
     def __init__(
         self,
         picture_track: PacketTrack,
-        coder: PictureEncoder,
+        encoder: PictureEncoder,
         voice_track: PacketTrack,
         voice_encoder: VoiceEncoder,
         metrics: Metrics,
     ) -> None:
         self.picture_track = picture_track
-        self.coder = coder
+        self.coder = CallCoder(encoder)
         self.voice_track = voice_track
         self.recorder: Recorder | None = None
         self._voice_encoder = voice_encoder

@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 
-from server.broadcast import Seat
+from server.broadcast import Rendition, Seat
 from server.performance import Performance
 from server.problems import Problem
 from server.recorder import Recorder
@@ -48,7 +48,7 @@ class PerformanceRecordings:
     def begin_now(self, performance: Performance, owner: str | None = None) -> Recorder:
         """Begin without waiting for the file."""
         recorder = self._recordings.begin(_CODEC, "performance", performance.portrait.id, owner)
-        seat = Seat(_CODEC, recorder.picture, recorder.voice, records=True)
+        seat = Seat(Rendition(_CODEC), recorder.picture, recorder.voice, records=True)
 
         def forget() -> None:
             performance.broadcast.leave_seat(seat)

@@ -15,7 +15,7 @@ from aiortc import RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 
 from server import logs, sdp
-from server.broadcast import MAX_CATCH_UP_FRAMES, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat
 from server.outgoing_config import PublishConfig
 from server.peer import Peer
 from server.performances import Performances
@@ -151,7 +151,7 @@ class Push:
             answer = await client.publish(await _offer(peer, pictures, sound))
             codec = await _apply(peer, answer)
             await self._until_connected(peer, gone)
-            await self._send(Seat(codec, pictures, sound), gone)
+            await self._send(Seat(Rendition(codec), pictures, sound), gone)
         finally:
             # Those that came with the answer came too late for this attempt.
             self._ice_servers = client.ice_servers

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from server import counter_offer, logs, sdp
-from server.broadcast import MAX_CATCH_UP_FRAMES, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat
 from server.peer import Peer
 from server.performance import Performance
 from server.services import Services
@@ -17,14 +17,19 @@ class Viewer:
     """``answer`` or ``offer`` once, then ``run`` until it goes; ``end`` at any time.
 
     Create it on the loop.
+
+    ``packed``: it gets only the person, with alpha (see Rendition).
     """
 
-    def __init__(self, viewer_id: str, services: Services, performance: Performance) -> None:
+    def __init__(
+        self, viewer_id: str, services: Services, performance: Performance, *, packed: bool = False
+    ) -> None:
         self.id = viewer_id
         self.performance = performance
         self.peer = Peer(services.config, self.end)
         performance.on_end.add(self.end)
         self._connect_timeout_s = services.config.call.connect_timeout_s
+        self._packed = packed
         self._over = asyncio.Event()
         self._seat: Seat | None = None
 
@@ -33,17 +38,18 @@ class Viewer:
 
         Raises Problem 422 for an offer that cannot be negotiated.
         """
+        codec = offer.video_codec
         pictures = picture_track(MAX_CATCH_UP_FRAMES)
         sound = voice_track() if offer.has_audio else None
         connection = self.peer.connection
         if sound is not None:
             voice = connection.addTransceiver(sound, "sendonly")
             voice.setCodecPreferences(sdp.opus_preferences())
-        if offer.video_codec is not None:
+        if codec is not None:
             picture = connection.addTransceiver(pictures, "sendonly")
-            picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
+            picture.setCodecPreferences(sdp.codec_preferences(codec))
         answer = await self.peer.answer(offer)
-        self._seat = Seat(offer.video_codec, pictures, sound)
+        self._seat = Seat(self._rendition(codec), pictures, sound)
         return answer
 
     async def offer(self) -> str:
@@ -68,7 +74,10 @@ class Viewer:
         answer = sdp.check_answer(body)
         await self.peer.accept(answer)
         assert self._seat is not None
-        self._seat.codec = answer.video_codec
+        self._seat.rendition = self._rendition(answer.video_codec)
+
+    def _rendition(self, codec: sdp.VideoCodec | None) -> Rendition | None:
+        return None if codec is None else Rendition(codec, self._packed)
 
     async def discard(self) -> None:
         """Close a connection that got no answer."""

@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -62,8 +63,14 @@ def router(
             **rate_limit.REFUSALS,
         },
     )
-    async def watch(request: Request, name: str) -> Response:
-        """Watch ``name`` with an SDP offer: video and audio, recvonly."""
+    async def watch(
+        request: Request, name: str, alpha: Literal["packed"] | None = None
+    ) -> Response:
+        """Watch ``name`` with an SDP offer: video and audio, recvonly.
+
+        With ``alpha=packed`` the picture is twice as high: only the person above, not multiplied
+        by alpha, and alpha as grey below.
+        """
         body = await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES)
         try:
             offer = sdp.check_viewer(body)
@@ -73,7 +80,7 @@ def router(
         performance = await performances.get(name)
         _check_room(performance, services.config.performance.max_viewers)
         viewer, description = await viewers.open(
-            lambda viewer_id: Viewer(viewer_id, services, performance),
+            lambda viewer_id: Viewer(viewer_id, services, performance, packed=alpha is not None),
             lambda viewer: viewer.offer() if offer is None else viewer.answer(offer),
         )
         response = created(

@@ -1,4 +1,7 @@
-"""Drawing frames: the portrait warped through its rig, with mouth and eyes laid over it."""
+"""Drawing frames: the portrait warped through its rig, with mouth and eyes laid over it.
+
+Who wants only the person gets the frame's cutout, warped the same way.
+"""
 
 import numpy as np
 import torch
@@ -9,9 +12,9 @@ from torch.nn import functional
 from model.frames.eyes import draw_eye
 from model.frames.mouth import draw_mouth
 from model.frames.painter import MouthPainter, PaintState
-from model.frames.warp import head_motion, move_nodes, way_back
+from model.frames.warp import Head, Motion, head_motion, move_nodes, way_back
 from model.identity.identity import Identity
-from model.identity.rig import NUM_NODES
+from model.identity.rig import NUM_NODES, Rig
 from model.motion.face import FaceMotion
 
 _STRIP_PX = 128
@@ -44,10 +47,7 @@ class Renderer:
             return np.empty((0, *identity.still.shape), np.uint8)
         breath = torch.zeros(frames) if breath is None else breath
         rig = identity.rig
-        head = head_motion(rig, motion)
-        nodes = move_nodes(rig, motion, head, breath)
-        coarse = way_back(nodes.picture * (2 / (rig.size_px - 1)), _targets())
-        back = _densify(coarse, rig.size_px)
+        head, nodes, back = _move(rig, motion, breath)
         pixels = _sample(identity.texture, back)
         draw_mouth(pixels, rig, identity.mouth, motion, nodes, head)
         for side, eye in enumerate(identity.eyes):
@@ -58,6 +58,36 @@ class Renderer:
                 pixels, identity, head, motion, state or PaintState(), wanted=painted
             )
         return pixels
+
+    @torch.inference_mode()
+    def cut_out(
+        self,
+        identity: Identity,
+        motion: FaceMotion,
+        pixels: NDArray[np.uint8],
+        breath: Tensor | None = None,
+    ) -> NDArray[np.uint8]:
+        """The person alone in n frames that `render` drew: (n, size_px, size_px, 4) RGB and matte.
+
+        Colours are not multiplied by the matte; they go on beyond the person.
+        """
+        frames = len(motion.deltas)
+        if frames == 0:
+            return np.empty((0, *pixels.shape[1:3], 4), np.uint8)
+        breath = torch.zeros(frames) if breath is None else breath
+        _, _, back = _move(identity.rig, motion, breath)
+        person = _sample(identity.cutout.texture, back)
+        # Of the person all over, the frame knows more: mouth and eyes.
+        np.copyto(person[..., :3], pixels, where=person[..., 3:] == 255)
+        return person
+
+
+def _move(rig: Rig, motion: FaceMotion, breath: Tensor) -> tuple[Head, Motion, Tensor]:
+    """Where head and nodes go, and the way back from every pixel, (n, 2, size, size) in -1..1."""
+    head = head_motion(rig, motion)
+    nodes = move_nodes(rig, motion, head, breath)
+    coarse = way_back(nodes.picture * (2 / (rig.size_px - 1)), _targets())
+    return head, nodes, _densify(coarse, rig.size_px)
 
 
 def _targets() -> Tensor:
@@ -75,12 +105,13 @@ def _densify(coarse: Tensor, size_px: int) -> Tensor:
 
 
 def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
-    """Look up the texture at (n, 2, h, w), rounded to (n, h, w, 3).
+    """Look up the texture (1, C, ·, ·) at (n, 2, h, w), rounded to (n, h, w, C).
 
     In upright strips: a tilted head reads the texture across its rows, and few rows stay in cache.
     """
     frames, _, height, width = back.shape
-    pixels = np.empty((frames, height, width, 3), np.uint8)
+    channels = texture.shape[1]
+    pixels = np.empty((frames, height, width, channels), np.uint8)
     for left in range(0, width, _STRIP_PX):
         strip = functional.grid_sample(
             texture.expand(frames, -1, -1, -1),
@@ -90,7 +121,7 @@ def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
             align_corners=True,
         )
         planes = strip.add_(0.5).numpy()
-        for channel in range(3):
+        for channel in range(channels):
             # numpy casts while it interleaves, in one pass.
             pixels[:, :, left : left + _STRIP_PX, channel] = planes[:, channel]
     return pixels

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from model.identity.cutout import Cutout, cut_out
 from model.identity.eyes import Eye, build_eyes
 from model.identity.light import measure_light
 from model.identity.lips import close_lips
@@ -37,13 +38,15 @@ class Identity:
     portrait: (size_px, size_px, 3) uint8 RGB, as it came. still: the same with a neutral face and
     closed lips.
     texture: (1, 3, 2 * size_px - 1, 2 * size_px - 1) the still at double density, every second
-    sample the still's own. landmarks: (478, 3) of the still, pixels.
+    sample the still's own. cutout: the person of the still alone. landmarks: (478, 3) of the still,
+    pixels.
     """
 
     size_px: int
     portrait: NDArray[np.uint8]
     still: NDArray[np.uint8]
     texture: Tensor
+    cutout: Cutout
     landmarks: NDArray[np.float32]
     rig: Rig
     mouth: Mouth
@@ -85,6 +88,8 @@ def rig_portrait(
     pixels = torch.from_numpy(np.array(portrait.image))
     still = bring_to_neutral(pixels, rig, landmarks[:, :2], neutral[:, :2])
     texture = _double(still.image)
+    # Not the portrait's: a chin that closes takes its outline with it.
+    person_of_still = torch.from_numpy(person_mask(Image.fromarray(still.image.numpy())))
     # Lids and irises keep the portrait's opening and gaze; they only go where their skin goes.
     eyes = [*LIDS, *range(468, 478)]
     neutral[eyes, :2] = still.carry(landmarks[eyes, :2])
@@ -93,6 +98,7 @@ def rig_portrait(
         portrait=pixels.numpy(),
         still=still.image.numpy(),
         texture=texture,
+        cutout=cut_out(still.image, person_of_still, neutral[:, :2]),
         landmarks=neutral.numpy(),
         rig=rig,
         mouth=build_mouth(

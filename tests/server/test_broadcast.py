@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.rates import FPS, FRAME_MS
-from server.broadcast import MAX_CATCH_UP_FRAMES, Broadcast, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Broadcast, Rendition, Seat
 from server.config import VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame
 from server.metrics import Metrics
@@ -15,6 +16,10 @@ from streaming.rates import VIDEO_TICKS_PER_FRAME, VOICE_CHUNK_SAMPLES
 SIZE_PX = 256
 # A key frame that is asked for comes with the next hop; this is the longest until it leaves.
 PROMPT_MS = 200
+
+
+def cut_out() -> NDArray[np.uint8]:
+    raise AssertionError("nobody wants only the person")
 
 
 class Stage:
@@ -32,8 +37,8 @@ class Stage:
         for _ in range(frames):
             index = len(self.sent)
             rgb = self._rng.integers(0, 255, (SIZE_PX, SIZE_PX, 3), np.uint8)
-            frame = self.broadcast.coder.encode(rgb, index)
-            self.sent.append(dict(frame.coded))
+            frame = self.broadcast.coder.encode(rgb, cut_out, index)
+            self.sent.append({own.codec: coded for own, coded in frame.coded.items()})
             self.broadcast.send_picture(frame, index * VIDEO_TICKS_PER_FRAME)
             voice = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
             self.broadcast.send_voice(voice, 2 * index * VOICE_CHUNK_SAMPLES)
@@ -44,7 +49,7 @@ class Stage:
 
 
 def seat(codec: VideoCodec = VideoCodec.H264) -> Seat:
-    return Seat(codec, picture_track(MAX_CATCH_UP_FRAMES), voice_track())
+    return Seat(Rendition(codec), picture_track(MAX_CATCH_UP_FRAMES), voice_track())
 
 
 async def taken(own: Seat) -> list[int]:

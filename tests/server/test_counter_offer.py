@@ -67,7 +67,7 @@ async def test_the_answer_to_our_offer_is_taken_with_204_and_media_flows(
         await watcher.ready()
         await watcher.until(lambda: len(watcher.pictures) > 3 and len(watcher.sounds) > 3)
         performance = await running.server.performances.get("first")
-        assert {wanted.value for wanted in performance.broadcast.coder.wanted} == {codec}
+        assert {wanted.codec.value for wanted in performance.broadcast.coder.wanted} == {codec}
         again = await running.http.patch(url, content=answer, headers=SDP)
         problem(again, 409, "no-answer-expected")
         assert (await running.http.delete(url)).status_code == 200

@@ -14,6 +14,7 @@ from model.rates import SAMPLES_PER_FRAME
 from server.config import VideoConfig
 from server.encoders import EncodedFrame, PictureEncoder
 from server.inference import HopJob, InferenceError, InferenceStopped, InferenceThread
+from server.outlet import CallCoder
 from server.sdp import VideoCodec
 from tests.server.fakes import SIZE_PX, FakeAvatar, FakeIdentity, FakeState
 
@@ -50,7 +51,7 @@ def job(
         rows=tuple(range(len(frames))),
         frames=frames,
         painted=True,
-        coder=PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX)),
+        coder=CallCoder(PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX))),
         deadline_s=deadline_s,
         mouth_gain=mouth_gain,
         on_frame=on_frame,
@@ -166,7 +167,7 @@ async def test_a_failed_picture_fails_only_its_session(
     avatar.gate.clear()
     first = inference.submit(job())
     await asyncio.to_thread(avatar.busy.wait)
-    larger = PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=512))
+    larger = CallCoder(PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=512)))
     broken = dataclasses.replace(job(), coder=larger)
     outcomes = asyncio.gather(
         inference.submit(broken), inference.submit(job()), return_exceptions=True

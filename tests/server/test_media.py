@@ -12,6 +12,7 @@ import pytest
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
+from numpy.typing import NDArray
 
 from model.identity.identity import Identity
 from model.rates import FRAME_MS
@@ -58,10 +59,14 @@ class LaterInference(InferenceThread):
             job.request.state,
         )
         for picture, index in zip(pictures, job.frames, strict=True):
-            frame = job.coder.encode(picture, index)
+            frame = job.coder.encode(picture, _no_cutout, index)
             self.coded.append(frame.data)
             job.on_frame(frame)
         self.futures[-1].set_result(HopResult(1, 0.0, 0.0, 0.0, 0.0))
+
+
+def _no_cutout() -> NDArray[np.uint8]:
+    raise AssertionError("a caller sees the whole picture")
 
 
 @dataclass

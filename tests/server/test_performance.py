@@ -3,11 +3,16 @@
 import asyncio
 import dataclasses
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from server.broadcast import BroadcastCoder, Rendition
 from server.config import CallConfig, PerformanceConfig
+from server.sdp import VideoCodec
 from tests.server.caller import Broadcaster, Watcher
 from tests.server.conftest import CONFIG, Serve
+from tests.server.fakes import SIZE_PX
 from tests.server.test_call import is_bright
 from tests.server.test_calls import problem
 
@@ -51,6 +56,54 @@ async def test_one_codec_is_coded_once_for_all_viewers(serve: Serve) -> None:
             await running.http.delete(one.location)
             await running.http.delete(two.location)
         assert coder.wanted == frozenset()
+
+
+async def test_who_asks_for_alpha_gets_it_below_the_picture(serve: Serve) -> None:
+    async with (
+        serve() as running,
+        Watcher(running.http, "first") as whole,
+        Watcher(running.http, "first") as one,
+        Watcher(running.http, "first") as other,
+    ):
+        await running.http.put("/v1/avatars/first/live")
+        performance = await running.server.performances.get("first")
+        await whole.connect()
+        await whole.until(lambda: len(whole.pictures) > 3)
+        assert running.avatar.cut_outs == 0, "it costs nothing until somebody asks"
+        # The fake's picture has no red; a quarter of the lower half is the person.
+        assert whole.pictures[-1][0] == pytest.approx(0, abs=4)
+        await one.connect(alpha="packed")
+        other.video_codec = "VP8"
+        await other.connect(alpha="packed")
+        for watcher in (one, other):
+            await watcher.until_pictures(lambda colour: abs(colour[0] - 255 / 8) < 4)
+        wanted = performance.broadcast.coder.wanted
+        assert sorted((own.codec.value, own.packed) for own in wanted) == [
+            ("H264", False),
+            ("H264", True),
+            ("VP8", True),
+        ]
+
+
+def test_one_cutout_is_made_of_each_picture() -> None:
+    coder = BroadcastCoder(CONFIG.video, CONFIG.trust)
+    coder.wanted = frozenset(Rendition(codec, packed=True) for codec in VideoCodec)
+    made = []
+
+    def cut_out() -> NDArray[np.uint8]:
+        made.append(1)
+        return np.zeros((SIZE_PX, SIZE_PX, 4), np.uint8)
+
+    frame = coder.encode(np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8), cut_out, 0)
+    assert frame.coded.keys() == coder.wanted
+    assert len(made) == 1
+
+
+async def test_another_alpha_is_refused(serve: Serve) -> None:
+    async with serve() as running, Watcher(running.http, "first") as watcher:
+        await running.http.put("/v1/avatars/first/live")
+        response = await watcher.post(alpha="straight")
+        assert "'packed'" in problem(response, 422, "invalid-request")
 
 
 async def test_nobody_is_live_at_first(serve: Serve) -> None:

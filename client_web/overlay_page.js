@@ -1,0 +1,98 @@
+/** The overlay: only the person, over whatever is behind the page. See README.md, "In OBS". */
+
+import { AccessKey } from "./access_key.js";
+import { Api } from "./api.js";
+import { paintBlurred, paintPage } from "./overlay_background.js";
+import { unpackOnto } from "./overlay_canvas.js";
+import { readOptions } from "./overlay_options.js";
+import { OverlayWatch } from "./overlay_watch.js";
+
+/** The last picture stays for a short loss; a face that is frozen for longer is worse than none. */
+const HOLD_MS = 3_000;
+
+/** A key is in the address for good: a server that refuses it may know it again later. */
+class LastingKey extends AccessKey {
+  forget() {}
+}
+
+const options = readOptions(location.href, (complaint) => console.warn(complaint));
+const root = new URL("..", location.href);
+const key = new LastingKey();
+key.takeFromAddress();
+const api = new Api(key, () => undefined);
+const person = /** @type {HTMLCanvasElement} */ (document.getElementById("person"));
+const backdrop = /** @type {HTMLCanvasElement} */ (document.getElementById("backdrop"));
+const unpacker = unpackOnto(person);
+/** @type {ImageBitmap | null} until it is drawn */
+let still = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let hiding;
+let said = "";
+
+if (options.size_px) person.style.setProperty("--size", `${options.size_px}px`);
+paintPage(options.background, document.body);
+
+const video = document.createElement("video");
+video.playsInline = true;
+video.muted = options.muted;
+video.requestVideoFrameCallback(onFrame);
+
+const endpoint = new URL(`whep/${encodeURIComponent(options.avatar)}?alpha=packed`, root);
+new OverlayWatch(endpoint, api, {
+  onStream: play,
+  onConnected: () => {
+    document.body.dataset.state = "live";
+    said = "";
+  },
+  onLost: (error) => {
+    document.body.dataset.state = "waiting";
+    hiding ??= setTimeout(() => {
+      document.body.dataset.shown = "false";
+    }, HOLD_MS);
+    // Once, however long it lasts.
+    if (error.message !== said) console.warn(`the overlay waits: ${error.message}`);
+    said = error.message;
+  },
+}).start();
+
+/** @param {MediaStream} stream */
+async function play(stream) {
+  video.srcObject = stream;
+  if (options.background.kind === "blur") fetchStill();
+  try {
+    await video.play();
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    // Another stream came meanwhile.
+    if (error.name !== "NotAllowedError") return;
+    // Not in OBS; a browser wants a click before a page may be heard.
+    video.muted = true;
+    await video.play();
+    window.addEventListener("pointerdown", () => {
+      video.muted = options.muted;
+    });
+  }
+}
+
+function onFrame() {
+  unpacker.draw(video);
+  clearTimeout(hiding);
+  hiding = undefined;
+  document.body.dataset.shown = "true";
+  if (still) paintBlurred(backdrop, still, person);
+  still = null;
+  video.requestVideoFrameCallback(onFrame);
+}
+
+/** A background that cannot be had now comes with the next connection. */
+async function fetchStill() {
+  const url = new URL(`v1/portraits/${encodeURIComponent(options.avatar)}/image`, root);
+  try {
+    const response = await api.fetch(url);
+    if (response.ok) still = await createImageBitmap(await response.blob());
+    else console.warn(`no background to blur: HTTP ${response.status}`);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.warn(`no background to blur: ${error.message}`);
+  }
+}
