@@ -45,7 +45,7 @@ GUARDED: list[tuple[str, str, dict[str, Any], set[Scope], int]] = [
     ("DELETE", "/v1/avatars/first", {}, set(), 409),
     ("GET", "/metrics", {}, set(), 200),
 ]
-OPEN = ["/", "/app.js", "/style.css", "/healthz", "/readyz", "/openapi.json"]
+OPEN = ["/", "/overlay/{name}", "/app.js", "/style.css", "/healthz", "/readyz", "/openapi.json"]
 
 
 def add(running: Running, *scopes: Scope, days: int | None = None) -> str:

@@ -90,7 +90,7 @@ async def test_a_voice_that_fails_ends_it(serve: Serve, failing: str) -> None:
 
 async def test_an_unknown_avatar_is_told(serve: Serve) -> None:
     async with presented(serve) as at:
-        with pytest.raises(PresentError, match="no portrait 'nobody'"):
+        with pytest.raises(PresentError, match="no avatar 'nobody'"):
             await at.run("nobody")
 
 

@@ -184,7 +184,7 @@ async def test_only_http_addresses_are_taken(serve: Serve, url: str) -> None:
         assert "http(s)://host" in problem(response, 422, "unusable-target")
         assert "secret" not in response.text
         response = await running.http.put("/v1/avatars/nobody/publish", json={"url": "http://a/"})
-        problem(response, 404, "unknown-portrait")
+        problem(response, 404, "unknown-avatar")
 
 
 def test_one_avatar_goes_to_one_server() -> None:

@@ -203,7 +203,7 @@ async def test_who_comes_too_often_or_for_nobody_or_to_a_full_house(serve: Serve
                     error, code, _ = await client.refusal()
                     codes.append((error.code, code))
         assert codes == [
-            ("unknown-portrait", 4404),
+            ("unknown-avatar", 4404),
             ("server-full", 1013),
             ("too-many-requests", 4429),
         ]
