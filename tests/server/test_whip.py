@@ -1,6 +1,6 @@
 """What RFC 9725 (WHIP) and draft-ietf-wish-whep demand of a server, one test per demand.
 
-docs/whip_whep.md has the table. Both documents say the same of most; such a test
+server/whip_whep.md has the table. Both documents say the same of most; such a test
 runs for a publisher and for a viewer.
 """
 
