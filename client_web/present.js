@@ -3,6 +3,8 @@
 import { CallError } from "./call_error.js";
 import { Entrance } from "./entrance.js";
 import { EventStream } from "./event_stream.js";
+import { find } from "./find.js";
+import { GalleryApi } from "./gallery_api.js";
 import { Notice } from "./notice.js";
 import { PortraitImages } from "./portrait_images.js";
 import { PortraitPicker } from "./portrait_picker.js";
@@ -56,15 +58,11 @@ class Presenter {
   );
   #images = new PortraitImages(this.#api);
   #picker = new PortraitPicker(
-    {
-      gallery: find("gallery", HTMLElement),
-      credit: find("credit", HTMLElement),
-      drop: find("drop", HTMLElement),
-    },
-    this.#base,
-    this.#api,
+    new GalleryApi(this.#base, this.#api),
     this.#images,
     {
+      // This page sets none: an avatar that is kept here begins with these.
+      settings: () => ({ expression: "neutral", expression_strength: 0.5, head_speed: 0.5 }),
       onSelect: (portrait) => this.#onAvatar(portrait),
       onError: (error) => this.#tell(error),
     },
@@ -218,18 +216,6 @@ class Presenter {
     if (this.#list.length) return "About to speak…";
     return this.#text.value.trim() ? "Press Say." : "Write something, and press Say.";
   }
-}
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new (...args: any[]) => T} type
- * @returns {T}
- */
-function find(id, type) {
-  const element = document.getElementById(id);
-  if (!(element instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
-  return element;
 }
 
 await new Presenter().run();
