@@ -4,7 +4,7 @@
  */
 
 import { Backoff } from "./backoff.js";
-import { OverlayLink } from "./overlay_link.js";
+import { WatchLink } from "./watch_link.js";
 
 /** An avatar that goes live is there soon after; a server is not asked more often than it allows. */
 const MOST_WAIT_MS = 4_000;
@@ -31,7 +31,7 @@ export class OverlayWatch {
   }
 
   start() {
-    const link = new OverlayLink({
+    const link = new WatchLink({
       onStream: this.callbacks.onStream,
       onConnected: () => {
         this.#backoff.reset();
@@ -43,6 +43,6 @@ export class OverlayWatch {
         this.callbacks.onLost(error);
       },
     });
-    link.open(this.url, this.api);
+    link.open(this.api, this.url);
   }
 }
