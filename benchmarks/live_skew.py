@@ -3,8 +3,9 @@
 `python -m benchmarks.live_skew [--seconds 600]`. For every word after a silence: the time at
 which the mouth opens in the drawn video minus the time at which its sound starts, positive =
 picture late. Both starts are where the quantity passes a quarter of its peak
-(tests/browser/lip_sync.py); the words begin with plosives of the lips, whose sound begins when
-the lips part. So the figure holds the server's and the browser's skew, and the model's too.
+(tests/browser/lip_sync.py); the words begin with /b/, whose sound is loud within 10 ms of the lips'
+parting (tests/browser/bursts.py). So the figure holds the server's and the browser's skew, and the
+model's too.
 
 The sound's time is when the browser takes it for playing, the picture's when it expects it on the
 screen. Headless, the loudspeaker is a stand-in that reports no delay of its own; with a real one,

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.quality.onset`. The words and silences of `benchmarks.live_skew`, each of
 which begins with a plosive of the lips, heard without server and browser by three seeds. The mouth
-opens where its opening passes a quarter of the word's peak, as there.
+opens where its opening first passes a quarter of the word's peak, as there.
 """
 
 import argparse
@@ -34,12 +34,11 @@ def onset_ms(gaps: NDArray[np.float64], word: Burst) -> float | None:
     first, last = int(word.start_s * FPS), int(word.end_s * FPS)
     own = gaps[first - BEFORE[1] : last + 3]
     shut = float(np.median(gaps[first - BEFORE[0] : first - BEFORE[1]]))
-    at = int(own.argmax())
-    if own[at] - shut < LEAST_PEAK:
+    peak = float(own.max())
+    if peak - shut < LEAST_PEAK:
         return None
-    threshold = shut + ONSET_SHARE * (own[at] - shut)
-    while at > 0 and own[at - 1] > threshold:
-        at -= 1
+    threshold = shut + ONSET_SHARE * (peak - shut)
+    at = int(np.argmax(own > threshold))
     place = float(at)
     if at > 0:
         place += float((threshold - own[at]) / (own[at] - own[at - 1]))
