@@ -1,7 +1,8 @@
 """A head that has weight: the denoiser says where it wants to be, inertia how it gets there.
 
 The denoiser draws every hop anew, and what differs from draw to draw is seen as trembling. A head
-follows like a critically damped spring: no overshoot, no step in its speed.
+follows like a critically damped spring: no overshoot, no step in its speed. What the few steps and
+the spring take away from the movement that a speed asks for is given back as reach.
 """
 
 import math
@@ -14,6 +15,11 @@ from model.rates import FPS
 
 # In 1/s. Follows within 2 / STIFFNESS seconds; what is faster than STIFFNESS / 2 pi Hz is damped.
 STIFFNESS = 10.0
+# By how much a head reaches farther, for each rad/s asked for: then it moves about as fast as asked
+# (`benchmarks.quality.head`). In s/rad.
+REACH = 5.0
+# In motion coefficients, whose unit is a standard deviation of people's heads: beyond, a warp tears.
+FARTHEST = 5.0
 
 
 @dataclass
@@ -27,6 +33,12 @@ class HeadState:
 def initial_head_state(size: int) -> HeadState:
     """A head at rest in the portrait's place."""
     return HeadState(torch.zeros(size), torch.zeros(size))
+
+
+def reach(wanted: Tensor, speed: Tensor) -> Tensor:
+    """Turn `wanted` (B, n, 6) farther from rest as `speed` (B,) in rad/s asks, within FARTHEST."""
+    gain = (1 + REACH * speed)[:, None, None]
+    return FARTHEST * torch.tanh(gain * wanted / FARTHEST)
 
 
 def follow(state: HeadState, wanted: Tensor) -> Tensor:

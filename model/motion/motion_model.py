@@ -13,7 +13,7 @@ from torch import Tensor
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.guidance import guided
-from model.motion.head import HeadState, follow, initial_head_state
+from model.motion.head import HeadState, follow, initial_head_state, reach
 from model.motion.sampler import euler_flow_sampler
 from model.motion.space import NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
@@ -112,11 +112,12 @@ class MotionModel:
         )
         motion = euler_flow_sampler(denoise, noise, num_steps)
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
+        heads = reach(motion[..., -NUM_HEAD:], head_speed)
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
             # Not remembered: a denoiser that saw its head come late would slow it down, hop by hop.
-            motion[i, :, -NUM_HEAD:] = follow(state.head, motion[i, :, -NUM_HEAD:])
+            motion[i, :, -NUM_HEAD:] = follow(state.head, heads[i])
         if self._rest_by is not None:
             probe, mouth = self._rest_by
             flags = probe.speaks(features).tolist()

@@ -2,7 +2,7 @@
 
 import torch
 
-from model.motion.head import STIFFNESS, follow, initial_head_state
+from model.motion.head import FARTHEST, STIFFNESS, follow, initial_head_state, reach
 from model.rates import FPS
 
 
@@ -35,3 +35,12 @@ def test_hops_are_as_good_as_one_piece() -> None:
     state = initial_head_state(6)
     pieces = [follow(state, hop) for hop in torch.split(wanted, 2)]
     torch.testing.assert_close(torch.cat(pieces), follow(initial_head_state(6), wanted))
+
+
+def test_a_livelier_head_reaches_farther_and_none_too_far() -> None:
+    wanted = torch.linspace(-9, 9, 42).reshape(1, 7, 6).expand(3, -1, -1)
+    still, lively, liveliest = reach(wanted, torch.tensor([0.0, 0.2, 0.4])).abs()
+    assert (lively > still).all() and (liveliest > lively).all()
+    assert liveliest.max() < FARTHEST
+    small = reach(0.1 * torch.ones(1, 1, 6), torch.tensor([0.4]))
+    torch.testing.assert_close(small, 0.3 * torch.ones(1, 1, 6), atol=1e-3, rtol=0)
