@@ -17,7 +17,7 @@ from model.avatar import DEFAULT_WEIGHTS
 from model.motion.denoiser import DenoiserConfig
 from model.motion.motion_model import load_denoiser
 from model.motion.space import MotionSpace
-from model.train.motion_data import WindowSampler, load_recordings, usable_clips
+from model.train.motion_data import WindowSampler, load_recordings, load_spoken, usable_clips
 from model.train.motion_student import MotionStudentTrainer
 from model.train.motion_trainer import MotionTrainer, TrainConfig
 
@@ -46,6 +46,10 @@ def main() -> None:
     rows = usable_clips(args.data / "clips.csv", "train")
     rows = [row for row in rows if row["licence"].startswith(args.licence)]
     recordings = load_recordings(rows, args.runs / "motion", args.runs / "features", space)
+    people = [r for r in recordings if not r.speaker.startswith("grid")] or recordings
+    recordings += load_spoken(
+        args.runs / "spoken", args.runs / "features", space, people, np.random.default_rng(0)
+    )
     frames = sum(len(r.motion) for r in recordings)
     print(f"{len(recordings)} recordings, {frames / 25 / 60:.1f} minutes")
     config = DenoiserConfig(space.dim, recordings[0].features.shape[-1])

@@ -3,6 +3,7 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,12 +14,17 @@ from model.motion.denoiser import SPEED_CENTERS
 from model.motion.space import MotionSpace
 from model.rates import FPS
 
+T = TypeVar("T", np.float32, np.float16, np.uint8)
+
 # Below this score nothing is certain about how far sound and picture of a web clip are apart.
 MIN_SYNC_SCORE = 0.15
 SPEED_WINDOW_FRAMES = 25
 BLINK_CLOSURE = 0.45
-# Half of the windows come from the one speaker who has most of the minutes, half from all others.
-GRID_SHARE = 0.5
+# Of the windows: from the one speaker who has most of the minutes, and from voices that nobody
+# filmed; the others come from all other people.
+GRID_SHARE = 0.35
+SPOKEN_SHARE = 0.3
+_SPOKEN = "spoken"
 IDLE_SHARE = 0.12
 IDLE_DECAY = 0.55
 
@@ -80,7 +86,7 @@ def load_recordings(
         features = np.load(features_dir / f"{row['id']}.npy")
         lead = int(row["lips_lead_frames"])
         # Lips that come `lead` frames before their sound belong to features that come later.
-        motion, features = _shift(tracked["motion"], features, lead)
+        motion, features = on_lips_time(tracked["motion"], features, lead)
         if len(motion) < FPS or not tracked["valid"].all():
             continue
         motion = np.clip(motion, -5, 5)
@@ -98,9 +104,47 @@ def load_recordings(
     return recordings
 
 
-def _shift(
-    motion: NDArray[np.float32], features: NDArray[np.float32], lead: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def load_spoken(
+    spoken_dir: Path,
+    features_dir: Path,
+    space: MotionSpace,
+    people: list[Recording],
+    rng: np.random.Generator,
+) -> list[Recording]:
+    """Read the synthetic voices' lips (`model.train.phone_lips`) on the faces of filmed people.
+
+    All but the mouth is that of a random one of `people`, played forth and back if it is short.
+    """
+    recordings = []
+    for path in sorted(spoken_dir.glob("*.npz")):
+        with np.load(path) as arrays:
+            mouth = arrays["mouth"]
+        if len(mouth) < FPS:
+            continue
+        face = people[int(rng.integers(len(people)))]
+        round_trip = np.concatenate(
+            [np.arange(len(face.motion)), np.arange(len(face.motion))[::-1]]
+        )
+        frames = np.resize(np.roll(round_trip, -int(rng.integers(len(round_trip)))), len(mouth))
+        motion = face.motion[frames].copy()
+        motion[:, space.mouth] = np.clip(mouth, -5, 5)
+        recordings.append(
+            Recording(
+                clip_id=path.stem,
+                speaker=_SPOKEN,
+                motion=motion,
+                features=np.load(features_dir / f"spoken-{path.stem}.npy").astype(np.float32),
+                blink=face.blink[frames],
+                head_speed=face.head_speed[frames],
+            )
+        )
+    return recordings
+
+
+def on_lips_time(
+    motion: NDArray[np.float32], features: NDArray[T], lead: int
+) -> tuple[NDArray[np.float32], NDArray[T]]:
+    """Cut motion (L, M) and features (V, L, D): lips that come early go to their sound."""
     length = min(len(motion), features.shape[1])
     motion, features = motion[:length], features[:, :length]
     if lead > 0:
@@ -134,9 +178,15 @@ class WindowSampler:
         self._mouth = space.mouth
         self._past = num_motion_frames
         frames = np.array([len(r.motion) for r in recordings], float)
-        grid = np.array([r.speaker == "grid-s1" for r in recordings])
-        weights = np.where(grid, frames / max(frames[grid].sum(), 1), 0) * GRID_SHARE
-        weights += np.where(~grid, frames / max(frames[~grid].sum(), 1), 0) * (1 - GRID_SHARE)
+        speakers = np.array([r.speaker for r in recordings])
+        grid, spoken = speakers == "grid-s1", speakers == _SPOKEN
+        weights = np.zeros(len(recordings))
+        for own, share in (
+            (grid, GRID_SHARE),
+            (spoken, SPOKEN_SHARE),
+            (~grid & ~spoken, 1 - GRID_SHARE - SPOKEN_SHARE),
+        ):
+            weights[own] = frames[own] / max(frames[own].sum(), 1) * share
         self._weights = weights / weights.sum()
 
     def draw(self, batch_size: int, new_frames: int) -> Batch:
