@@ -18,7 +18,7 @@ STIFFNESS = 10.0
 # By how much a head reaches farther, for each rad/s asked for: then it moves about as fast as asked
 # (`benchmarks.quality.head`). In s/rad.
 REACH = 5.0
-# In motion coefficients, whose unit is a standard deviation of people's heads: beyond, a warp tears.
+# Beyond it a warp tears. In coefficients, whose unit is a standard deviation of people's heads.
 FARTHEST = 5.0
 
 

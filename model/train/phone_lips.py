@@ -137,14 +137,14 @@ def gap_of(space: MotionSpace) -> Tensor:
     return space.mouth_basis[:, lower, 1] - space.mouth_basis[:, upper, 1]
 
 
-def fit(clips: list[Filmed], space: MotionSpace) -> PhoneLips:
-    """Learn; `_STEPS` steps of AdamW."""
+def fit(clips: list[Filmed], space: MotionSpace, steps: int = _STEPS) -> PhoneLips:
+    """Learn what lips do for phones, by AdamW."""
     torch.manual_seed(0)
     network, lessons = PhoneLips(space.num_mouth), Lessons(clips)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, _STEPS)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, steps)
     weights, gaps = torch.linspace(2.0, 0.5, space.num_mouth), gap_of(space)
-    for step in range(_STEPS):
+    for step in range(steps):
         phones, mouths = lessons.draw()
         error = network(phones) - mouths
         loss = (weights * error**2).mean() + 20 * ((error @ gaps) * 10).square().mean()
@@ -158,17 +158,15 @@ def fit(clips: list[Filmed], space: MotionSpace) -> PhoneLips:
 
 
 @torch.inference_mode()
-def speak(
-    network: PhoneLips, labels: NDArray[np.uint8], gaps: Tensor, rest: Tensor
-) -> NDArray[np.float32]:
+def speak(network: PhoneLips, labels: NDArray[np.uint8], gaps: Tensor) -> NDArray[np.float32]:
     """Mouth (L, K) that says labels (L, SUBFRAMES); its lips meet at every p, b and m."""
     mouth = network(one_of(labels)[None])[0]
     across = gaps.mean(dim=1)
     closed = torch.from_numpy(np.isin(labels, _LIPS_CLOSED).any(axis=1))
-    too_wide = ((mouth - rest) @ across - _PRESSED).clamp(min=0) * closed
-    near = F.max_pool1d(too_wide[None, None], 3, stride=1, padding=1)[0, 0] * _BESIDE
-    opened = ((mouth - rest) @ across - _PRESSED).clamp(min=0)
-    less = torch.maximum(too_wide, torch.minimum(near, opened))
+    opened = (mouth @ across - _PRESSED).clamp(min=0)
+    too_wide = opened * closed
+    beside = F.max_pool1d(too_wide[None, None], 3, stride=1, padding=1)[0, 0] * _BESIDE
+    less = torch.maximum(too_wide, torch.minimum(beside, opened))
     return np.asarray(mouth - less[:, None] * (across / across.square().sum()))
 
 
@@ -187,8 +185,7 @@ def stand_ins(clips: list[Filmed]) -> NDArray[np.uint8]:
 def report(network: PhoneLips, clips: list[Filmed], space: MotionSpace) -> None:
     """Print how near the network comes to people that it has not seen."""
     gaps = gap_of(space)
-    rest = torch.zeros(space.num_mouth)
-    made = [speak(network, clip.labels, gaps, rest) for clip in clips]
+    made = [speak(network, clip.labels, gaps) for clip in clips]
     real = np.concatenate([clip.mouth for clip in clips])
     across = gaps.mean(dim=1).numpy()
     told = np.concatenate(made)
@@ -213,7 +210,7 @@ def main() -> None:
     out = args.runs / "spoken"
     out.mkdir(parents=True, exist_ok=True)
     corpus = Corpus(args.runs / "encoder")
-    rest, gaps = torch.zeros(space.num_mouth), gap_of(space)
+    gaps = gap_of(space)
     minutes = 0.0
     for index in corpus.indices("train"):
         source = str(corpus.sources[index])
@@ -225,7 +222,7 @@ def main() -> None:
             len(labels) // SUBFRAMES, int(corpus.sample_counts[index]) // SAMPLES_PER_FRAME
         )
         pairs = table[labels[: SUBFRAMES * frames].astype(np.uint8)].reshape(-1, SUBFRAMES)
-        mouth = speak(network, pairs, gaps, rest)
+        mouth = speak(network, pairs, gaps)
         sound = np.rint(corpus.samples(int(index))[: frames * SAMPLES_PER_FRAME] / PCM_SCALE)
         np.savez(out / f"{index}.npz", sound=sound.astype(np.int16), mouth=mouth)
         minutes += frames / FPS / 60

@@ -40,7 +40,8 @@ def test_hops_are_as_good_as_one_piece() -> None:
 def test_a_livelier_head_reaches_farther_and_none_too_far() -> None:
     wanted = torch.linspace(-9, 9, 42).reshape(1, 7, 6).expand(3, -1, -1)
     still, lively, liveliest = reach(wanted, torch.tensor([0.0, 0.2, 0.4])).abs()
-    assert (lively > still).all() and (liveliest > lively).all()
+    assert (lively > still).all()
+    assert (liveliest > lively).all()
     assert liveliest.max() < FARTHEST
     small = reach(0.1 * torch.ones(1, 1, 6), torch.tensor([0.4]))
     torch.testing.assert_close(small, 0.3 * torch.ones(1, 1, 6), atol=1e-3, rtol=0)

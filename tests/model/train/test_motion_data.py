@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
-from model.train.motion_data import Recording, WindowSampler, load_recordings, usable_clips
+from model.train.motion_data import (
+    GRID_SHARE,
+    SPOKEN_SHARE,
+    Recording,
+    WindowSampler,
+    load_recordings,
+    load_spoken,
+    usable_clips,
+)
 from model.train.motion_trainer import MotionLoss
 
 DIM, FEATURES = 34, 6
@@ -59,10 +67,28 @@ def test_idle_windows_bring_the_mouth_to_rest_and_let_the_head_live(space: Motio
     assert (batch.motion[idle][:, -1, space.head.start] > 1).all()
 
 
-def test_the_speaker_with_most_minutes_gets_half_of_the_windows(space: MotionSpace) -> None:
-    drawn = sampler([recording("grid-s1", 1, 900), recording("other", 5001, 60)], space)
-    head = drawn.draw(1000, new_frames=2).motion[:, -1, space.head.start]
-    assert 0.42 < (head > 4000).float().mean() < 0.58
+def test_every_group_of_speakers_gets_its_share_of_the_windows(space: MotionSpace) -> None:
+    grid, spoken = recording("grid-s1", 1, 900), recording("spoken", 5001, 300)
+    drawn = sampler([grid, spoken, recording("other", 9001, 60)], space)
+    head = drawn.draw(2000, new_frames=2).motion[:, -1, space.head.start]
+    assert (head < 4000).float().mean().item() == pytest.approx(GRID_SHARE, abs=0.05)
+    assert (head > 9000).float().mean().item() == pytest.approx(
+        1 - GRID_SHARE - SPOKEN_SHARE, abs=0.05
+    )
+
+
+def test_voices_that_nobody_filmed_get_a_filmed_face(tmp_path: Path, space: MotionSpace) -> None:
+    mouth = np.full((75, space.num_mouth), 0.5, np.float32)
+    np.savez(tmp_path / "7.npz", mouth=mouth)
+    np.save(tmp_path / "spoken-7.npy", np.ones((2, 75, FEATURES), np.float16))
+    person = recording("other", 0, length=30)
+    (loaded,) = load_spoken(tmp_path, tmp_path, space, [person], np.random.default_rng(0))
+    assert (loaded.motion[:, space.mouth] == 0.5).all()
+    head = loaded.motion[:, space.head.start]
+    assert len(loaded.motion) == len(loaded.blink) == len(loaded.head_speed) == 75
+    # Forth and back: no frame is far from the one before it.
+    assert np.abs(np.diff(head)).max() == 1
+    assert set(head) == set(range(30))
 
 
 @pytest.mark.parametrize("lead", [-3, 0, 4])
