@@ -3,8 +3,9 @@
 Real clips have few words and few voices; the corpus of the audio encoder has many of both, with the
 time of every phone. A network learns from filmed people whose phones are aligned what lips do for
 phones and their neighbours (coarticulation), looking both ways; then it moves lips to the corpus's
-synthetic voices. Writes `RUNS/spoken/<number>.npz`: `sound` (samples,) int16 at 16 kHz and `mouth`
-(frames, K), in step.
+voices: synthetic ones, whose phones' times are known, and speech in many languages, whose phones
+are what the audio encoder's teacher hears. Writes `RUNS/spoken/<number>.npz`: `sound` (samples,)
+int16 at 16 kHz and `mouth` (frames, K), in step.
 """
 
 # ruff: noqa: RUF001 - IPA letters are meant
@@ -23,7 +24,7 @@ from model.avatar import DEFAULT_WEIGHTS
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.rates import FPS, SAMPLES_PER_FRAME
 from model.train.encoder_batches import PCM_SCALE, Corpus
-from model.train.encoder_phones import PHONES, UNKNOWN, frame_labels
+from model.train.encoder_phones import PHONES, UNKNOWN, fold_ipa, frame_labels
 from model.train.grid_aligner import GridAligner
 from model.train.motion_data import on_lips_time, usable_clips
 from model.train.recording import decode_audio
@@ -38,6 +39,10 @@ _UNHEARD_SHARE = 0.03
 _ENOUGH_FRAMES = 30
 _STAND_INS = {"y": "u", "ø": "o", "ɯ": "ɪ", "ŋ": "n", "ə": "ʌ", "ɜ": "ʌ"}
 _LIPS_CLOSED = [PHONES.index(phone) for phone in ("p", "b", "m")]
+# Sources of the corpus whose phones only the teacher knows.
+_UNLABELLED = ("speech", "facegood", "piper-joe")
+_MOST_UNKNOWN = 0.2
+_READ_NEAR = 4  # rows of 20 ms
 # In face widths: lips that are pressed together.
 _PRESSED = -0.002
 # How much of what a closed phone's frame lacks its neighbours get.
@@ -170,6 +175,44 @@ def speak(network: PhoneLips, labels: NDArray[np.uint8], gaps: Tensor) -> NDArra
     return np.asarray(mouth - less[:, None] * (across / across.square().sum()))
 
 
+def heard_labels(
+    phone_probs: NDArray[np.generic], log_probs: NDArray[np.generic], lips: NDArray[np.int16]
+) -> NDArray[np.uint8]:
+    """Phone labels (rows,) of speech without any, from what the teacher hears every 20 ms.
+
+    phone_probs: (rows, P) what its layers say. log_probs: (rows, tokens) of its reading, whose
+    rare tokens are surer: around each p, b and m among them lips are closed. lips: (tokens,)
+    the label of a token that closes them, else -1.
+    """
+    labels: NDArray[np.uint8] = np.asarray(phone_probs, np.float32).argmax(axis=1).astype(np.uint8)
+    bilabial = np.isin(labels, _LIPS_CLOSED)
+    read = lips[np.asarray(log_probs, np.float32).argmax(axis=1)]
+    # A p, b or m that was not read is none; its neighbours say how the lips are.
+    sure = np.convolve(read >= 0, np.ones(2 * _READ_NEAR + 1), "same") > 0
+    labels[bilabial & ~sure] = UNKNOWN
+    for at in np.flatnonzero(read >= 0):
+        labels[max(at - 1, 0) : at + 2] = read[at]
+    return labels
+
+
+def labels_of(corpus: Corpus, index: int, lips: NDArray[np.int16]) -> NDArray[np.uint8] | None:
+    """Phone labels (rows,) of a recording of the corpus; None if it has lips of its own."""
+    source = str(corpus.sources[index])
+    targets = corpus.targets(index, 0, int(corpus.frame_counts[index]))
+    labels = np.asarray(targets["phones"], np.uint8)
+    if source in _UNLABELLED:
+        return heard_labels(targets["phone_probs"], targets["log_probs"], lips)
+    known = (labels == UNKNOWN).mean() < _MOST_UNKNOWN
+    return labels if known and not source.startswith("grid") else None
+
+
+def closing_tokens(tokens: tuple[str, ...]) -> NDArray[np.int16]:
+    """The label of each of the teacher's tokens that closes the lips, -1 for all others."""
+    first = [() if token.startswith("<") else fold_ipa(token)[:1] for token in tokens]
+    numbers = [PHONES.index(own[0]) if own else -1 for own in first]
+    return np.array([n if n in _LIPS_CLOSED else -1 for n in numbers], np.int16)
+
+
 def stand_ins(clips: list[Filmed]) -> NDArray[np.uint8]:
     """Which label (256,) moves the lips for each: its own, or that of a phone known well enough."""
     count = np.bincount(np.concatenate([c.labels.reshape(-1) for c in clips]), minlength=256)
@@ -212,21 +255,20 @@ def main() -> None:
     corpus = Corpus(args.runs / "encoder")
     gaps = gap_of(space)
     minutes = 0.0
+    lips = closing_tokens(corpus.tokens)
     for index in corpus.indices("train"):
-        source = str(corpus.sources[index])
-        labels = corpus.targets(int(index), 0, int(corpus.frame_counts[index]))["phones"]
-        # Filmed voices have lips of their own; a voice without times says nothing of lips.
-        if source.startswith("grid") or (labels == UNKNOWN).mean() > 0.2:
+        labels = labels_of(corpus, int(index), lips)
+        if labels is None:
             continue
         frames = min(
             len(labels) // SUBFRAMES, int(corpus.sample_counts[index]) // SAMPLES_PER_FRAME
         )
-        pairs = table[labels[: SUBFRAMES * frames].astype(np.uint8)].reshape(-1, SUBFRAMES)
+        pairs = table[labels[: SUBFRAMES * frames]].reshape(-1, SUBFRAMES)
         mouth = speak(network, pairs, gaps)
         sound = np.rint(corpus.samples(int(index))[: frames * SAMPLES_PER_FRAME] / PCM_SCALE)
         np.savez(out / f"{index}.npz", sound=sound.astype(np.int16), mouth=mouth)
         minutes += frames / FPS / 60
-    print(f"{minutes:.0f} minutes of synthetic voices have lips")
+    print(f"{minutes:.0f} minutes of voices that nobody filmed have lips")
 
 
 if __name__ == "__main__":

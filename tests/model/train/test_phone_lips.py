@@ -5,7 +5,17 @@ import torch
 
 from model.motion.space import MotionSpace
 from model.train.encoder_phones import PHONES, UNKNOWN
-from model.train.phone_lips import Filmed, PhoneLips, fit, gap_of, one_of, speak, stand_ins
+from model.train.phone_lips import (
+    Filmed,
+    PhoneLips,
+    closing_tokens,
+    fit,
+    gap_of,
+    heard_labels,
+    one_of,
+    speak,
+    stand_ins,
+)
 
 FRAMES = 120
 
@@ -59,3 +69,19 @@ def test_it_learns_which_phone_opens(space: MotionSpace) -> None:
     gap = speak(network, labels_of("s", "a", "s", frames_each=8), gap_of(space)) @ across
     assert gap[12] > gap[4] + 0.05
     assert gap[12] > gap[20] + 0.05
+
+
+def test_lips_close_where_the_teacher_read_a_bilabial_and_nowhere_else() -> None:
+    lips = closing_tokens(("<pad>", "a", "pʰ", "m", "s"))
+    m, p, a = (PHONES.index(phone) for phone in "mpa")
+    assert lips.tolist() == [-1, -1, p, m, -1]
+    probs = np.zeros((40, len(PHONES)), np.float32)
+    probs[:, a] = 1
+    probs[[10, 11, 30], m] = 2
+    read = np.zeros((40, 5), np.float32)
+    read[:, 0] = 1
+    read[12, 3] = 2
+    labels = heard_labels(probs, read, lips)
+    assert labels[10:14].tolist() == [m] * 4
+    assert labels[30] == UNKNOWN
+    assert (np.delete(labels, [10, 11, 12, 13, 30]) == a).all()
