@@ -46,7 +46,7 @@ _READ_NEAR = 4  # rows of 20 ms
 # In face widths: lips that are pressed together.
 _PRESSED = -0.002
 # How much of what a closed phone's frame lacks its neighbours get.
-_BESIDE = 0.35
+_BESIDE = 0.2
 
 
 class PhoneLips(nn.Module):
@@ -167,7 +167,11 @@ def speak(network: PhoneLips, labels: NDArray[np.uint8], gaps: Tensor) -> NDArra
     """Mouth (L, K) that says labels (L, SUBFRAMES); its lips meet at every p, b and m."""
     mouth = network(one_of(labels)[None])[0]
     across = gaps.mean(dim=1)
-    closed = torch.from_numpy(np.isin(labels, _LIPS_CLOSED).any(axis=1))
+    said = np.isin(labels, _LIPS_CLOSED)
+    # A frame shows the time of its second label; a contact that ends before it is the last frame's,
+    # unless it is too short to be.
+    short = said[:, 0] & ~said[:, 1] & ~np.append(False, said[:-1, 1])
+    closed = torch.from_numpy(said[:, 1] | short)
     opened = (mouth @ across - _PRESSED).clamp(min=0)
     too_wide = opened * closed
     beside = F.max_pool1d(too_wide[None, None], 3, stride=1, padding=1)[0, 0] * _BESIDE
