@@ -167,16 +167,26 @@ def speak(network: PhoneLips, labels: NDArray[np.uint8], gaps: Tensor) -> NDArra
     """Mouth (L, K) that says labels (L, SUBFRAMES); its lips meet at every p, b and m."""
     mouth = network(one_of(labels)[None])[0]
     across = gaps.mean(dim=1)
-    said = np.isin(labels, _LIPS_CLOSED)
-    # A frame shows the time of its second label; a contact that ends before it is the last frame's,
-    # unless it is too short to be.
-    short = said[:, 0] & ~said[:, 1] & ~np.append(False, said[:-1, 1])
-    closed = torch.from_numpy(said[:, 1] | short)
+    closed = torch.from_numpy(contacts(labels))
     opened = (mouth @ across - _PRESSED).clamp(min=0)
     too_wide = opened * closed
     beside = F.max_pool1d(too_wide[None, None], 3, stride=1, padding=1)[0, 0] * _BESIDE
     less = torch.maximum(too_wide, torch.minimum(beside, opened))
     return np.asarray(mouth - less[:, None] * (across / across.square().sum()))
+
+
+def contacts(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Frames (L,) in which lips must touch for labels (L, SUBFRAMES): the middle of each p, b, m.
+
+    No longer: lips part within such a phone, at its burst, and what is heard after that is open.
+    """
+    said = np.isin(labels.reshape(-1), _LIPS_CLOSED)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], said, [False]]).astype(np.int8)))
+    closed = np.zeros(len(labels), np.bool_)
+    for start, stop in edges.reshape(-1, 2):
+        # A frame shows the time of its second label.
+        closed[min((start + stop - 1) // 2 // SUBFRAMES, len(labels) - 1)] = True
+    return closed
 
 
 def heard_labels(
