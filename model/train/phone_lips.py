@@ -252,7 +252,7 @@ def report(network: PhoneLips, clips: list[Filmed], space: MotionSpace) -> None:
 
 
 def main() -> None:
-    """Learn from the filmed, then move the lips of the corpus's synthetic voices."""
+    """Learn from the filmed, then move the lips of the corpus's voices."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
