@@ -15,6 +15,7 @@ import { RecordButton } from "./record_button.js";
 import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
+import { StatusLine } from "./status_line.js";
 import { describe } from "./words.js";
 
 /** @typedef {{ id: string, title: string }} ChosenPortrait */
@@ -29,6 +30,10 @@ class App {
   #mute = find("mute", HTMLButtonElement);
   #sound = find("sound", HTMLButtonElement);
 
+  #status = new StatusLine({
+    line: find("status", HTMLElement),
+    badge: find("badge", HTMLElement),
+  });
   #notice = new Notice(document);
   #entrance = new Entrance(
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
@@ -268,31 +273,14 @@ class App {
   }
 
   #sayStatus() {
-    const text = this.#statusText();
-    const status = find("status", HTMLElement);
-    // The same words again would be read aloud again.
-    if (status.textContent !== text) status.textContent = text;
-    const badge = find("badge", HTMLElement);
-    const live = this.#record.active ? "Recording" : "Live";
-    badge.textContent = this.#microphone.muted ? "Muted" : live;
-  }
-
-  /** @returns {string} */
-  #statusText() {
-    if (this.#opening) return "Waiting for your microphone…";
-    if (this.#entrance.asks) return "Enter your key.";
-    switch (this.#call.state) {
-      case CallState.CONNECTING:
-        return "Waking the portrait…";
-      case CallState.WAITING:
-        return "Waiting to try again…";
-      case CallState.LIVE:
-        if (this.#microphone.muted) return "Muted. The portrait hears silence.";
-        if (this.#record.active) return "Recording. Speak, and the portrait speaks with you.";
-        return "Speak, and the portrait speaks with you.";
-      default:
-        return this.#portrait ? "Press Start, and speak." : "Choose a portrait.";
-    }
+    this.#status.show({
+      opening: this.#opening,
+      asksForKey: this.#entrance.asks,
+      call: this.#call.state,
+      muted: this.#microphone.muted,
+      recording: this.#record.active,
+      chosen: this.#portrait !== null,
+    });
   }
 }
 

@@ -24,6 +24,8 @@ BLINK_CLOSURE = 0.45
 # filmed; the others come from all other people.
 GRID_SHARE = 0.35
 SPOKEN_SHARE = 0.3
+# Of the windows: with the head, eyes and brows of another one, so that lips do not depend on them.
+BORROWED_SHARE = 0.3
 _SPOKEN = "spoken"
 IDLE_SHARE = 0.12
 IDLE_DECAY = 0.55
@@ -43,12 +45,16 @@ class Recording:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), blink (B, ·), speed (B,)."""
+    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), blink (B, ·), speed (B,).
+
+    own_face: (B,) whether all but the mouth moves as it did when this was said.
+    """
 
     motion: Tensor
     features: Tensor
     blink: Tensor
     head_speed: Tensor
+    own_face: Tensor
 
 
 def usable_clips(clips_csv: Path, split: str) -> list[dict[str, str]]:
@@ -197,11 +203,17 @@ class WindowSampler:
             for i in self._rng.choice(len(self._recordings), batch_size, p=self._weights)
         ]
         motion, features, blink, speed = (np.stack(column) for column in zip(*rows, strict=True))
+        borrows = self._rng.random(batch_size) < BORROWED_SHARE
+        face = np.where(borrows, np.arange(batch_size) - 1, np.arange(batch_size))
+        mouth = motion[..., self._mouth]
+        motion = motion[face]
+        motion[..., self._mouth] = mouth
         return Batch(
             torch.from_numpy(motion),
             torch.from_numpy(features),
-            torch.from_numpy(blink),
-            torch.from_numpy(speed),
+            torch.from_numpy(blink[face]),
+            torch.from_numpy(speed[face]),
+            torch.from_numpy(~borrows),
         )
 
     def _window(

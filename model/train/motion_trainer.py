@@ -48,7 +48,10 @@ class TrainConfig:
 
 
 class MotionLoss:
-    """Distance between denoised and true motion (B, H, M), given the last frame before them."""
+    """Distance between denoised and true motion (B, H, M), given the last frame before them.
+
+    Where a face is not the speaker's own (B,), only its mouth counts.
+    """
 
     def __init__(self, space: MotionSpace) -> None:
         basis = torch.cat([space.mouth_basis, space.brow_basis])
@@ -58,16 +61,19 @@ class MotionLoss:
         self._gap_basis = basis[:, lower, 1] - basis[:, upper, 1]
         self._weights = torch.ones(space.dim)
         self._weights[space.mouth] = torch.linspace(2.0, 0.5, space.num_mouth)
+        self._mouth_weights = torch.zeros(space.dim)
+        self._mouth_weights[space.mouth] = self._weights[space.mouth]
 
-    def __call__(self, denoised: Tensor, clean: Tensor, last: Tensor) -> Tensor:
+    def __call__(self, denoised: Tensor, clean: Tensor, last: Tensor, own_face: Tensor) -> Tensor:
         """Return the loss of each window (B,)."""
-        error = (denoised - clean) ** 2 * self._weights
+        weights = torch.where(own_face[:, None, None], self._weights, self._mouth_weights)
+        error = (denoised - clean) ** 2 * weights
         steps = torch.cat([last, denoised], 1).diff(dim=1) - torch.cat([last, clean], 1).diff(dim=1)
         lips = (denoised - clean)[..., self._shape] @ self._lip_basis * 100
         gap = (denoised - clean)[..., self._shape] @ self._gap_basis * 100
         closed = (clean[..., self._shape] @ self._gap_basis).mean(-1, keepdim=True) < 0.012
         contact = gap**2 * (1 + 6 * closed.float())
-        total = error.mean(-1) + 0.5 * (steps**2 * self._weights).mean(-1)
+        total = error.mean(-1) + 0.5 * (steps**2 * weights).mean(-1)
         return torch.as_tensor((total + 0.3 * (lips**2).mean(-1) + 0.2 * contact.mean(-1)).mean(1))
 
 
@@ -148,7 +154,7 @@ class MotionTrainer:
         given = Conditions.of_hop(c, rollout_hops, motion, features, batch)
         noisy, sigma, target = self._lesson(batch.motion[:, start:stop], given)
         denoised = given.bind(self.denoiser, 1.0)(noisy, sigma)
-        loss = self._loss(denoised, target, given.motion_frames[:, -1:]).mean()
+        loss = self._loss(denoised, target, given.motion_frames[:, -1:], batch.own_face).mean()
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)

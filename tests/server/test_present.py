@@ -16,7 +16,7 @@ from server.script import Line
 from server.tts import SpeechError
 from tests.server.conftest import Running, Serve
 from tests.server.listening import online
-from tests.server.test_say import queue, with_speech
+from tests.server.saying import queue, with_speech
 
 LINES = [Line(text, 100) for text in ("One.", "Two.", "Three.", "Four.", "Five.")]
 

@@ -1,58 +1,19 @@
 """An avatar that is given something to say, through the real server; model and voice are fakes."""
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Any
 
-import httpx
 import pytest
 
-from server.config import Config, LimitsConfig, PerformanceConfig, SpeechConfig
+from server.config import LimitsConfig, PerformanceConfig
 from server.keys import Scope
-from server.listeners import Event, Listeners
-from server.problems import Problem
-from server.tts import SpeechError
 from tests.server.caller import Broadcaster, Watcher
-from tests.server.conftest import CONFIG, Running, Serve
-from tests.server.listening import Events, listening, online
+from tests.server.conftest import CONFIG, Serve
+from tests.server.listening import listening, online
+from tests.server.saying import SAY, listened, queue, say, with_speech
 from tests.server.test_call import is_bright
 from tests.server.test_calls import problem
-
-SAY = "/v1/avatars/first/say"
-
-
-def with_speech(**changes: Any) -> Config:
-    return dataclasses.replace(CONFIG, speech=SpeechConfig(**changes))
-
-
-async def say(running: Running, text: str, **more: Any) -> httpx.Response:
-    return await running.http.post(SAY, json={"text": text, **more})
-
-
-async def queue(running: Running) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await running.http.get(SAY)).json()["sentences"]
-    return found
-
-
-@dataclass
-class Listened:
-    running: Running
-    events: Events
-
-
-@contextlib.asynccontextmanager
-async def listened(serve: Serve, config: Config = CONFIG) -> AsyncIterator[Listened]:
-    async with (
-        serve(config) as running,
-        online(running.server.app) as url,
-        listening(url, "first") as events,
-    ):
-        yield Listened(running, events)
 
 
 async def test_a_text_is_heard_and_seen_sentence_by_sentence(serve: Serve) -> None:
@@ -237,45 +198,6 @@ async def test_one_voice_at_a_time(serve: Serve) -> None:
             assert (await third.post()).status_code == 201
 
 
-AWAY = SpeechError(HTTPStatus.SERVICE_UNAVAILABLE, "speech-server-away", "it is away")
-FAILED = SpeechError(HTTPStatus.BAD_GATEWAY, "speech-failed", "it fails")
-
-
-@pytest.mark.parametrize("error", [AWAY, FAILED])
-async def test_a_voice_that_fails_at_first_refuses_the_text(
-    serve: Serve, error: SpeechError
-) -> None:
-    async with serve() as running:
-        running.voice.failures["One."] = error
-        assert problem(await say(running, "One. Two."), error.status, error.code) == error.detail
-        assert [text for text, _ in running.voice.asked] == ["One."]
-        assert await queue(running) == []
-        assert (await say(running, "Three.")).status_code == 202
-
-
-async def test_a_voice_that_fails_later_tells_it_and_gives_up_that_text_only(serve: Serve) -> None:
-    async with listened(serve) as at:
-        at.running.voice.failures["Two."] = FAILED
-        first = (await say(at.running, "One. Two. Three.")).json()["sentences"]
-        await say(at.running, "Four.")
-        await at.events.until("ended", 2)
-        failed = at.events.of("failed")
-        assert [f["id"] for f in failed] == [s["id"] for s in first[1:]]
-        assert failed[0]["code"] == "speech-failed"
-        assert failed[0]["detail"] == "it fails"
-        assert [s["text"] for s in at.events.of("started")] == ["One.", "Four."]
-
-
-async def test_a_voice_that_breaks_off_is_heard_so_far(serve: Serve) -> None:
-    async with listened(serve) as at:
-        at.running.voice.failures["One."] = FAILED
-        at.running.voice.breaking.add("One.")
-        await say(at.running, "One. Two.")
-        await at.events.until("ended")
-        assert at.events.of("ended")[0]["position_ms"] >= 150
-        assert len(at.events.of("failed")) == 2
-
-
 async def test_stopping_frees_who_waits_for_the_first_sound(serve: Serve) -> None:
     async with serve() as running:
         running.voice.gate.clear()
@@ -334,21 +256,3 @@ async def test_a_listener_hears_how_things_are_and_leaves(serve: Serve) -> None:
             # Only the server's own task learns that somebody hung up.
             while len(presenter.listeners):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-
-
-async def test_a_listener_that_does_not_keep_up_is_let_go() -> None:
-    listeners = Listeners()
-    listener = listeners.join(Event("queue", {}))
-    for _ in range(1001):
-        listeners.tell(Event("paused", {}))
-    assert len(listeners) == 0
-    while listener.waiting.get_nowait() is not None:
-        pass
-
-
-async def test_listeners_are_bounded() -> None:
-    listeners = Listeners()
-    for _ in range(100):
-        listeners.join(Event("queue", {}))
-    with pytest.raises(Problem, match="100 listen already"):
-        listeners.join(Event("queue", {}))

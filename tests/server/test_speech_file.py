@@ -11,8 +11,8 @@ import pytest
 from server.config import SpeechConfig
 from tests.server.caller import Watcher
 from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.saying import SAY, listened, queue
 from tests.server.test_calls import problem
-from tests.server.test_say import SAY, listened, queue
 from tests.server.test_wav_stream import wav
 
 TONE = (np.sin(np.arange(16_000) / 16_000 * 2 * np.pi * 400) * 16_000).astype(np.int16)[:, None]

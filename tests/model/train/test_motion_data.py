@@ -9,6 +9,7 @@ import torch
 
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.train.motion_data import (
+    BORROWED_SHARE,
     GRID_SHARE,
     SPOKEN_SHARE,
     Recording,
@@ -46,8 +47,26 @@ def test_sound_and_motion_of_a_window_are_of_the_same_frames(space: MotionSpace)
     assert batch.motion.shape == (400, 14, DIM)
     talking = batch.features[:, -1, 0] > 0
     assert 0.8 < talking.float().mean() < 0.95
-    head = batch.motion[talking][..., space.head.start]
-    torch.testing.assert_close(head, batch.features[talking][..., 0])
+    torch.testing.assert_close(batch.motion[talking][..., 0], batch.features[talking][..., 0])
+    own = talking & batch.own_face
+    head = batch.motion[own][..., space.head.start]
+    torch.testing.assert_close(head, batch.features[own][..., 0])
+
+
+def test_a_borrowed_face_moves_as_its_own_window_did(space: MotionSpace) -> None:
+    calm, lively = recording("grid-s1", 1), recording("other", 1001)
+    lively.blink[:], lively.head_speed[:] = 1, 1.0
+    batch = sampler([calm, lively], space).draw(2000, new_frames=4)
+    borrowed = ~batch.own_face
+    assert borrowed.float().mean().item() == pytest.approx(BORROWED_SHARE, abs=0.05)
+    head = batch.motion[borrowed][:, -1, space.head.start]
+    assert (head != batch.features[borrowed][:, -1, 0]).float().mean() > 0.9
+    of_lively = head > 1000
+    assert 0.2 < of_lively.float().mean() < 0.8
+    assert ((batch.head_speed[borrowed] > 0.5) == of_lively).all()
+    assert ((batch.blink[borrowed][:, -1] == 1) == of_lively).all()
+    face = batch.motion[borrowed][:, -4:, space.mouth.stop :]
+    torch.testing.assert_close(face, face[..., -1:].expand_as(face))
 
 
 def test_windows_reach_before_the_start_with_zeros(space: MotionSpace) -> None:
@@ -128,7 +147,20 @@ def test_a_missed_contact_costs_more_than_a_missed_opening(space: MotionSpace) -
     opened = closed.clone()
     opened[..., space.mouth] = gap / gap.square().sum() * 0.05
     error = torch.randn(1, 2, DIM, generator=torch.Generator().manual_seed(0))
-    missed_contact = loss(closed[:, 1:] + error, closed[:, 1:], closed[:, :1])
-    missed_opening = loss(opened[:, 1:] + error, opened[:, 1:], opened[:, :1])
-    assert loss(closed[:, 1:], closed[:, 1:], closed[:, :1]).item() == 0
+    own = torch.ones(1, dtype=torch.bool)
+    missed_contact = loss(closed[:, 1:] + error, closed[:, 1:], closed[:, :1], own)
+    missed_opening = loss(opened[:, 1:] + error, opened[:, 1:], opened[:, :1], own)
+    assert loss(closed[:, 1:], closed[:, 1:], closed[:, :1], own).item() == 0
     assert missed_contact.item() > 1.05 * missed_opening.item()
+
+
+def test_of_a_borrowed_face_only_the_mouth_is_learned(space: MotionSpace) -> None:
+    loss, clean = MotionLoss(space), torch.zeros(2, 3, DIM)
+    turned, spoken = clean[:, 1:].clone(), clean[:, 1:].clone()
+    turned[..., space.head], spoken[..., space.mouth] = 1, 1
+    own = torch.tensor([True, False])
+    of_head = loss(turned, clean[:, 1:], clean[:, :1], own)
+    assert of_head[0] > 0
+    assert of_head[1] == 0
+    of_mouth = loss(spoken, clean[:, 1:], clean[:, :1], own)
+    torch.testing.assert_close(of_mouth[0], of_mouth[1])

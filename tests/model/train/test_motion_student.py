@@ -25,6 +25,7 @@ def windows(space: MotionSpace, config: DenoiserConfig) -> Batch:
         features=torch.randn(16, length, 8, generator=generator),
         blink=torch.zeros(16, length),
         head_speed=torch.full((16,), 0.1),
+        own_face=torch.ones(16, dtype=torch.bool),
     )
 
 
