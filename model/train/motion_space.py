@@ -2,7 +2,8 @@
 
 Writes `model/weights/motion_space.safetensors` and, for training the denoiser, every clip as motion
 vectors (`TRACKS/../motion/<clip id>.npz`: `motion` (L, M) float32, `valid` (L,) bool). The basis is
-learned on the `train` split alone.
+learned on the `train` split alone. With `--space FILE` nothing is learned: weights that were
+trained in a space need clips in the same one, and another machine may find its axes turned round.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from model.train.face_signals import (
     neutral_face,
     smooth,
 )
+from model.train.motion_basis import encode, neutral_filter, principal
 
 NUM_MOUTH = 20
 NUM_BROW = 4
@@ -47,6 +49,47 @@ class TrackedClip:
     faces: NDArray[np.float64]
     poses: list[Pose]
     valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class People:
+    """Clips by speaker; each speaker's neutral face (478, 3) and opening of the eyes (2,)."""
+
+    clips: dict[str, list[TrackedClip]]
+    neutral: dict[str, NDArray[np.float64]]
+    openings: dict[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, clips: list[TrackedClip]) -> "People":
+        """Sort clips by who is in them."""
+        by_speaker: dict[str, list[TrackedClip]] = {}
+        for clip in clips:
+            by_speaker.setdefault(clip.speaker, []).append(clip)
+        pooled = {
+            speaker: np.concatenate([clip.faces[clip.valid] for clip in own])
+            for speaker, own in by_speaker.items()
+        }
+        return cls(
+            by_speaker,
+            {speaker: neutral_face(faces) for speaker, faces in pooled.items()},
+            {speaker: eye_opening(faces) for speaker, faces in pooled.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Regions:
+    """How much each landmark belongs to mouth and brows, 0..1, and how much it counts, (478,)."""
+
+    mouth: NDArray[np.float64]
+    brows: NDArray[np.float64]
+    emphasis: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, template: NDArray[np.float64]) -> "Regions":
+        """Those of a mean face (478, 3)."""
+        emphasis = np.ones(len(template))
+        emphasis[LIPS] = LIP_EMPHASIS
+        return cls(*region_masks(template), emphasis)
 
 
 def mean_face(landmarks: NDArray[np.float32], rounds: int = 8) -> NDArray[np.float64]:
@@ -101,55 +144,100 @@ def region_masks(
     return mouth, brows
 
 
-def principal(
-    deltas: NDArray[np.float64], emphasis: NDArray[np.float64], count: int
+def fit_bases(
+    people: People, regions: Regions, mirror: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mouth and brow components (K, 478, 3) of the `train` speakers and their mirror images."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for speaker, own in people.clips.items():
+        faces = [clip.faces[clip.valid] for clip in own if clip.train]
+        if faces:
+            deltas = np.concatenate(faces) - people.neutral[speaker]
+            keep = rng.permutation(len(deltas))[:MAX_FRAMES_PER_SPEAKER]
+            parts.append(deltas[keep].astype(np.float32))
+    deltas = np.concatenate(parts).astype(np.float64)
+    deltas = np.concatenate([deltas, deltas[:, mirror] * [-1, 1, 1]])
+    print(f"basis from {len(deltas) // 2} frames of {len(parts)} speakers")
+    return (
+        principal(deltas * regions.mouth[:, None], regions.emphasis, NUM_MOUTH),
+        principal(deltas * regions.brows[:, None], regions.emphasis, NUM_BROW),
+    )
+
+
+def encode_clip(
+    clip: TrackedClip,
+    people: People,
+    regions: Regions,
+    mouth_basis: NDArray[np.float64],
+    brow_basis: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Components (count, 478, 3), scaled to one standard deviation, of deltas (N, 478, 3).
+    """Motion (L, M) of a clip; lids, gaze and head still in the units of `FaceMotion`."""
+    moved = clip.faces - people.neutral[clip.speaker]
+    mouth, brows = moved * regions.mouth[:, None], moved * regions.brows[:, None]
+    gaze = gaze_shift(clip.faces)
+    return np.concatenate(
+        [
+            encode(mouth, mouth_basis, regions.emphasis),
+            smooth(encode(brows, brow_basis, regions.emphasis), (1, 2, 1)),
+            lid_closure(clip.faces, people.openings[clip.speaker]),
+            smooth(gaze - np.median(gaze, 0), (1, 2, 1)),
+            smooth(head_motion(clip.poses), (1, 2, 3, 2, 1)),
+        ],
+        axis=1,
+    )
 
-    The axes are chosen under a per-landmark `emphasis` (478,), so that lips keep their precision.
-    """
-    flat = (deltas * emphasis[:, None]).reshape(len(deltas), -1)
-    values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
-    axes = vectors[:, ::-1][:, :count].T
-    std = (flat @ axes.T).std(axis=0)
-    print("explained", np.round(np.cumsum(values[::-1][:count]) / values.sum(), 3))
-    basis = (axes * std[:, None]).reshape(count, *deltas.shape[1:])
-    return np.asarray(basis / emphasis[:, None])
 
-
-def encode(
-    deltas: NDArray[np.float64], basis: NDArray[np.float64], emphasis: NDArray[np.float64]
+def fit_scale(
+    people: People, encoded: dict[str, NDArray[np.float64]], first: int
 ) -> NDArray[np.float64]:
-    """Least-squares coefficients (L, K), under `emphasis`, of deltas (L, 478, 3)."""
-    weighted = (basis * emphasis[:, None]).reshape(len(basis), -1)
-    target = (deltas * emphasis[:, None]).reshape(len(deltas), -1)
-    return np.asarray(np.linalg.lstsq(weighted.T, target.T, rcond=None)[0].T, np.float64)
+    """Scale (12,) of lids, gaze and head, columns `first` on: of talkers that are not GRID's."""
+    talkers = np.concatenate(
+        [
+            encoded[clip.clip_id][clip.valid, first:]
+            for speaker, own in people.clips.items()
+            for clip in own
+            if clip.train and not speaker.startswith("grid")
+        ]
+    )
+    # Head and gaze have heavy tails (cuts, turns away): the scale is that of their bulk.
+    scale = np.diff(np.quantile(talkers, [0.16, 0.84], axis=0), axis=0)[0] / 2
+    scale[:2] = talkers[:, :2].std(axis=0).mean()
+    return np.asarray(scale)
 
 
-def neutral_filter(
-    neutrals: NDArray[np.float64], portraits: NDArray[np.float64], basis: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Wiener gain (K, 1434): expression coefficients of a face whose identity is unknown."""
-    mean = neutrals.mean(axis=0)
-    identity = (neutrals - mean).reshape(len(neutrals), -1)
-    faces = (portraits - mean).reshape(len(portraits), -1)
-    flat = basis.reshape(len(basis), -1)
-    # Portraits smile: what the expression basis explains of them is no evidence of identity.
-    faces = faces - faces @ np.linalg.pinv(flat) @ flat
-    covariance = identity.T @ identity / len(identity) + faces.T @ faces / len(faces)
-    # A portrait is posed, a talker is caught in passing: expressions are wider than in speech.
-    expression = flat * 2.0
-    noise = 0.006**2 * np.eye(flat.shape[1])
-    gain = expression @ np.linalg.inv(expression.T @ expression + covariance + noise)
-    return np.asarray(gain * 2.0)
+def fit_space(
+    people: People, regions: Regions, template: NDArray[np.float64], portraits: NDArray[np.float32]
+) -> tuple[MotionSpace, dict[str, NDArray[np.float64]]]:
+    """Learn the space from people, and from portraits what faces look like; also their motion."""
+    mouth_basis, brow_basis = fit_bases(people, regions, mirror_of(template))
+    encoded = {
+        clip.clip_id: encode_clip(clip, people, regions, mouth_basis, brow_basis)
+        for own in people.clips.values()
+        for clip in own
+    }
+    neutrals = np.stack([people.neutral[s] for s, own in people.clips.items() if own[0].train])
+    basis = np.concatenate([mouth_basis, brow_basis])
+    posed = np.stack([fit_pose(face, template).to_face(face) for face in portraits])
+    scale = fit_scale(people, encoded, len(basis))
+    print("scale of lids, gaze, head:", np.round(scale, 4))
+    space = MotionSpace(
+        template=neutrals.mean(axis=0).astype(np.float32),
+        mouth_basis=torch.from_numpy(mouth_basis.astype(np.float32)),
+        brow_basis=torch.from_numpy(brow_basis.astype(np.float32)),
+        scale=torch.from_numpy(scale.astype(np.float32)),
+        neutral_gain=neutral_filter(neutrals, posed, basis).astype(np.float32),
+    )
+    return space, encoded
 
 
 def main() -> None:
-    """Fit the space on `train`, encode every clip."""
+    """Fit the space on `train`, or take one that there is; encode every clip."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("tracks", type=Path)
     parser.add_argument("--out", type=Path, default=Path("model/weights/motion_space.safetensors"))
+    parser.add_argument("--space", type=Path, help="encode in this space, and learn none")
     args = parser.parse_args()
     with (args.data / "clips.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
@@ -159,79 +247,20 @@ def main() -> None:
     clips = [load_clip(row, args.tracks, template) for row in rows]
     clips = [clip for clip in clips if clip.valid.mean() > 0.9]
     print(f"{len(clips)} of {len(rows)} clips have a face throughout")
-
-    by_speaker: dict[str, list[TrackedClip]] = {}
-    for clip in clips:
-        by_speaker.setdefault(clip.speaker, []).append(clip)
-    neutral: dict[str, NDArray[np.float64]] = {}
-    openings: dict[str, NDArray[np.float64]] = {}
-    for speaker, own in by_speaker.items():
-        pooled = np.concatenate([clip.faces[clip.valid] for clip in own])
-        neutral[speaker] = neutral_face(pooled)
-        openings[speaker] = eye_opening(pooled)
-
-    mouth_mask, brow_mask = region_masks(template)
-    mirror = mirror_of(template)
-    rng = np.random.default_rng(0)
-    parts = []
-    for speaker, own in by_speaker.items():
-        faces = [clip.faces[clip.valid] for clip in own if clip.train]
-        if faces:
-            deltas = np.concatenate(faces) - neutral[speaker]
-            keep = rng.permutation(len(deltas))[:MAX_FRAMES_PER_SPEAKER]
-            parts.append(deltas[keep].astype(np.float32))
-    deltas = np.concatenate(parts).astype(np.float64)
-    deltas = np.concatenate([deltas, deltas[:, mirror] * [-1, 1, 1]])
-    print(f"basis from {len(deltas) // 2} frames of {len(parts)} speakers")
-    emphasis = np.ones(len(template))
-    emphasis[LIPS] = LIP_EMPHASIS
-    mouth_basis = principal(deltas * mouth_mask[:, None], emphasis, NUM_MOUTH)
-    brow_basis = principal(deltas * brow_mask[:, None], emphasis, NUM_BROW)
-
-    train_neutrals = np.stack([neutral[s] for s, own in by_speaker.items() if own[0].train])
-    basis = np.concatenate([mouth_basis, brow_basis])
-    posed = np.stack([fit_pose(face, template).to_face(face) for face in portraits])
-    mean_neutral = train_neutrals.mean(axis=0)
-
-    encoded: dict[str, NDArray[np.float64]] = {}
-    for clip in clips:
-        moved = clip.faces - neutral[clip.speaker]
-        encoded[clip.clip_id] = np.concatenate(
-            [
-                encode(moved * mouth_mask[:, None], mouth_basis, emphasis),
-                smooth(encode(moved * brow_mask[:, None], brow_basis, emphasis), (1, 2, 1)),
-                lid_closure(clip.faces, openings[clip.speaker]),
-                smooth(gaze_shift(clip.faces) - np.median(gaze_shift(clip.faces), 0), (1, 2, 1)),
-                smooth(head_motion(clip.poses), (1, 2, 3, 2, 1)),
-            ],
-            axis=1,
-        )
-    free = NUM_MOUTH + NUM_BROW
-    talkers = np.concatenate(
-        [
-            encoded[clip.clip_id][clip.valid, free:]
-            for clip in clips
-            if clip.train and not clip.speaker.startswith("grid")
-        ]
-    )
-    # Head and gaze have heavy tails (cuts, turns away): the scale is that of their bulk.
-    scale = np.diff(np.quantile(talkers, [0.16, 0.84], axis=0), axis=0)[0] / 2
-    scale[:2] = talkers[:, :2].std(axis=0).mean()
-    space = MotionSpace(
-        template=mean_neutral.astype(np.float32),
-        mouth_basis=torch.from_numpy(mouth_basis.astype(np.float32)),
-        brow_basis=torch.from_numpy(brow_basis.astype(np.float32)),
-        scale=torch.from_numpy(scale.astype(np.float32)),
-        neutral_gain=neutral_filter(train_neutrals, posed, basis).astype(np.float32),
-    )
-    space.save(args.out)
+    people, regions = People.of(clips), Regions.of(template)
+    if args.space is None:
+        space, encoded = fit_space(people, regions, template, portraits)
+        space.save(args.out)
+    else:
+        space = MotionSpace.load(args.space)
+        bases = space.mouth_basis.double().numpy(), space.brow_basis.double().numpy()
+        encoded = {clip.clip_id: encode_clip(clip, people, regions, *bases) for clip in clips}
     out = args.tracks.parent / "motion"
     out.mkdir(exist_ok=True)
     for clip in clips:
         motion = encoded[clip.clip_id]
-        motion[:, free:] /= scale
+        motion[:, space.lids.start :] /= space.scale.numpy()
         np.savez(out / f"{clip.clip_id}.npz", motion=motion.astype(np.float32), valid=clip.valid)
-    print("scale of lids, gaze, head:", np.round(scale, 4))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The real server as a process of its own, as a user starts it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -28,15 +29,20 @@ class Served:
 
 
 @contextmanager
-def serve(*arguments: str) -> Iterator[Served]:
+def serve(*arguments: str, data_home: Path | None = None) -> Iterator[Served]:
     """Start `likeness serve ARGUMENTS`, yield it when it is ready, end it after.
+
+    data_home: where it keeps what is its user's, if not where this user's is kept.
 
     Raises RuntimeError when it ended before it was ready, or was ended because that took too
     long; it holds what was printed.
     """
     command = [str(Path(sys.executable).with_name("likeness")), "serve", *arguments]
+    environment = dict(os.environ)
+    if data_home is not None:
+        environment["XDG_DATA_HOME"] = str(data_home)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
         assert process.stdout is not None
         printed: list[str] = []
