@@ -92,7 +92,7 @@ class Performance:
             clock,
         )
         self.media.controls = avatar.controls
-        self.last_used_s = clock()
+        self.last_used_s = self._due_s = clock()
         self._services = services
         self._clock = clock
         self._queue = SpeechQueue(services.config.performance.max_speech_s * 1000)
@@ -201,31 +201,32 @@ class Performance:
 
     async def _speak(self) -> NoReturn:
         """Be the microphone of what is pushed: 20 ms every 20 ms, silence where nothing is said."""
-        due = self._clock()
         while True:
             self._speak_packet()
-            due += PACKET_MS / 1000
-            if self._clock() - due > _MAX_BEHIND_S:
-                due = self._clock()
-                if not self._listening:
-                    self.media.stream.change_source()
-            await asyncio.sleep(due - self._clock())
+            await asyncio.sleep(self._due_s - self._clock())
 
     def _speak_packet(self) -> None:
+        now = self._clock()
+        if now - self._due_s > _MAX_BEHIND_S:
+            # The event loop stood still: what is said now belongs to now, whatever its pts.
+            self._due_s = now
+            if not self._listening:
+                self.media.stream.change_source()
+        self._due_s += PACKET_MS / 1000
         if not self._listening:
-            self._push(None if self._paused else self._queue.take())
+            self._push(None if self._paused else self._queue.take(), now)
         self._pts += VOICE_CHUNK_SAMPLES
         self._tell_progress()
         if self.is_used:
-            self.last_used_s = self._clock()
+            self.last_used_s = now
 
-    def _push(self, packet: SpeechPacket | None) -> None:
-        stream, pts, now = self.media.stream, self._pts, self._clock()
+    def _push(self, packet: SpeechPacket | None, now: float) -> None:
+        stream, pts = self.media.stream, self._pts
         if packet is None:
             stream.push_audio(_SILENCE, pts, VOICE_RATE, now)
             return
         position = stream.push_audio(packet.pcm[:, None], pts, VOICE_RATE, now)
-        assert position is not None, "`_speak` keeps the pts with the clock"
+        assert position is not None, "`_speak_packet` keeps the pts with the clock"
         if packet.is_first:
             self._spoken.append(_Spoken(packet.utterance, position))
         if packet.is_last and self._spoken and self._spoken[-1].id == packet.utterance:

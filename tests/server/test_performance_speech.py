@@ -15,6 +15,7 @@ from server.performance import Performance, SpeechEvent
 from server.portraits import Portraits, prepare
 from server.recordings import Recordings
 from server.services import Services
+from streaming.rates import ms_to_samples
 from tests.server.conftest import CONFIG
 from tests.server.fakes import SIZE_PX, FakeAvatar
 
@@ -172,3 +173,18 @@ def test_giving_the_voice_back_hushes(world: World) -> None:
     source.release()
     assert world.told()[-1][3]
     assert world.performance.source is None
+
+
+def test_speech_goes_on_after_the_event_loop_stood_still(world: World) -> None:
+    world.say("a", 1.0)
+    world.run(0.3)
+    world.now += 0.25
+    world.run(2.0)
+    assert [(e.utterance, e.is_end, e.interrupted) for _, e in world.events] == [
+        ("a", False, False),
+        ("a", True, False),
+    ]
+    heard = int((np.abs(np.concatenate(world.voice)) > 4000).sum())
+    skipped_ms = world.performance.media.stream.stats.skipped_voice_ms
+    assert skipped_ms > 0
+    assert heard + ms_to_samples(skipped_ms) == 48_000
