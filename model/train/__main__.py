@@ -10,6 +10,7 @@ STEPS = {
     "encoder": "distil the audio encoder from a phoneme recognizer",
     "other_voices": "let synthetic voices say what the clips say, in step with them",
     "phone_lips": "give lips to synthetic voices, from what filmed people's do for each phone",
+    "lips_lag": "tell how late the lips of each source are, its phones' times being what they are",
     "motion_features": "let the audio encoder hear every clip",
     "motion": "train the motion denoiser",
     "voice_probe": "learn to tell from the features whether anybody speaks",

@@ -40,6 +40,7 @@ class KokoroVoices:
 
     _DURATIONS = "/encoder/Clip_output_0"
     _DURATION_S = 0.025
+    _OFFSET_STEPS = 2  # as hibari's, which is distilled from it
 
     def __init__(self) -> None:
         self._session = _session(kokoro_model_path().read_bytes() + extra_output(self._DURATIONS))
@@ -72,7 +73,7 @@ class KokoroVoices:
                 "speed": np.array([speed], np.float32),
             }
             sound, durations = self._session.run(None, feeds)
-            ends = np.cumsum(np.ravel(durations)) * self._DURATION_S
+            ends = (np.cumsum(np.ravel(durations)) - self._OFFSET_STEPS) * self._DURATION_S
             spans += styled_spans(["", *symbols, ""], ends, start_s)
             pieces.append(to_model_rate(np.ravel(sound), KOKORO_SAMPLE_RATE))
             start_s += len(pieces[-1]) / SAMPLE_RATE

@@ -41,6 +41,9 @@ _STAND_INS = {"y": "u", "ø": "o", "ɯ": "ɪ", "ŋ": "n", "ə": "ʌ", "ɜ": "ʌ"
 _LIPS_CLOSED = [PHONES.index(phone) for phone in ("p", "b", "m")]
 # Sources of the corpus whose phones only the teacher knows.
 _UNLABELLED = ("speech", "facegood", "piper-joe")
+# Sources whose phones are told a row late, as `model.train.lips_lag` finds against filmed people.
+_LATE = (*_UNLABELLED, "espeak")
+_LATE_ROWS = 1
 _MOST_UNKNOWN = 0.2
 _READ_NEAR = 4  # rows of 20 ms
 # In face widths: lips that are pressed together.
@@ -215,9 +218,15 @@ def labels_of(corpus: Corpus, index: int, lips: NDArray[np.int16]) -> NDArray[np
     targets = corpus.targets(index, 0, int(corpus.frame_counts[index]))
     labels = np.asarray(targets["phones"], np.uint8)
     if source in _UNLABELLED:
-        return heard_labels(targets["phone_probs"], targets["log_probs"], lips)
-    known = (labels == UNKNOWN).mean() < _MOST_UNKNOWN
-    return labels if known and not source.startswith("grid") else None
+        labels = heard_labels(targets["phone_probs"], targets["log_probs"], lips)
+    elif (labels == UNKNOWN).mean() >= _MOST_UNKNOWN or source.startswith("grid"):
+        return None
+    return earlier(labels, _LATE_ROWS) if source.startswith(_LATE) else labels
+
+
+def earlier(labels: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
+    """Labels (n,) so many rows earlier; the last one lasts to the end."""
+    return np.concatenate([labels[rows:], np.repeat(labels[-1:], rows)])
 
 
 def closing_tokens(tokens: tuple[str, ...]) -> NDArray[np.int16]:

@@ -10,6 +10,7 @@ from model.train.phone_lips import (
     PhoneLips,
     closing_tokens,
     contacts,
+    earlier,
     fit,
     gap_of,
     heard_labels,
@@ -87,3 +88,8 @@ def test_lips_close_where_the_teacher_read_a_bilabial_and_nowhere_else() -> None
     assert labels[10:14].tolist() == [m] * 4
     assert labels[30] == UNKNOWN
     assert (np.delete(labels, [10, 11, 12, 13, 30]) == a).all()
+
+
+def test_labels_that_are_told_late_are_moved_to_their_sound() -> None:
+    labels = np.array([1, 1, 2, 2, 3], np.uint8)
+    assert earlier(labels, 1).tolist() == [1, 2, 2, 3, 3]
