@@ -165,6 +165,8 @@ export class CallResource {
   }
 }
 
+/** @typedef {{ answer: string, iceServers: RTCIceServer[], resource: CallResource }} Answered */
+
 /**
  * Offers at a WHIP or WHEP endpoint.
  *
@@ -173,7 +175,7 @@ export class CallResource {
  * @param {string} sdp the offer
  * @param {AbortSignal} signal
  * @param {(error: CallError) => void} onError a problem after the offer was accepted
- * @returns {Promise<{ answer: string, iceServers: RTCIceServer[], resource: CallResource }>}
+ * @returns {Promise<Answered>}
  * @throws {CallError} refused, full or away
  */
 export async function postOffer(api, url, sdp, signal, onError) {

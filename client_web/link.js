@@ -1,0 +1,118 @@
+/**
+ * One WebRTC connection to the server, from offer to close, whatever it carries. It never
+ * reconnects: who uses it makes a new one.
+ */
+
+import { CallError } from "./call_error.js";
+
+/** Connecting takes well under a second; beyond this, something on the way is closed. */
+const CONNECT_TIMEOUT_MS = 12_000;
+/** ICE often heals by itself when a phone changes networks; it is given this long. */
+const DISCONNECTED_GRACE_MS = 4_000;
+
+/** @typedef {import("./signalling.js").Answered} Answered */
+
+/**
+ * @typedef {object} LinkCallbacks
+ * @property {(event: RTCTrackEvent) => void} onTrack
+ * @property {() => void} onConnected
+ * @property {(error: CallError) => void} onLost called once at most, and never after close()
+ */
+
+export class Link {
+  /** To which the owner adds what is to be carried, before open(). */
+  pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+
+  #callbacks;
+  #abort = new AbortController();
+  /** @type {import("./signalling.js").CallResource | null} */
+  #resource = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #closed = false;
+
+  /** @param {LinkCallbacks} callbacks */
+  constructor(callbacks) {
+    this.#callbacks = callbacks;
+    this.pc.addEventListener("track", callbacks.onTrack);
+    this.pc.addEventListener("connectionstatechange", () => this.#onConnectionState());
+  }
+
+  /**
+   * Offers, and starts to connect. The connection itself is told by `onConnected`.
+   *
+   * @param {(offer: string, signal: AbortSignal, onGone: (error: CallError) => void)
+   *   => Promise<Answered>} post gives the server the offer
+   */
+  async open(post) {
+    const { pc } = this;
+    this.#timer = setTimeout(() => {
+      this.lose("no way through the network was found");
+    }, CONNECT_TIMEOUT_MS);
+    try {
+      const offer = await pc.createOffer();
+      const { answer, iceServers, resource } = await post(
+        offer.sdp ?? "",
+        this.#abort.signal,
+        (error) => this.#lose(error),
+      );
+      if (this.#closed) {
+        resource.hangUp();
+        return;
+      }
+      this.#resource = resource;
+      // RFC 9725 section 4.6: the servers must be known before candidates are gathered.
+      if (iceServers.length) pc.setConfiguration({ bundlePolicy: "max-bundle", iceServers });
+      pc.addEventListener("icecandidate", ({ candidate }) => {
+        if (candidate?.candidate === "") return;
+        const sdp = pc.localDescription?.sdp ?? "";
+        resource.trickle(sdp, candidate?.candidate ?? null);
+      });
+      await pc.setLocalDescription(offer);
+      await pc.setRemoteDescription({ type: "answer", sdp: answer });
+    } catch (error) {
+      if (this.#closed) return;
+      this.#lose(error instanceof CallError ? error : new CallError("offer-refused", String(error)));
+    }
+  }
+
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    this.#resource?.hangUp();
+    this.pc.close();
+  }
+
+  /** @param {string} detail why the connection is of no more use; another may be */
+  lose(detail = "") {
+    this.#lose(new CallError("connection-lost", detail, { retry: true }));
+  }
+
+  #onConnectionState() {
+    if (this.#closed) return;
+    switch (this.pc.connectionState) {
+      case "connected":
+        clearTimeout(this.#timer);
+        this.#callbacks.onConnected();
+        break;
+      case "disconnected":
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.lose(), DISCONNECTED_GRACE_MS);
+        break;
+      case "failed":
+      case "closed":
+        this.lose();
+        break;
+      default: // It is on its way, and has the time that it was given.
+    }
+  }
+
+  /** @param {CallError} error */
+  #lose(error) {
+    if (this.#closed) return;
+    this.close();
+    this.#callbacks.onLost(error);
+  }
+}
