@@ -1,11 +1,14 @@
 """Does the mouth open with the sound, after a silence? The model's share of the skew of a call.
 
-`python -m benchmarks.quality.onset`. The words and silences of `benchmarks.live_skew`, each of
-which begins with a plosive of the lips, heard without server and browser by three seeds. The mouth
-opens where its opening first passes a quarter of the word's peak, as there.
+`python -m benchmarks.quality.onset [--filmed DATA RUNS]`. The words and silences of
+`benchmarks.live_skew`, each of which begins with a plosive of the lips, heard without server and
+browser by three seeds. The mouth opens where its opening first passes a quarter of the word's peak,
+as there. With `--filmed`, GRID speaker 1 is measured, too, where his sentences begin with "bin":
+his sound starts where it first passes a quarter of that word's peak.
 """
 
 import argparse
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,10 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from benchmarks.quality.animate import CONTACT, Take, animate, load_model, opening
+from benchmarks.quality.animate import (
+    CONTACT,
+    Take,
+    animate,
+    load_model,
+    on_sound_time,
+    opening,
+    read_clip,
+)
 from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, MAX_STEPS
+from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from model.train.motion_data import usable_clips
 from tests.browser.bursts import SAMPLE_RATE as BURST_RATE
 from tests.browser.bursts import Burst, speech_bursts
 
@@ -27,6 +40,11 @@ ONSET_SHARE = 0.25
 LEAST_PEAK = 0.02
 # Frames before a word that tell how shut the mouth was; frames after it before it must be shut.
 BEFORE, AFTER = (20, 6), 12
+FILMED_WORD = "bin"
+_RMS_SAMPLES = 40
+_MARGIN_S = 0.15
+# A filmed silence before the first word is short.
+_FILMED_BEFORE = 6
 
 
 def onset_ms(gaps: NDArray[np.float64], word: Burst) -> float | None:
@@ -46,9 +64,51 @@ def onset_ms(gaps: NDArray[np.float64], word: Burst) -> float | None:
     return 1000 * ((first - BEFORE[1] + place + 0.5) / FPS - word.start_s)
 
 
+def sound_starts(sound: NDArray[np.float32], start_s: float, end_s: float) -> float:
+    """When the sound near a word passes a quarter of the word's peak, in seconds."""
+    first = max(0, int((start_s - _MARGIN_S) * SAMPLE_RATE))
+    own = sound[first : int(end_s * SAMPLE_RATE)]
+    own = own[: len(own) // _RMS_SAMPLES * _RMS_SAMPLES].reshape(-1, _RMS_SAMPLES)
+    rms = np.sqrt((own**2).mean(axis=1))
+    at = int(np.argmax(rms > ONSET_SHARE * rms.max()))
+    return (first + at * _RMS_SAMPLES) / SAMPLE_RATE
+
+
+def filmed_onsets_ms(data: Path, runs: Path, space: MotionSpace) -> list[float]:
+    """From sound to mouth, ms, wherever GRID speaker 1 begins a sentence with "bin"."""
+    timings = json.loads((data / "grid_s1_words.json").read_text())
+    onsets = []
+    for split in ("train", "val"):
+        for row in usable_clips(data / "clips.csv", split):
+            spoken = [w for w in timings.get(row["id"], []) if w[2].lower() not in ("sil", "sp")]
+            if not spoken or spoken[0][2].lower() != FILMED_WORD:
+                continue
+            clip = read_clip(row, data, runs)
+            gaps, _, first = on_sound_time(*(opening(clip.motion, space),) * 2, clip.lead_frames)
+            starts_s = sound_starts(clip.sound, *spoken[0][:2])
+            place = int(starts_s * FPS) - first
+            own = gaps[max(place - _FILMED_BEFORE, 0) : int(spoken[0][1] * FPS) - first + 2]
+            if len(own) > _FILMED_BEFORE and (at := opens_at(own, _FILMED_BEFORE)) is not None:
+                frame = max(place - _FILMED_BEFORE, 0) + at + first
+                onsets.append(1000 * ((frame + 0.5) / FPS - starts_s))
+    return onsets
+
+
+def opens_at(gaps: NDArray[np.float64], until: int) -> float | None:
+    """Which frame it is, in parts, where a mouth that is shut before `until` opens; None: none."""
+    shut = int(gaps[: until + 1].argmin())
+    least, peak = float(gaps[shut]), float(gaps[shut:].max())
+    if peak - least < LEAST_PEAK:
+        return None
+    threshold = least + ONSET_SHARE * (peak - least)
+    at = shut + int(np.argmax(gaps[shut:] > threshold))
+    return at - 1 + float((threshold - gaps[at - 1]) / (gaps[at] - gaps[at - 1]))
+
+
 def main() -> None:
     """Animate the words, time each mouth."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--filmed", type=Path, nargs=2, metavar=("DATA", "RUNS"))
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     args = parser.parse_args()
     avatar, space = load_model(args.weights)
@@ -70,9 +130,14 @@ def main() -> None:
         f" {low:+.0f}..{high:+.0f} ms; {len(SEEDS) * WORDS - len(onsets)} mouths did not open;"
         f" shut in {100 * np.mean(shut):.0f} % of the silence"
     )
+    figures = [Figure("mouth opens minus sound starts", "ms", tuple(onsets))]
+    if args.filmed is not None:
+        data, runs = args.filmed
+        filmed = filmed_onsets_ms(data, runs, space)
+        figures.append(Figure("the same of a filmed man", "ms", tuple(filmed)))
     report(
         "quality_onset: does the mouth open with the sound?",
-        [Figure("mouth opens minus sound starts", "ms", tuple(onsets))],
+        figures,
         baseline=measure_baseline(),
         settings={"words": WORDS, "seeds": len(SEEDS), "steps": MAX_STEPS},
     )

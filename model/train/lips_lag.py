@@ -32,7 +32,7 @@ def loudness(sound: NDArray[np.floating], frames: int) -> NDArray[np.float64]:
     padded = np.pad(sound[:length], (0, max(0, length - len(sound))))
     power = (padded.reshape(frames, SAMPLES_PER_FRAME).astype(np.float64) ** 2).mean(axis=1)
     level = 10 * np.log10(power + 1e-9)
-    return np.clip(level - level.max() + _RANGE_DB, 0, None)
+    return np.asarray(np.clip(level - level.max() + _RANGE_DB, 0, None), np.float64)
 
 
 def correlations(loud: NDArray[np.float64], gaps: NDArray[np.floating]) -> NDArray[np.float64]:
