@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Request, Route
 
+from benchmarks.record import measure_baseline
 from server.consent import WORDS
 from tests.browser.bursts import speech_bursts, write_wav
 from tests.browser.launch import chromium_hearing
@@ -15,6 +16,8 @@ from tests.browser.launch import chromium_hearing
 CLIENT = Path(__file__).resolve().parents[2] / "client_web"
 # Nothing listens there: every request is answered by a test. localhost counts as secure.
 ORIGIN = "http://localhost:9"
+# Of the benchmarks' fixed piece of work; 8 to 10 ms where the README's figures were taken.
+MOST_BASELINE_MS = 12.0
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 PORTRAITS = [
@@ -32,6 +35,17 @@ def bursts_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("speech") / "bursts.wav"
     write_wav(path, speech_bursts(24)[0])
     return path
+
+
+@pytest.fixture(scope="module")
+def awake_machine() -> None:
+    """Skip where a call cannot be live, as work that is none of the product's shows."""
+    took_ms = measure_baseline().median
+    if took_ms > MOST_BASELINE_MS:
+        pytest.skip(
+            f"this machine takes {took_ms:.0f} ms for the benchmarks' baseline, expected"
+            f" {MOST_BASELINE_MS:g} or less: run it again on a faster or an idle one"
+        )
 
 
 # Of one module, no longer: an open Playwright keeps an event loop running in this thread, and

@@ -87,6 +87,7 @@ def test_sound_and_picture_are_together(bursts: list[Burst]) -> None:
     assert abs(skew_ms) < 100, f"picture minus sound is {skew_ms:.0f} ms"
 
 
+@pytest.mark.usefixtures("awake_machine")
 def test_pictures_keep_coming(recording: Recording) -> None:
     presented = np.diff(recording.presented_frames)
     # A busy machine shows every second frame; a third would be a fault.
@@ -122,6 +123,7 @@ def test_controls_reach_the_server_and_another_portrait_appears(
         assert changed > 10, f"the picture changed by {changed:.1f} of 255"
 
 
+@pytest.mark.usefixtures("awake_machine")
 def test_muting_sends_silence(browser: Browser, server: Served) -> None:
     with live_page(browser, server.url) as page:
         page.click("#mute")

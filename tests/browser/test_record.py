@@ -26,6 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+@pytest.mark.usefixtures("awake_machine")
 def test_a_call_is_recorded_and_saved(browser: Browser, server: Served, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     with live_page(browser, server.url) as page:
