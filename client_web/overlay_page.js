@@ -75,13 +75,15 @@ async function play(stream) {
 }
 
 function onFrame() {
+  video.requestVideoFrameCallback(onFrame);
+  // Chromium may announce the first picture before it can be drawn: that draws nothing.
+  if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
   unpacker.draw(video);
   clearTimeout(hiding);
   hiding = undefined;
   document.body.dataset.shown = "true";
   if (still) paintBlurred(backdrop, still, person);
   still = null;
-  video.requestVideoFrameCallback(onFrame);
 }
 
 /** A background that cannot be had now comes with the next connection. */
