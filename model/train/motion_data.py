@@ -26,6 +26,9 @@ GRID_SHARE = 0.35
 SPOKEN_SHARE = 0.3
 # Of the windows: with the head, eyes and brows of another one, so that lips do not depend on them.
 BORROWED_SHARE = 0.3
+# Of a spoken voice's windows: around its first sound after a silence, which is one moment of many.
+ONSET_SHARE = 0.15
+_ABOUT_ONSET_FRAMES = 6
 _SPOKEN = "spoken"
 IDLE_SHARE = 0.12
 IDLE_DECAY = 0.55
@@ -33,7 +36,10 @@ IDLE_DECAY = 0.55
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip ready for training: motion (L, M), features per augmentation (V, L, D)."""
+    """One clip ready for training: motion (L, M), features per augmentation (V, L, D).
+
+    speaks_from: the frame where a mouth that was at rest begins to move; 0 if it never rested.
+    """
 
     clip_id: str
     speaker: str
@@ -41,6 +47,7 @@ class Recording:
     features: NDArray[np.float32]
     blink: NDArray[np.float32]
     head_speed: NDArray[np.float32]
+    speaks_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,7 @@ def load_spoken(
                 features=np.load(features_dir / f"spoken-{path.stem}.npy").astype(np.float32),
                 blink=face.blink[frames],
                 head_speed=face.head_speed[frames],
+                speaks_from=int(np.argmax(mouth.any(axis=1))),
             )
         )
     return recordings
@@ -222,6 +230,9 @@ class WindowSampler:
         # Windows may reach before the clip: there the past is zero, as at a session's start.
         last = len(recording.motion)
         end = int(self._rng.integers(length - self._past + 1, last + 1))
+        if recording.speaks_from and self._rng.random() < ONSET_SHARE:
+            new = length - self._past + _ABOUT_ONSET_FRAMES
+            end = min(recording.speaks_from + int(self._rng.integers(1, new + 1)), last)
         start = end - length
         version = int(self._rng.integers(recording.features.shape[0]))
         motion = recording.motion[max(start, 0) : end].copy()

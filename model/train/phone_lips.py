@@ -28,6 +28,7 @@ from model.train.encoder_phones import PHONES, UNKNOWN, fold_ipa, frame_labels
 from model.train.grid_aligner import GridAligner
 from model.train.motion_data import on_lips_time, usable_clips
 from model.train.recording import decode_audio
+from model.train.speech_edges import LIPS_CLOSED, at_bursts, contacts, earlier, rest_before
 
 SUBFRAMES = 2  # labels are every 20 ms
 _PHONE_S = 1 / (FPS * SUBFRAMES)
@@ -38,7 +39,6 @@ _UNHEARD_SHARE = 0.03
 # A phone that filmed people say in fewer frames than this moves lips as its stand-in does.
 _ENOUGH_FRAMES = 30
 _STAND_INS = {"y": "u", "ø": "o", "ɯ": "ɪ", "ŋ": "n", "ə": "ʌ", "ɜ": "ʌ"}
-_LIPS_CLOSED = [PHONES.index(phone) for phone in ("p", "b", "m")]
 # Sources of the corpus whose phones only the teacher knows.
 _UNLABELLED = ("speech", "facegood", "piper-joe")
 # Sources whose phones are told a row late, as `model.train.lips_lag` finds against filmed people.
@@ -50,6 +50,8 @@ _READ_NEAR = 4  # rows of 20 ms
 _PRESSED = -0.002
 # How much of what a closed phone's frame lacks its neighbours get.
 _BESIDE = 0.2
+# Of silence before each recording: live, most speech comes after one.
+_LEAD_FRAMES = (10, 50)
 
 
 class PhoneLips(nn.Module):
@@ -178,20 +180,6 @@ def speak(network: PhoneLips, labels: NDArray[np.uint8], gaps: Tensor) -> NDArra
     return np.asarray(mouth - less[:, None] * (across / across.square().sum()))
 
 
-def contacts(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Frames (L,) in which lips must touch for labels (L, SUBFRAMES): the middle of each p, b, m.
-
-    No longer: lips part within such a phone, at its burst, and what is heard after that is open.
-    """
-    said = np.isin(labels.reshape(-1), _LIPS_CLOSED)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], said, [False]]).astype(np.int8)))
-    closed = np.zeros(len(labels), np.bool_)
-    for start, stop in edges.reshape(-1, 2):
-        # A frame shows the time of its second label.
-        closed[min((start + stop - 1) // 2 // SUBFRAMES, len(labels) - 1)] = True
-    return closed
-
-
 def heard_labels(
     phone_probs: NDArray[np.generic], log_probs: NDArray[np.generic], lips: NDArray[np.int16]
 ) -> NDArray[np.uint8]:
@@ -202,7 +190,7 @@ def heard_labels(
     the label of a token that closes them, else -1.
     """
     labels: NDArray[np.uint8] = np.asarray(phone_probs, np.float32).argmax(axis=1).astype(np.uint8)
-    bilabial = np.isin(labels, _LIPS_CLOSED)
+    bilabial = np.isin(labels, LIPS_CLOSED)
     read = lips[np.asarray(log_probs, np.float32).argmax(axis=1)]
     # A p, b or m that was not read is none; its neighbours say how the lips are.
     sure = np.convolve(read >= 0, np.ones(2 * _READ_NEAR + 1), "same") > 0
@@ -221,19 +209,16 @@ def labels_of(corpus: Corpus, index: int, lips: NDArray[np.int16]) -> NDArray[np
         labels = heard_labels(targets["phone_probs"], targets["log_probs"], lips)
     elif (labels == UNKNOWN).mean() >= _MOST_UNKNOWN or source.startswith("grid"):
         return None
-    return earlier(labels, _LATE_ROWS) if source.startswith(_LATE) else labels
-
-
-def earlier(labels: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
-    """Labels (n,) so many rows earlier; the last one lasts to the end."""
-    return np.concatenate([labels[rows:], np.repeat(labels[-1:], rows)])
+    if source.startswith(_LATE):
+        labels = earlier(labels, _LATE_ROWS)
+    return at_bursts(labels, corpus.samples(index))
 
 
 def closing_tokens(tokens: tuple[str, ...]) -> NDArray[np.int16]:
     """The label of each of the teacher's tokens that closes the lips, -1 for all others."""
     first = [() if token.startswith("<") else fold_ipa(token)[:1] for token in tokens]
     numbers = [PHONES.index(own[0]) if own else -1 for own in first]
-    return np.array([n if n in _LIPS_CLOSED else -1 for n in numbers], np.int16)
+    return np.array([n if n in LIPS_CLOSED else -1 for n in numbers], np.int16)
 
 
 def stand_ins(clips: list[Filmed]) -> NDArray[np.uint8]:
@@ -278,6 +263,7 @@ def main() -> None:
     corpus = Corpus(args.runs / "encoder")
     gaps = gap_of(space)
     minutes = 0.0
+    rng = np.random.default_rng(0)
     lips = closing_tokens(corpus.tokens)
     for index in corpus.indices("train"):
         labels = labels_of(corpus, int(index), lips)
@@ -289,7 +275,9 @@ def main() -> None:
         pairs = table[labels[: SUBFRAMES * frames]].reshape(-1, SUBFRAMES)
         mouth = speak(network, pairs, gaps)
         sound = np.rint(corpus.samples(int(index))[: frames * SAMPLES_PER_FRAME] / PCM_SCALE)
-        np.savez(out / f"{index}.npz", sound=sound.astype(np.int16), mouth=mouth)
+        lead = int(rng.integers(*_LEAD_FRAMES))
+        sound, mouth = rest_before(sound.astype(np.int16), mouth, lead)
+        np.savez(out / f"{index}.npz", sound=sound, mouth=mouth)
         minutes += frames / FPS / 60
     print(f"{minutes:.0f} minutes of voices that nobody filmed have lips")
 

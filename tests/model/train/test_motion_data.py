@@ -1,6 +1,7 @@
 """Windows for the motion denoiser: what belongs together stays together."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.train.motion_data import (
     BORROWED_SHARE,
     GRID_SHARE,
+    ONSET_SHARE,
     SPOKEN_SHARE,
     Recording,
     WindowSampler,
@@ -84,6 +86,14 @@ def test_idle_windows_bring_the_mouth_to_rest_and_let_the_head_live(space: Motio
     assert (mouth.diff(dim=1) <= 0).all()
     assert (mouth[:, -1] <= 0.02 * batch.motion[idle][:, 9, 0].abs() + 1e-6).all()
     assert (batch.motion[idle][:, -1, space.head.start] > 1).all()
+
+
+def test_many_windows_are_about_the_first_sound_after_a_silence(space: MotionSpace) -> None:
+    late = replace(recording("spoken", 1.0, length=1000), speaks_from=500)
+    windows = sampler([late], space).draw(400, 2).motion[:, -1, -1].numpy() - 1
+    near = np.abs(windows - 503) <= 4
+    assert near.mean() == pytest.approx(ONSET_SHARE, abs=0.05)
+    assert near.mean() > 0.05
 
 
 def test_every_group_of_speakers_gets_its_share_of_the_windows(space: MotionSpace) -> None:

@@ -9,8 +9,6 @@ from model.train.phone_lips import (
     Filmed,
     PhoneLips,
     closing_tokens,
-    contacts,
-    earlier,
     fit,
     gap_of,
     heard_labels,
@@ -18,6 +16,7 @@ from model.train.phone_lips import (
     speak,
     stand_ins,
 )
+from model.train.speech_edges import contacts, earlier
 
 FRAMES = 120
 
