@@ -4,6 +4,7 @@ python -m model.train.encoder corpus --data DIR  # speech and its targets -> RUN
 python -m model.train.encoder fit                # resumes from RUN_DIR/checkpoint.pt
 python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
 python -m model.train.encoder report             # accuracy on people it has not heard
+python -m model.train.encoder lookahead          # phone error by how far it hears ahead
 
 RUN_DIR is runs/encoder unless --run-dir says otherwise.
 """
@@ -25,6 +26,7 @@ from model.train import checkpoint
 from model.train.encoder_batches import Batch, Batches, Corpus
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
+from model.train.encoder_lookahead import lookahead
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
 
@@ -144,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("task", choices=("corpus", "fit", "export", "report"))
+    parser.add_argument("task", choices=("corpus", "fit", "export", "report", "lookahead"))
     parser.add_argument("--run-dir", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--data", type=Path, help="directory with clips.csv and speech.csv")
     parser.add_argument("--start-from", type=Path, help="weights of another encoder (fit)")
@@ -174,6 +176,8 @@ def main() -> None:
             )
         case "report":
             report(options.run_dir, WEIGHTS)
+        case "lookahead":
+            lookahead(options.run_dir, WEIGHTS)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from model.rates import SAMPLE_RATE
 from model.train.encoder_phones import PHONES, SILENCE, UNKNOWN, frame_labels
 from model.train.encoder_teacher import FRAME_SAMPLES, PhonemeTeacher
 from model.train.recording import Recording, decode_audio
+from model.train.speech_edges import at_bursts
 
 HIDDEN_TARGET_DIM = 96
 """Principal components of the teacher's hidden layers."""
@@ -112,6 +113,7 @@ class Judge:
         silent = _runs(levels < _SILENT_DB, _SILENT_FRAMES)
         phones[silent] = PHONES.index(SILENCE)
         speech[silent] = 0
+        phones = at_bursts(phones, samples)
         hidden = judgement.hidden[:, _TAUGHT_BLOCKS.start * _BLOCK_WIDTH :]
         acoustics = np.stack([np.clip(levels / 20, -3, 1), voicing, octaves], 1)
         return Targets(

@@ -41,8 +41,7 @@ _ENOUGH_FRAMES = 30
 _STAND_INS = {"y": "u", "ø": "o", "ɯ": "ɪ", "ŋ": "n", "ə": "ʌ", "ɜ": "ʌ"}
 # Sources of the corpus whose phones only the teacher knows.
 _UNLABELLED = ("speech", "facegood", "piper-joe")
-# Sources whose phones are told a row late, as `model.train.lips_lag` finds against filmed people.
-_LATE = (*_UNLABELLED, "espeak")
+# It tells them a row late, as `model.train.lips_lag` finds against filmed people.
 _LATE_ROWS = 1
 _MOST_UNKNOWN = 0.2
 _READ_NEAR = 4  # rows of 20 ms
@@ -207,11 +206,10 @@ def labels_of(corpus: Corpus, index: int, lips: NDArray[np.int16]) -> NDArray[np
     labels = np.asarray(targets["phones"], np.uint8)
     if source in _UNLABELLED:
         labels = heard_labels(targets["phone_probs"], targets["log_probs"], lips)
-    elif (labels == UNKNOWN).mean() >= _MOST_UNKNOWN or source.startswith("grid"):
+        return at_bursts(earlier(labels, _LATE_ROWS), corpus.samples(index))
+    if (labels == UNKNOWN).mean() >= _MOST_UNKNOWN or source.startswith("grid"):
         return None
-    if source.startswith(_LATE):
-        labels = earlier(labels, _LATE_ROWS)
-    return at_bursts(labels, corpus.samples(index))
+    return labels
 
 
 def closing_tokens(tokens: tuple[str, ...]) -> NDArray[np.int16]:
