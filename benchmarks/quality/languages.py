@@ -3,8 +3,9 @@
 `python -m benchmarks.quality.languages DATA RUNS`. Nobody has labelled this speech: a recognizer
 of phones (hama, which reads sound whole and knows no language) says where a p, b or m is; the lips
 meet there if they touch within 60 ms of it. The same is asked of real people and of the model on
-the GRID `val` clips, whose lips are known, so that the rule itself is seen. "Held out": the audio
-encoder has not heard these files; the motion denoiser has heard none of the speech set.
+the GRID `val` clips, whose lips are known, so that the rule itself is seen. "Held out": no part of
+the model has heard these files. The others it has, with lips made from what hama heard in them, so
+only the held-out rows prove anything.
 """
 
 import csv
@@ -77,7 +78,7 @@ def speech_files(data: Path) -> dict[str, list[Path]]:
             name = row["file"]
             held_out = name.startswith(VAL_SPEECH_PREFIXES)
             kind = "song" if any(part in name.lower() for part in SONG) else "speech"
-            groups[f"{kind}, {'held out' if held_out else 'heard by the encoder'}"].append(
+            groups[f"{kind}, {'held out' if held_out else 'heard in training'}"].append(
                 data / "speech" / name
             )
     return groups

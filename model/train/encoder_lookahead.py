@@ -75,13 +75,13 @@ def is_sound(phones: Tensor) -> Tensor:
     return (phones != UNKNOWN) & (phones != PHONES.index(SILENCE))
 
 
-def fit_reader(features: Tensor, phones: Tensor) -> nn.Linear:
+def fit_reader(features: Tensor, phones: Tensor, steps: int = _STEPS) -> nn.Linear:
     """Learn to read phones off features, linearly, by Adam on cross-entropy."""
     torch.manual_seed(0)
     reader = nn.Linear(features.shape[1], SUBFRAMES * len(PHONES))
     optimizer = torch.optim.Adam(reader.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
-    for _ in range(_STEPS):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
         rows = torch.randint(len(features), (_BATCH,))
         said = reader(features[rows]).view(-1, len(PHONES))
         loss = F.cross_entropy(said, phones[rows].flatten(), ignore_index=UNKNOWN)

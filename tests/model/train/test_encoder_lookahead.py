@@ -33,10 +33,10 @@ def test_a_reader_reads_what_was_said_then() -> None:
     rates = {}
     for frames in (1, DELAY):
         features, phones = ahead(heard, frames)
-        reader = fit_reader(features, phones)
+        reader = fit_reader(features, phones, steps=200)
         said = reader(features).view(*phones.shape, -1).argmax(-1)
         rates[frames] = accuracy(said, phones)
-    assert rates[DELAY] > 0.99
+    assert rates[DELAY] > 0.9
     assert rates[1] < 0.3
 
 
