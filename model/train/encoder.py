@@ -33,6 +33,8 @@ from model.train.encoder_targets import pack
 WEIGHTS = Path(__file__).parent.parent / "weights" / "audio_encoder.safetensors"
 
 _WARM_UP_STEPS = 60
+# Heads that know nothing yet would spoil what the encoder knows.
+_HEADS_ALONE_STEPS = 120
 _LOG_EVERY_STEPS = 25
 _SAVE_EVERY_STEPS = 100
 
@@ -51,6 +53,7 @@ class Trainer:
         )
         self._steps = steps
         self._learning_rate = learning_rate
+        self._heads_alone_steps = 0
         self.step = 0
 
     def save(self, path: Path) -> None:
@@ -72,7 +75,8 @@ class Trainer:
         self.step = state["step"]
 
     def start_from(self, path: Path) -> None:
-        """Starts at the weights of another encoder, whatever its lookahead."""
+        """Starts at another encoder, whatever its lookahead; new heads learn alone at first."""
+        self._heads_alone_steps = _HEADS_ALONE_STEPS
         self.encoder.load_state_dict({k: w.float() for k, w in load_file(path).items()})
 
     def learn(self, batch: Batch) -> dict[str, float]:
@@ -80,7 +84,8 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * self._schedule()
         state = self.encoder.initial_state(len(batch.samples))
-        features, _ = self.encoder.encode(batch.samples, state)
+        with torch.set_grad_enabled(self.step >= self._heads_alone_steps):
+            features, _ = self.encoder.encode(batch.samples, state)
         rows = features.view(
             len(features), -1, self.encoder.config.subvector_dim
         )  # (B, 2n, subvector_dim)
