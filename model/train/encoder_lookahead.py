@@ -86,7 +86,7 @@ def fit_reader(features: Tensor, phones: Tensor, steps: int = _STEPS) -> nn.Line
         said = reader(features[rows]).view(-1, len(PHONES))
         loss = F.cross_entropy(said, phones[rows].flatten(), ignore_index=UNKNOWN)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return reader

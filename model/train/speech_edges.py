@@ -23,6 +23,7 @@ _REACH_ROWS = 2
 # Rows of 20 ms before and after the burst that are the phone: medians of GRID speaker 1, aligned
 # by pocketsphinx, from whom the lips of every phone are learnt.
 _ROWS_ABOUT_BURST = {"b": (2, 1), "p": (3, 2)}
+_LONGEST_CLOSURE_ROWS = 7
 # The encoder hears what comes 120 ms before it does; nobody can open a mouth for more than that.
 _FORESEEN_FRAMES = 3
 
@@ -43,7 +44,7 @@ def rise_db(level: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def at_bursts(labels: NDArray[np.uint8], sound: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Phone labels (rows,) of sound, with each p and b moved to its first burst if one is heard."""
+    """Phone labels (rows,) of sound, with each p and b at its first burst, if one is heard."""
     rise = rise_db(level_db(sound))
     per_row = round(_ROW_S / _STEP_S)
     moved = labels.copy()
@@ -61,7 +62,9 @@ def at_bursts(labels: NDArray[np.uint8], sound: NDArray[np.floating]) -> NDArray
             if not len(peaks):
                 continue
             burst = round((first + int(peaks[0])) / per_row)
-            begin, end = max(burst - before, 0), min(burst + after, len(labels))
+            # Who tells of a longer closure knows it: lips are together all the while.
+            begin = max(min(start, burst - before), burst - _LONGEST_CLOSURE_ROWS, 0)
+            end = min(burst + after, len(labels))
             moved[start:begin] = labels[max(start - 1, 0)]
             moved[end:stop] = labels[min(stop, len(labels) - 1)]
             moved[begin:end] = labels[start]

@@ -36,6 +36,12 @@ def test_a_plosive_is_moved_to_its_burst(phone: str, own: range, start: int) -> 
     assert (np.delete(moved, own) == VOWEL).all()
 
 
+@pytest.mark.parametrize(("start", "begin"), [(25, 25), (18, 23)])
+def test_a_closure_that_is_told_is_kept(start: int, begin: int) -> None:
+    moved = at_bursts(told("b", start, 30), closure(burst_row=30))
+    assert np.flatnonzero(moved == PHONES.index("b")).tolist() == list(range(begin, 31))
+
+
 def test_of_two_bursts_the_first_counts() -> None:
     sound = closure(burst_row=30)
     # Breath after a /p/, then the voice.
