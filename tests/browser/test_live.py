@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.lip_sync import Burst, find_bursts, mouth_movement, skews_ms
 from tests.browser.live_page import live_page
@@ -104,11 +105,20 @@ def test_the_server_tells_its_figures_and_the_panel_shows_them(
             expect(page.locator(f"#{figure}")).to_have_text(re.compile(r"\d"), timeout=20_000)
 
 
+def seen_mouth(page: Page) -> NDArray[np.float64]:
+    """The middle of what is seen in 2 s: (32, 48); a busy machine may need more of them."""
+    for _ in range(15):
+        mouths = record(page, 2.0).mouths
+        if len(mouths):
+            return np.asarray(np.median(mouths, axis=0), np.float64)
+    pytest.fail("no picture for 30 s")
+
+
 def test_controls_reach_the_server_and_another_portrait_appears(
     browser: Browser, server: Served
 ) -> None:
     with live_page(browser, server.url) as page:
-        before = np.median(record(page, 2.0).mouths, axis=0)
+        before = seen_mouth(page)
         page.locator(".face", has_text="happy").click()
         page.locator(".tile", has=page.get_by_alt_text(re.compile("Self-Portrait"))).click()
         page.wait_for_function(
@@ -118,7 +128,7 @@ def test_controls_reach_the_server_and_another_portrait_appears(
         assert errors == []
         expect(page.locator("body")).to_have_attribute("data-call", "live")
         record(page, 2.0)  # what was on the way still shows the first portrait
-        after = np.median(record(page, 2.0).mouths, axis=0)
+        after = seen_mouth(page)
         changed = float(np.abs(after - before).mean())
         assert changed > 10, f"the picture changed by {changed:.1f} of 255"
 

