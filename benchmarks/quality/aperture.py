@@ -1,7 +1,7 @@
 """What does it look like? The model's lips over the real person's, with phones on the axis.
 
 `python -m benchmarks.quality.aperture DATA RUNS --out lips.png [--clips 6]`. Draws how far the
-inner lips are open in the first aligned GRID `val` clips of each speaker, by name: no choice of
+inner lips are open in the first GRID `val` clips of each group of speakers, by name: no choice of
 the best. Needs the extra `plots`.
 """
 
@@ -50,9 +50,10 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=6, help="of each group of speakers")
     args = parser.parse_args()
     avatar, space = load_model(args.weights)
-    chosen = sorted(val_clips(args.data, args.runs), key=lambda clip: clip.clip_id)
-    groups = [[c for c in chosen if c.group == name] for name in {c.group for c in chosen}]
-    first = [clip for group in groups for clip in [c for c in group if c.is_grid][: args.clips]]
+    clips = sorted(val_clips(args.data, args.runs), key=lambda clip: clip.clip_id)
+    grid = [clip for clip in clips if clip.is_grid]
+    groups = dict.fromkeys(clip.group for clip in grid)
+    first = [clip for name in groups for clip in [c for c in grid if c.group == name][: args.clips]]
     spoken = in_grid(avatar, space, first)
     figure = Figure(figsize=(_INCHES[0], _INCHES[1] * len(spoken)), layout="constrained")
     for axes, own in zip(figure.subplots(len(spoken), squeeze=False)[:, 0], spoken, strict=True):

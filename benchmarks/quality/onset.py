@@ -84,7 +84,8 @@ def filmed_onsets_ms(data: Path, runs: Path, space: MotionSpace) -> list[float]:
             if not spoken or spoken[0][2].lower() != FILMED_WORD:
                 continue
             clip = read_clip(row, data, runs)
-            gaps, _, first = on_sound_time(*(opening(clip.motion, space),) * 2, clip.lead_frames)
+            gaps = opening(clip.motion, space)
+            gaps, _, first = on_sound_time(gaps, gaps, clip.lead_frames)
             starts_s = sound_starts(clip.sound, *spoken[0][:2])
             place = int(starts_s * FPS) - first
             own = gaps[max(place - _FILMED_BEFORE, 0) : int(spoken[0][1] * FPS) - first + 2]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
-from model.train.encoder_phones import PHONES, SILENCE
+from model.train.encoder_phones import PHONES
 from model.train.speech_edges import at_bursts, contacts, rest_before
 
 ROW_SAMPLES = SAMPLE_RATE // 50
-QUIET, VOWEL = PHONES.index(SILENCE), PHONES.index("a")
+VOWEL = PHONES.index("a")
 
 
 def tone(samples: int) -> np.ndarray:
