@@ -38,6 +38,10 @@ class StreamConfig:
     """The model hears silence where nothing has arrived this long after its time."""
     max_behind_ms: float = 200
     """What is this far past its time is skipped, so that a stall is not followed by a burst."""
+    max_frozen_ms: float = 80
+    """A picture that missed its time is shown all the same if the one on the screen is this old."""
+    max_undrawn_ms: float = 400
+    """After this long without a picture one is drawn, though it will be late."""
     clock: ClockConfig = field(default_factory=ClockConfig)
     governor: GovernorConfig = field(default_factory=GovernorConfig)
 
@@ -45,7 +49,14 @@ class StreamConfig:
         WindowPlan(self.hop_frames, self.lookahead_frames)
         if self.max_steps < 1:
             raise ValueError(f"max_steps is {self.max_steps}, expected 1 or more")
-        for name in ("compute_budget_ms", "packet_ms", "concealment_ms", "max_behind_ms"):
+        for name in (
+            "compute_budget_ms",
+            "packet_ms",
+            "concealment_ms",
+            "max_behind_ms",
+            "max_frozen_ms",
+            "max_undrawn_ms",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, expected more than 0")
         if self.jitter_ms < 0:

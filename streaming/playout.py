@@ -64,13 +64,18 @@ class Playout(Generic[T]):
     Voice always leaves on time: what has not arrived by then is silence. A frame has a slot of
     40 ms from its due time. Ready before it: on time. Ready within it: late, shown at once. Not
     ready at its end: the slot is a repeat of the frame before, and the frame, when it comes at
-    last, is dropped: handed out as `superseded`, just before the next one that is shown. On a
-    machine so slow that none is for `max_behind_ms`, they leave late instead: a face must not
-    freeze.
+    last, is dropped: handed out as `superseded`, just before the next one that is shown. But a
+    face must not freeze: if the frame on the screen is older by more than `max_frozen_ms`, the one
+    that comes too late is late, too, and shown at once.
     """
 
     def __init__(
-        self, clock: SessionClock, microphone: Microphone, delay_ms: float, max_behind_ms: float
+        self,
+        clock: SessionClock,
+        microphone: Microphone,
+        delay_ms: float,
+        max_behind_ms: float,
+        max_frozen_ms: float,
     ) -> None:
         self.next_voice = 0
         self.on_time_frames = 0
@@ -85,8 +90,9 @@ class Playout(Generic[T]):
         self._max_behind_s = max_behind_ms / 1000
         self._waiting: deque[tuple[int, T, float]] = deque()
         self._held: list[tuple[int, T]] = []
-        self._max_held = math.ceil(max_behind_ms / FRAME_MS)
+        self._max_frozen = math.floor(max_frozen_ms / FRAME_MS)
         self._last_pts = -1
+        self._last_shown = -1
         self._slot = -1
         self._slot_shown = True
         self._released: OrderedDict[int, float] = OrderedDict()
@@ -150,15 +156,19 @@ class Playout(Generic[T]):
         frames: list[DueFrame[T]] = []
         while self._waiting and self._waiting[0][0] <= self._slot:
             index, frame, ready = self._waiting.popleft()
-            shown = index == self._slot
-            if shown:
+            self._held.append((index, frame))
+            if index == self._slot or self._thaws(index, ready, now):
                 self._show(index, ready, now)
+                frames += self._release(ready)
             else:
                 self.dropped_frames += 1
-            self._held.append((index, frame))
-            if shown or len(self._held) > self._max_held:
-                frames += self._release(ready)
         return frames
+
+    def _thaws(self, index: int, ready: float, now: float) -> bool:
+        """Whether to show a frame after its slot: it is new, and nothing else has been shown."""
+        is_newest = not self._waiting or self._waiting[0][0] > self._slot
+        is_new = now - ready <= self._max_behind_s
+        return is_newest and is_new and index - self._last_shown > self._max_frozen
 
     def _release(self, ready: float) -> list[DueFrame[T]]:
         """Hand out what is held: the last, ready at `ready`, is to be seen, none before it."""
@@ -181,11 +191,13 @@ class Playout(Generic[T]):
             self._slot, self._slot_shown = slot, False
 
     def _show(self, index: int, ready: float, now: float) -> None:
-        self._slot_shown = True
-        if ready > self.frame_due(index):
-            self.late_frames += 1
-        else:
-            self.on_time_frames += 1
+        self._last_shown = index
+        if not self._slot_shown:
+            self._slot_shown = True
+            if ready > self.frame_due(index):
+                self.late_frames += 1
+            else:
+                self.on_time_frames += 1
         voice_released = self._released.get(index * VOICE_SAMPLES_PER_FRAME)
         if voice_released is not None:
             self.av_skew_ms = (now - voice_released) * 1000

@@ -1,12 +1,14 @@
 """A stream: one session's I/O-free state, from microphone packets to what must leave now."""
 
+import math
 from collections import deque
+from statistics import median
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.rates import FPS
+from model.rates import FPS, FRAME_MS
 from streaming.clock import SessionClock
 from streaming.config import StreamConfig
 from streaming.governor import Governor
@@ -19,6 +21,8 @@ from streaming.stats import StreamStats
 from streaming.window import Hop, WindowPlan
 
 T = TypeVar("T")
+
+_REMEMBERED_HOPS = 5
 
 
 class Stream(Generic[T]):
@@ -41,14 +45,22 @@ class Stream(Generic[T]):
             config.governor, config.max_steps, config.compute_budget_ms, paints=config.paints
         )
         self._playout = Playout[T](
-            self._clock, self._microphone, config.playout_delay_ms, config.max_behind_ms
+            self._clock,
+            self._microphone,
+            config.playout_delay_ms,
+            config.max_behind_ms,
+            config.max_frozen_ms,
         )
         self._next_hop = 0
         self._in_flight: Hop | None = None
         self._frames_in = 0
         self._spent_s = 0.0
-        # Of the last hops, how long their first frame took: what the next one's takes at least.
-        self._first_frames_s: deque[float] = deque([0.0], maxlen=3)
+        # Of the last hops that were drawn, how long their first frame took: the next takes as much.
+        self._first_frames_s: deque[float] = deque([0.0], maxlen=_REMEMBERED_HOPS)
+        self._idle_since = now
+        self._last_drawn = -1
+        self._max_frozen = math.floor(config.max_frozen_ms / FRAME_MS)
+        self._max_undrawn = math.floor(config.max_undrawn_ms / FRAME_MS)
         self._too_late = False
         self._last_push = now
         self._hops = 0
@@ -135,8 +147,7 @@ class Stream(Generic[T]):
                 "each of its render_frames first"
             )
         self._in_flight = None
-        if not hop.render_frames:
-            self._first_frames_s.append(now - hop.taken)
+        self._idle_since = now
         self._account(hop, self._plan.frames(hop.index)[-1], now)
         self._compute_s = self._spent_s
         self._governor.observe(self._compute_s, too_late=self._too_late)
@@ -216,9 +227,17 @@ class Stream(Generic[T]):
         quality = self._governor.quality
         wanted = [k for k in self._plan.frames(index) if k >= 0 and k % quality.draw_every == 0]
         # Drawing what cannot be ready in its slot would make the next ones late, too.
-        ready = now + min(self._first_frames_s)
-        drawn = tuple(k for k in wanted if self._playout.frame_due(k + 1) > ready)
-        self._too_late = len(drawn) < len(wanted)
+        ready = now + median(self._first_frames_s)
+        in_time = [k for k in wanted if self._playout.frame_due(k + 1) > ready]
+        self._too_late = len(in_time) < len(wanted)
+        # But a late face is better than a frozen one, and nothing will ever be ready sooner than
+        # what is begun as soon as its sound is there.
+        missing = wanted[-1] - self._last_drawn if wanted else 0
+        punctual = self._hop_due() > self._idle_since
+        if not in_time and missing > (self._max_frozen if punctual else self._max_undrawn):
+            in_time = wanted[-1:]
+        drawn = tuple(in_time)
+        self._last_drawn = max(drawn, default=self._last_drawn)
         first = drawn[0] if drawn else self._plan.frames(index)[0]
         return Hop(
             index=index,

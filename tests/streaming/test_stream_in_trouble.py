@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from streaming import Hop
+from streaming import Hop, StreamConfig
 from tests.streaming.world import (
     DELAY_S,
     LEAD_IN,
@@ -212,6 +212,32 @@ def test_a_machine_far_too_slow_keeps_the_voice_and_its_queues_short() -> None:
     assert all(at - hop.deadline < 0.3 for at, hop in diary.hops)
     slots = stats.on_time_frames + stats.late_frames + stats.repeated_frames
     assert slots == pytest.approx((20 - DELAY_S) * 25, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("motion_s", "drawing_s", "least_shown", "longest_freeze_s"),
+    [(0.03, 0.06, 6.0, 0.5), (0.045, 0.105, 2.5, 0.9), (0.09, 0.2, 1.5, 1.1)],
+)
+def test_a_machine_too_slow_to_draw_in_time_still_shows_a_moving_face(
+    motion_s: float, drawing_s: float, least_shown: float, longest_freeze_s: float
+) -> None:
+    """As in a call on a busy machine: making motion leaves too little time to draw every frame."""
+    config = StreamConfig(max_steps=2, playout_delay_ms=290, compute_budget_ms=64)
+    subject = stream(config)
+    pcm = noise(48_000 * 60)
+    varied = np.random.default_rng(1).lognormal(0, 0.35, 10_000)
+
+    def compute_s(hop: Hop) -> float:
+        own = varied[3 * hop.index :]
+        drawing = sum(drawing_s * own[1 + i] for i in range(len(hop.render_frames)))
+        return float(motion_s * own[0] + drawing)
+
+    diary = live(subject, packets(pcm), until=60.0, compute_s=compute_s)
+    seen = [at for at, frame in diary.frames if not frame.superseded]
+    assert len(seen) / 60 > least_shown
+    assert max(later - at for at, later in pairwise(seen)) < longest_freeze_s
+    played = diary.played()[LEAD_IN:]
+    np.testing.assert_array_equal(played, pcm[: len(played), 0])
 
 
 def test_a_stalled_caller_is_not_punished_with_a_burst() -> None:
