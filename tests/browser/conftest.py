@@ -12,6 +12,7 @@ from benchmarks.record import measure_baseline
 from server.consent import WORDS
 from tests.browser.bursts import speech_bursts, write_wav
 from tests.browser.launch import chromium_hearing
+from tests.browser.serving import Served, serve
 
 CLIENT = Path(__file__).resolve().parents[2] / "client_web"
 # Nothing listens there: every request is answered by a test. localhost counts as secure.
@@ -54,6 +55,15 @@ def awake_machine() -> None:
 def browser(bursts_wav: Path, chromium: Path) -> Iterator[Browser]:
     with chromium_hearing(bursts_wav, chromium) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve small pictures: a browser, its recorder and the server share a busy machine's cores."""
+    config = tmp_path_factory.mktemp("server") / "small.toml"
+    config.write_text("[video]\nsize_px = 256\n")
+    with serve("--port", "0", "--config", str(config)) as served:
+        yield served
 
 
 @pytest.fixture

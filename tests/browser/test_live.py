@@ -2,7 +2,6 @@
 
 import re
 import statistics
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -23,18 +22,9 @@ MOST_LATENCY_MS = 600.0
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve small pictures: a browser, its recorder and the server share a busy machine's cores."""
-    config = tmp_path_factory.mktemp("server") / "small.toml"
-    config.write_text("[video]\nsize_px = 256\n")
-    with serve("--port", "0", "--config", str(config)) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def recording(browser: Browser, server: Served) -> Recording:
+def recording(browser: Browser, small_server: Served) -> Recording:
     """Return half a minute of a call that has settled."""
-    with live_page(browser, server.url) as page:
+    with live_page(browser, small_server.url) as page:
         record(page, SETTLING_S)
         return record(page, RECORDED_S)
 
@@ -97,10 +87,10 @@ def test_pictures_keep_coming(recording: Recording) -> None:
 
 
 def test_the_server_tells_its_figures_and_the_panel_shows_them(
-    browser: Browser, server: Served, recording: Recording
+    browser: Browser, small_server: Served, recording: Recording
 ) -> None:
     assert recording.stats_messages, "no stats message on the control channel"
-    with live_page(browser, server.url) as page:
+    with live_page(browser, small_server.url) as page:
         for figure in ("fps", "latency", "skew"):
             expect(page.locator(f"#{figure}")).to_have_text(re.compile(r"\d"), timeout=20_000)
 
@@ -115,9 +105,9 @@ def seen_mouth(page: Page) -> NDArray[np.float64]:
 
 
 def test_controls_reach_the_server_and_another_portrait_appears(
-    browser: Browser, server: Served
+    browser: Browser, small_server: Served
 ) -> None:
-    with live_page(browser, server.url) as page:
+    with live_page(browser, small_server.url) as page:
         before = seen_mouth(page)
         page.locator(".face", has_text="happy").click()
         page.locator(".tile", has=page.get_by_alt_text(re.compile("Self-Portrait"))).click()
@@ -134,8 +124,8 @@ def test_controls_reach_the_server_and_another_portrait_appears(
 
 
 @pytest.mark.usefixtures("awake_machine")
-def test_muting_sends_silence(browser: Browser, server: Served) -> None:
-    with live_page(browser, server.url) as page:
+def test_muting_sends_silence(browser: Browser, small_server: Served) -> None:
+    with live_page(browser, small_server.url) as page:
         page.click("#mute")
         expect(page.locator("#status")).to_contain_text("hears silence")
         record(page, 2.0)

@@ -2,7 +2,6 @@
 
 import statistics
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser
 from tests.browser.lip_sync import mouth_onset_ms, sound_onsets_ms
 from tests.browser.mouth_box import mouth_box
 from tests.browser.recording import Recording, record
-from tests.browser.serving import Served, serve
+from tests.browser.serving import Served
 from tests.browser.watching import npm_player, publishing, watching
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -23,27 +22,21 @@ RECORDED_S = 24.0
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve small pictures: a browser, its recorder and the server share a busy machine's cores."""
-    config = tmp_path_factory.mktemp("server") / "small.toml"
-    config.write_text("[video]\nsize_px = 256\n")
-    with serve("--port", "0", "--config", str(config)) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
 def recording(
-    browser: Browser, server: Served, bursts_wav: Path, tmp_path_factory: pytest.TempPathFactory
+    browser: Browser,
+    small_server: Served,
+    bursts_wav: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Recording:
     """Return what the player played once it had settled."""
     player = npm_player(tmp_path_factory.mktemp("npm"))
-    begin = urllib.request.Request(f"{server.url}/v1/avatars/{AVATAR}/live", method="PUT")
+    begin = urllib.request.Request(f"{small_server.url}/v1/avatars/{AVATAR}/live", method="PUT")
     urllib.request.urlopen(begin).close()
-    with urllib.request.urlopen(f"{server.url}/v1/portraits/{AVATAR}/image") as answer:
+    with urllib.request.urlopen(f"{small_server.url}/v1/portraits/{AVATAR}/image") as answer:
         mouth = mouth_box(answer.read())
     with (
-        publishing(server.url, bursts_wav, AVATAR),
-        watching(browser, server.url, player, AVATAR, mouth) as page,
+        publishing(small_server.url, bursts_wav, AVATAR),
+        watching(browser, small_server.url, player, AVATAR, mouth) as page,
     ):
         record(page, SETTLING_S)
         return record(page, RECORDED_S)
