@@ -178,8 +178,10 @@ class App {
 
   /** @param {import("./messages.js").ServerMessage} message */
   #onMessage(message) {
-    if (message.type === "stats") this.#stats.onServerStats(message);
-    else if (message.type === "recording") this.#onRecording(message);
+    if (message.type === "stats") {
+      this.#stats.onServerStats(message);
+      this.#sayStatus();
+    } else if (message.type === "recording") this.#onRecording(message);
     else if (message.type === "error" && !message.fatal) {
       this.#notice.show({ title: "The server says", text: message.message });
     }
@@ -279,6 +281,7 @@ class App {
       call: this.#call.state,
       muted: this.#microphone.muted,
       recording: this.#record.active,
+      behind: this.#stats.behind,
       chosen: this.#portrait !== null,
     });
   }

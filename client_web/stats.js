@@ -3,6 +3,8 @@
  * own figures beside it.
  */
 
+import { Pace } from "./pace.js";
+
 const PERIOD_MS = 1000;
 
 /**
@@ -90,6 +92,7 @@ export class StatsMonitor {
   #before = {};
   /** @type {import("./messages.js").StatsMessage | null} */
   #server = null;
+  #pace = new Pace();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
@@ -113,11 +116,18 @@ export class StatsMonitor {
     clearInterval(this.#timer);
     this.#before = {};
     this.#server = null;
+    this.#pace.clear();
+  }
+
+  /** Whether the server has been sending too few pictures for some seconds. */
+  get behind() {
+    return this.#pace.behind;
   }
 
   /** @param {import("./messages.js").StatsMessage} message */
   onServerStats(message) {
     this.#server = message;
+    this.#pace.observe(message.fps);
   }
 
   async #measure() {

@@ -9,6 +9,7 @@ import { CallState } from "./call.js";
  * @property {string} call one of `CallState`
  * @property {boolean} muted
  * @property {boolean} recording
+ * @property {boolean} behind the server sends too few pictures
  * @property {boolean} chosen a portrait is
  */
 
@@ -35,7 +36,7 @@ export class StatusLine {
  * @param {Situation} situation
  * @returns {string}
  */
-function inWords({ opening, asksForKey, call, muted, recording, chosen }) {
+function inWords({ opening, asksForKey, call, muted, recording, behind, chosen }) {
   if (opening) return "Waiting for your microphone…";
   if (asksForKey) return "Enter your key.";
   switch (call) {
@@ -45,6 +46,7 @@ function inWords({ opening, asksForKey, call, muted, recording, chosen }) {
       return "Waiting to try again…";
     case CallState.LIVE:
       if (muted) return "Muted. The portrait hears silence.";
+      if (behind) return "The server is too busy for smooth pictures. Your voice is not affected.";
       if (recording) return "Recording. Speak, and the portrait speaks with you.";
       return "Speak, and the portrait speaks with you.";
     default:
