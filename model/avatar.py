@@ -17,6 +17,7 @@ from model.features.encoder import CausalAudioEncoder, EncoderState, load_encode
 from model.frames.painter import MouthPainter, PaintState, load_frame_denoiser
 from model.frames.renderer import Renderer
 from model.identity.identity import Identity, build_identity
+from model.motion.contact import ContactProbe, LipCloser
 from model.motion.expression import EXPRESSIONS, expression_offsets
 from model.motion.face import FaceMotion
 from model.motion.motion_model import MotionModel, MotionState
@@ -117,6 +118,7 @@ class Avatar:
             motion = MotionModel.load(weights_dir / "motion_denoiser.safetensors")
             space = MotionSpace.load(weights_dir / "motion_space.safetensors")
             probe = VoiceProbe.load(weights_dir / "voice_probe.safetensors")
+            contact = ContactProbe.load(weights_dir / "contact_probe.safetensors")
             denoiser = weights_dir / "frame_denoiser.safetensors"
             painter = MouthPainter(load_frame_denoiser(denoiser)) if paints else None
         except FileNotFoundError as error:
@@ -140,6 +142,7 @@ class Avatar:
                     "all weights from one version"
                 )
         motion.rest_in_silence(probe, space.mouth)
+        motion.meet_at_contacts(contact, LipCloser(space.mouth_basis), space.mouth)
         return cls(encoder, motion, space, painter)
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
+from model.motion.contact import ContactProbe, LipCloser
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.guidance import guided
 from model.motion.head import HeadState, follow, initial_head_state, reach
@@ -57,10 +58,15 @@ class MotionModel:
         self.trained_with = dict(trained_with or {})
         self.guidance_scale = guidance_scale
         self._rest_by: tuple[VoiceProbe, slice] | None = None
+        self._close_by: tuple[ContactProbe, LipCloser, slice] | None = None
 
     def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
         """Bring the coefficients `mouth` to rest while `probe` hears nobody speak."""
         self._rest_by = probe, mouth
+
+    def meet_at_contacts(self, probe: ContactProbe, closer: LipCloser, mouth: slice) -> None:
+        """Let `closer` bring the lips of coefficients `mouth` together where `probe` hears it."""
+        self._close_by = probe, closer, mouth
 
     @classmethod
     def load(cls, path: Path) -> "MotionModel":
@@ -124,6 +130,10 @@ class MotionModel:
             gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
             # Not remembered either: a denoiser that saw its mouth shut would open it late.
             motion[..., mouth] *= torch.tensor(gains)[..., None]
+        if self._close_by is not None:
+            contact, closer, mouth = self._close_by
+            share = contact.closing(audio, c.hop_frames)
+            motion[..., mouth] = closer.close(motion[..., mouth], share)
         return motion
 
     def _noise(self, state: MotionState) -> Tensor:

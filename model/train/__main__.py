@@ -13,6 +13,7 @@ STEPS = {
     "lips_lag": "tell how late the lips of each source are, its phones' times being what they are",
     "motion_features": "let the audio encoder hear every clip",
     "motion": "train the motion denoiser",
+    "contact_probe": "learn to tell from the features where lips meet",
     "voice_probe": "learn to tell from the features whether anybody speaks",
     "frame_data": "warp frames of every clip to its others, beside the truth",
     "frames": "train the frame denoiser",
