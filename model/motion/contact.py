@@ -57,15 +57,16 @@ class ContactProbe:
         A frame shows the time of the last of its rows. Raises ValueError if the features do not
         reach back far enough.
         """
-        rows = features.unflatten(2, (SUBFRAMES, -1)).flatten(1, 2)
+        batch, length, width = features.shape
+        rows = features.reshape(batch, SUBFRAMES * length, width // SUBFRAMES)
         if rows.shape[1] < SUBFRAMES * (frames - 1) + ROWS:
             raise ValueError(
-                f"found features of {features.shape[1]} frames, expected at least "
+                f"found features of {length} frames, expected at least "
                 f"{frames + (ROWS - 1) // SUBFRAMES} to judge {frames} of them"
             )
         heard = rows.unfold(1, ROWS, 1).transpose(2, 3).flatten(2)
         logits = self.logits(heard[:, -1 - SUBFRAMES * (frames - 1) :: SUBFRAMES])
-        return ((logits - _APART) / (_TOGETHER - _APART)).clamp(0, 1)
+        return torch.clamp((logits - _APART) / (_TOGETHER - _APART), 0, 1)
 
 
 class LipCloser:
@@ -74,10 +75,10 @@ class LipCloser:
     def __init__(self, mouth_basis: Tensor) -> None:
         """mouth_basis: (K, 478, 3), see `MotionSpace`."""
         upper, lower = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
-        self._gaps = (mouth_basis[:, lower, 1] - mouth_basis[:, upper, 1]).T
+        self._gaps: Tensor = (mouth_basis[:, lower, 1] - mouth_basis[:, upper, 1]).T
         gram = self._gaps @ self._gaps.T
         ridge = _RIDGE * torch.eye(len(gram))
-        self._back = torch.linalg.solve(gram + ridge, self._gaps)
+        self._back: Tensor = torch.linalg.solve(gram + ridge, self._gaps)
 
     def close(self, mouth: Tensor, share: Tensor) -> Tensor:
         """Take `share` (...) of the gaps of a mouth (..., K) away; lips that overlap stay so."""

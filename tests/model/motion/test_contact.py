@@ -102,7 +102,9 @@ def test_a_model_closes_the_mouth_where_it_hears_contact_and_does_not_remember_i
     basis = torch.zeros(3, 478, 3)
     basis[0, [lower for _, lower in INNER_LIP_PAIRS], 1] = 1
     motion_model.meet_at_contacts(probe, LipCloser(basis), slice(0, 3))
-    open_mouths, shut, remembered = [], [], []
+    open_mouths: list[Tensor] = []
+    shut: list[Tensor] = []
+    remembered: list[Tensor] = []
     for loud in (0.0, LOUD):
         state = motion_model.initial_state(0)
         for _ in range(40):
