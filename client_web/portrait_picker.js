@@ -20,6 +20,8 @@ export class PortraitPicker {
   #portraits = [];
   #selectedId = "";
   #uploading = false;
+  /** @type {File | null} */
+  #next = null;
   #fileInput = document.createElement("input");
   #consent = new ConsentDialog();
 
@@ -95,11 +97,27 @@ export class PortraitPicker {
     return this.gallery.querySelector(`input[value="${CSS.escape(id)}"]`);
   }
 
-  /** @param {File | undefined} file */
+  /** @param {File | undefined} file the newest of those that are chosen meanwhile comes next */
   async #add(file) {
-    if (!file || this.#uploading) return;
+    if (!file) return;
+    this.#next = file;
+    if (this.#uploading) return;
     this.#uploading = true;
     this.gallery.setAttribute("aria-busy", "true");
+    try {
+      while (this.#next) {
+        const chosen = this.#next;
+        this.#next = null;
+        await this.#upload(chosen);
+      }
+    } finally {
+      this.#uploading = false;
+      this.gallery.removeAttribute("aria-busy");
+    }
+  }
+
+  /** @param {File} file sent if its sender agrees */
+  async #upload(file) {
     try {
       const consent = await this.api.consentWords();
       if (!(await this.#consent.ask(file, consent))) return;
@@ -111,9 +129,6 @@ export class PortraitPicker {
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.onError(error);
-    } finally {
-      this.#uploading = false;
-      this.gallery.removeAttribute("aria-busy");
     }
   }
 

@@ -114,6 +114,27 @@ def test_nothing_is_sent_before_the_words_are_agreed_to(page: Page, shelf: Shelf
     expect(page.locator(".tile input[type=radio]")).to_have_count(len(PORTRAITS) + 1)
 
 
+def test_a_picture_chosen_as_the_words_are_refused_is_asked_for_next(
+    page: Page, shelf: Shelf
+) -> None:
+    page.set_input_files("#portrait-file", files=[ME])
+    expect(page.locator("#consent")).to_be_visible()
+    # Browsers tell of a closed dialog a task later: the next choice can come before.
+    page.evaluate(
+        """() => {
+          const chosen = new DataTransfer();
+          chosen.items.add(new File(["another"], "another.jpg", { type: "image/jpeg" }));
+          const input = document.getElementById("portrait-file");
+          document.getElementById("consent").close();
+          input.files = chosen.files;
+          input.dispatchEvent(new Event("change"));
+        }"""
+    )
+    page.check("#consent-check")
+    page.click("#consent .yes")
+    expect(page.locator("#still")).to_have_attribute("alt", "another.jpg")
+
+
 def test_the_words_are_needed_to_ask(page: Page, shelf: Shelf) -> None:
     page.route("**/v1/consent", lambda route: route.abort())
     page.set_input_files("#portrait-file", files=[ME])
