@@ -226,18 +226,7 @@ class Stream(Generic[T]):
         voice = self._microphone.read(start - reach, samples + 2 * reach)
         quality = self._governor.quality
         wanted = [k for k in self._plan.frames(index) if k >= 0 and k % quality.draw_every == 0]
-        # Drawing what cannot be ready in its slot would make the next ones late, too.
-        ready = now + median(self._first_frames_s)
-        in_time = [k for k in wanted if self._playout.frame_due(k + 1) > ready]
-        self._too_late = len(in_time) < len(wanted)
-        # But a late face is better than a frozen one, and nothing will ever be ready sooner than
-        # what is begun as soon as its sound is there.
-        missing = wanted[-1] - self._last_drawn if wanted else 0
-        punctual = self._hop_due() > self._idle_since
-        if not in_time and missing > (self._max_frozen if punctual else self._max_undrawn):
-            in_time = wanted[-1:]
-        drawn = tuple(in_time)
-        self._last_drawn = max(drawn, default=self._last_drawn)
+        drawn = self._choose(wanted, now)
         first = drawn[0] if drawn else self._plan.frames(index)[0]
         return Hop(
             index=index,
@@ -248,6 +237,22 @@ class Stream(Generic[T]):
             taken=now,
             deadline=self._playout.frame_due(first),
         )
+
+    def _choose(self, wanted: list[int], now: float) -> tuple[int, ...]:
+        """Leave out frames that cannot be ready in their slot: they would make the next ones late.
+
+        But a late face is better than a frozen one, and nothing will ever be ready sooner than what
+        is begun as soon as its sound is there.
+        """
+        ready = now + median(self._first_frames_s)
+        drawn = [k for k in wanted if self._playout.frame_due(k + 1) > ready]
+        self._too_late = len(drawn) < len(wanted)
+        punctual = self._hop_due() > self._idle_since
+        most_missing = self._max_frozen if punctual else self._max_undrawn
+        if not drawn and wanted and wanted[-1] - self._last_drawn > most_missing:
+            drawn = wanted[-1:]
+        self._last_drawn = max(drawn, default=self._last_drawn)
+        return tuple(drawn)
 
     def _skip_stale_hops(self, now: float) -> None:
         """Leave out hops so old that drawing them would only delay the current one."""
