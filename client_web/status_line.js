@@ -46,7 +46,7 @@ function inWords({ opening, asksForKey, call, muted, recording, behind, chosen }
       return "Waiting to try again…";
     case CallState.LIVE:
       if (muted) return "Muted. The portrait hears silence.";
-      if (behind) return "The server is too busy for smooth pictures. Your voice is not affected.";
+      if (behind) return "The server is too busy for smooth pictures.";
       if (recording) return "Recording. Speak, and the portrait speaks with you.";
       return "Speak, and the portrait speaks with you.";
     default:

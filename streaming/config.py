@@ -39,9 +39,9 @@ class StreamConfig:
     max_behind_ms: float = 200
     """What is this far past its time is skipped, so that a stall is not followed by a burst."""
     max_frozen_ms: float = 80
-    """A picture that missed its time is shown all the same if the one on the screen is this old."""
+    """A picture that missed its time is shown all the same if the one on the screen is older."""
     max_undrawn_ms: float = 400
-    """After this long without a picture one is drawn, though it will be late."""
+    """After more than this without a picture one is drawn, though it will be late."""
     clock: ClockConfig = field(default_factory=ClockConfig)
     governor: GovernorConfig = field(default_factory=GovernorConfig)
 

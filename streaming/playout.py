@@ -90,7 +90,7 @@ class Playout(Generic[T]):
         self._max_behind_s = max_behind_ms / 1000
         self._waiting: deque[tuple[int, T, float]] = deque()
         self._held: list[tuple[int, T]] = []
-        self._max_frozen = math.floor(max_frozen_ms / FRAME_MS)
+        self._max_frozen_ms = max_frozen_ms
         self._last_pts = -1
         self._last_shown = -1
         self._slot = -1
@@ -168,7 +168,8 @@ class Playout(Generic[T]):
         """Whether to show a frame after its slot: it is new, and nothing else has been shown."""
         is_newest = not self._waiting or self._waiting[0][0] > self._slot
         is_new = now - ready <= self._max_behind_s
-        return is_newest and is_new and index - self._last_shown > self._max_frozen
+        frozen_ms = (index - self._last_shown) * FRAME_MS
+        return is_newest and is_new and frozen_ms > self._max_frozen_ms
 
     def _release(self, ready: float) -> list[DueFrame[T]]:
         """Hand out what is held: the last, ready at `ready`, is to be seen, none before it."""

@@ -1,6 +1,5 @@
 """A stream: one session's I/O-free state, from microphone packets to what must leave now."""
 
-import math
 from collections import deque
 from statistics import median
 from typing import Generic, TypeVar
@@ -59,8 +58,6 @@ class Stream(Generic[T]):
         self._first_frames_s: deque[float] = deque([0.0], maxlen=_REMEMBERED_HOPS)
         self._idle_since = now
         self._last_drawn = -1
-        self._max_frozen = math.floor(config.max_frozen_ms / FRAME_MS)
-        self._max_undrawn = math.floor(config.max_undrawn_ms / FRAME_MS)
         self._too_late = False
         self._last_push = now
         self._hops = 0
@@ -248,8 +245,8 @@ class Stream(Generic[T]):
         drawn = [k for k in wanted if self._playout.frame_due(k + 1) > ready]
         self._too_late = len(drawn) < len(wanted)
         punctual = self._hop_due() > self._idle_since
-        most_missing = self._max_frozen if punctual else self._max_undrawn
-        if not drawn and wanted and wanted[-1] - self._last_drawn > most_missing:
+        most_ms = self.config.max_frozen_ms if punctual else self.config.max_undrawn_ms
+        if not drawn and wanted and (wanted[-1] - self._last_drawn) * FRAME_MS > most_ms:
             drawn = wanted[-1:]
         self._last_drawn = max(drawn, default=self._last_drawn)
         return tuple(drawn)

@@ -64,8 +64,8 @@ class ContactProbe:
                 f"found features of {length} frames, expected at least "
                 f"{frames + (ROWS - 1) // SUBFRAMES} to judge {frames} of them"
             )
-        heard = rows.unfold(1, ROWS, 1).transpose(2, 3).flatten(2)
-        logits = self.logits(heard[:, -1 - SUBFRAMES * (frames - 1) :: SUBFRAMES])
+        judged = rows.unfold(1, ROWS, 1)[:, -1 - SUBFRAMES * (frames - 1) :: SUBFRAMES]
+        logits = self.logits(judged.transpose(2, 3).flatten(2))
         return torch.clamp((logits - _APART) / (_TOGETHER - _APART), 0, 1)
 
 

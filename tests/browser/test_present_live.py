@@ -1,11 +1,9 @@
 """The presenter's page with the real server: a written text is seen and heard."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.serving import Served, serve
+from tests.browser.serving import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -28,17 +26,8 @@ _LOUDEST = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve small pictures: a browser and the server share a busy machine's cores."""
-    config = tmp_path_factory.mktemp("server") / "small.toml"
-    config.write_text("[video]\nsize_px = 256\n")
-    with serve("--port", "0", "--config", str(config)) as served:
-        yield served
-
-
-def test_a_text_is_seen_and_heard_and_can_be_stopped(page: Page, server: Served) -> None:
-    page.goto(f"{server.url}/present.html")
+def test_a_text_is_seen_and_heard_and_can_be_stopped(page: Page, small_server: Served) -> None:
+    page.goto(f"{small_server.url}/present.html")
     page.fill("#text", "There is one sentence, and another. " * 20)
     page.click("#say:enabled")
     page.wait_for_selector("#frame.moving", timeout=30_000)
