@@ -18,6 +18,7 @@ from benchmarks.live import Answer, LiveCall, answer
 from benchmarks.record import Figure
 
 WINDOW_S = 600.0
+_LEAST_WORDS = 5
 
 
 def skew(call: LiveCall) -> Answer:
@@ -27,24 +28,27 @@ def skew(call: LiveCall) -> Answer:
         for burst in call.bursts
         if burst.skew_ms is not None
     ]
-    times_s, skews = (np.array(column) for column in zip(*seen, strict=True))
-    low, high = np.percentile(skews, [2.5, 97.5])
-    (slope, _), covariance = np.polyfit(times_s, skews, 1, cov=True)
-    error = 1.96 * float(np.sqrt(covariance[0, 0]))
     told = [float(message["av_skew_ms"]) for message in call.recording.stats_messages]
-    return Answer(
-        "live_skew: are sound and picture together in the browser?",
-        (
-            Figure("mouth opens minus sound starts", "ms", tuple(skews.tolist())),
-            Figure("skew at sending, by the server", "ms", tuple(told)),
-        ),
-        (
-            f"mean {skews.mean():+.1f} ms, 95 % of {len(skews)} words within"
-            f" {low:+.0f}..{high:+.0f} ms; the mouth was not seen to open for"
-            f" {len(call.bursts) - len(skews)} of {len(call.bursts)} words",
+    figures = [Figure("skew at sending, by the server", "ms", tuple(told))]
+    conclusions = [f"the mouth was seen to open at {len(seen)} of {len(call.bursts)} words"]
+    # Where too few pictures are shown, hardly any is seen: a line has no error then.
+    if len(seen) >= _LEAST_WORDS:
+        times_s, skews = (np.array(column) for column in zip(*seen, strict=True))
+        low, high = np.percentile(skews, [2.5, 97.5])
+        (slope, _), covariance = np.polyfit(times_s, skews, 1, cov=True)
+        error = 1.96 * float(np.sqrt(covariance[0, 0]))
+        figures.insert(0, Figure("mouth opens minus sound starts", "ms", tuple(skews.tolist())))
+        conclusions += [
+            f"mean {skews.mean():+.1f} ms, 95 % within {low:+.0f}..{high:+.0f} ms",
             f"drift {slope * WINDOW_S:+.1f} ± {error * WINDOW_S:.1f} ms per {WINDOW_S / 60:.0f}"
             " minutes (95 % confidence)",
-        ),
+        ]
+    else:
+        conclusions.append(f"too few for a figure: found {len(seen)}, expected {_LEAST_WORDS}")
+    return Answer(
+        "live_skew: are sound and picture together in the browser?",
+        tuple(figures),
+        tuple(conclusions),
     )
 
 

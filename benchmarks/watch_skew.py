@@ -71,6 +71,10 @@ def main() -> None:
     onsets = sound_onsets_ms(recording.remote)
     opened = [(mouth_onset_ms(recording, at), at) for at in onsets]
     skews = np.array([mouth - at for mouth, at in opened if mouth is not None])
+    if not skews.size:
+        raise SystemExit(
+            f"found no mouth that opens at {len(onsets)} words: too few pictures shown"
+        )
     low, high = np.percentile(skews, [2.5, 97.5])
     shown = float(np.diff(recording.presented_frames).sum()) / seconds
     print(
