@@ -70,6 +70,7 @@ class Load:
     repeated: int
     late: int
     num_steps: int
+    halved: bool
     draw_every: int
     compute_ms: float
 
@@ -133,6 +134,7 @@ def compare(before: StreamStats, after: StreamStats) -> Load:
         repeated=repeated,
         late=late,
         num_steps=after.num_steps,
+        halved=after.halved,
         draw_every=after.draw_every,
         compute_ms=after.compute_ms,
     )
@@ -157,8 +159,8 @@ async def run(seconds: float, limit: int) -> tuple[int, list[Figure]]:
                 Figure(f"{sessions} sessions: late frames", "%", late),
                 Figure(f"{sessions} sessions: denoising steps at the end", "", steps),
             ]
-            every_frame = all(load.draw_every == 1 for load in loads)
-            if max(repeated) > 100 * MAX_REPEATED or not every_frame:
+            whole = all(load.draw_every == 1 and not load.halved for load in loads)
+            if max(repeated) > 100 * MAX_REPEATED or not whole:
                 break
             held = sessions
     finally:

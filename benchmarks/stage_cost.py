@@ -72,8 +72,8 @@ def features_figure(avatar: Avatar, runs: int) -> Figure:
         return measure("audio features of a hop", work, count=runs)
 
 
-def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], Figure]:
-    """Draw a clip of speech: its frames, and the time of each."""
+def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], list[Figure]]:
+    """Draw a clip of speech: its frames, and the time of each, whole and at half the size."""
     identity = avatar.identify(material.portrait())
     state = avatar.open(0)
     hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
@@ -87,8 +87,15 @@ def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], Figure]:
     def work() -> None:
         drawn.extend(avatar.render(identity, motions[next(turns) % len(motions)], state))
 
-    figure = measure("draw a frame", work, count=len(motions), per=avatar.hop_frames)
-    return drawn, figure
+    def draw_half() -> object:
+        assert identity.half is not None
+        return avatar.render(identity.half, motions[next(turns) % len(motions)], state)
+
+    whole, half = (
+        measure(name, draw, count=len(motions), per=avatar.hop_frames)
+        for name, draw in (("draw a frame", work), ("draw a frame at half the size", draw_half))
+    )
+    return drawn, [whole, half]
 
 
 def encoder_figures(frames: list[NDArray[np.uint8]]) -> list[Figure]:
@@ -162,13 +169,13 @@ def main() -> None:
     avatar.warm_up()
     photo = material.portrait()
     identify = measure("prepare a portrait", lambda: avatar.identify(photo), count=5, warm_up=1)
-    frames, draw = pictures(avatar)
+    frames, drawing = pictures(avatar)
     figures = [
         identify,
         stream_figure(avatar),
         features_figure(avatar, runs),
         *motion_figures(avatar, runs),
-        draw,
+        *drawing,
         *encoder_figures(frames),
     ]
     report(

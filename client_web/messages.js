@@ -19,7 +19,8 @@ export const EXPRESSIONS = Object.freeze(["neutral", "happy", "sad", "angry", "s
  * @typedef {{ type: "ready", session: string }} ReadyMessage
  * @typedef {{ type: "stats", fps: number, late_frames: number, repeated_frames: number,
  *   dropped_frames: number, playout_delay_ms: number, microphone_packet_ms: number,
- *   av_skew_ms: number, num_steps: number, painted: boolean, compute_ms: number }} StatsMessage once a second; counters since the call began
+ *   av_skew_ms: number, num_steps: number, painted: boolean, halved: boolean,
+ *   compute_ms: number }} StatsMessage once a second; counters since the call began
  * @typedef {{ type: "error", code: string, message: string, fatal: boolean }} ErrorMessage
  * @typedef {{ type: "ended", reason: string }} EndedMessage
  * @typedef {{ type: "recording", active: boolean, id: string }} RecordingMessage
@@ -50,6 +51,7 @@ export const SERVER_FIELDS = Object.freeze({
     av_skew_ms: "number",
     num_steps: "number",
     painted: "boolean",
+    halved: "boolean",
     compute_ms: "number",
   },
   portrait: { id: "string" },

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from model.batching import stack, unstack
 from model.features.encoder import CausalAudioEncoder, EncoderState, load_encoder
 from model.frames.painter import MouthPainter, PaintState, load_frame_denoiser
 from model.frames.renderer import Renderer
+from model.identity.half import halve
 from model.identity.identity import Identity, build_identity
 from model.motion.contact import ContactProbe, LipCloser
 from model.motion.expression import EXPRESSIONS, expression_offsets
@@ -147,7 +148,8 @@ class Avatar:
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:
         """Compute once what animating a portrait needs; raises PortraitError when it cannot."""
-        return build_identity(image, self._space.template, self._space.neutralize, size_px)
+        identity = build_identity(image, self._space.template, self._space.neutralize, size_px)
+        return replace(identity, half=halve(identity))
 
     def open(self, seed: int) -> AvatarState:
         """Begin a session; the same seed and sound give the same motion."""

@@ -73,7 +73,9 @@ class PictureEncoder:
         self._keyframe_wanted = True
 
     def encode(self, rgb: NDArray[np.uint8], index: int) -> EncodedFrame:
-        """Mark and code ``rgb`` (height, size_px, 3) as frame ``index``; indices increase.
+        """Mark and code ``rgb`` (height, size_px, 3), or half of both, as frame ``index``.
+
+        Indices increase.
 
         Raises ValueError for another shape, av.FFmpegError if the codec fails.
         """

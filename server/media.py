@@ -126,7 +126,7 @@ class SessionMedia(Generic[F]):
         first_frame = hop.index * hop_frames - self._lookahead_frames
         job = HopJob(
             request=HopRequest(self._state, hop.samples, self.controls, hop.num_steps),
-            identity=self.identity,
+            identity=_at_size(self.identity, halved=hop.halved),
             rows=tuple(index - first_frame for index in hop.render_frames),
             frames=hop.render_frames,
             painted=hop.painted,
@@ -174,6 +174,13 @@ class SessionMedia(Generic[F]):
             self.frames_sent += not due_frame.superseded
             self._metrics.frames_sent.inc()
             self._outlet.send_picture(due_frame.frame, due_frame.pts)
+
+
+def _at_size(identity: Identity, *, halved: bool) -> Identity:
+    if not halved:
+        return identity
+    assert identity.half is not None
+    return identity.half
 
 
 def _samples(sound: AudioFrame) -> NDArray[np.int16]:

@@ -92,7 +92,8 @@ class Stats:
     of packet that the browser was asked for: sound waits until one is full; ``av_skew_ms`` picture
     time minus sound time at sending, positive = picture late; ``compute_ms`` what the last hop took
     (waiting, motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use;
-    ``painted`` whether the mouth is painted now, or only warped.
+    ``painted`` whether the mouth is painted now, or only warped; ``halved`` whether pictures are
+    drawn at half their size, and enlarged.
     """
 
     fps: float
@@ -104,6 +105,7 @@ class Stats:
     av_skew_ms: float
     num_steps: int
     painted: bool
+    halved: bool
     compute_ms: float
     type: Literal["stats"] = "stats"
 

@@ -52,7 +52,8 @@ class Metrics:
             "skipped_voice_ms", "Voice not sent because the event loop came too late"
         )
         self.quality_changes = self._counter(
-            "quality_changes", "Times the governor changed the denoising steps or the frame rate"
+            "quality_changes",
+            "Times the governor changed denoising steps, painting, detail or frame rate",
         )
         self.clock_steps = self._counter(
             "clock_steps", "Corrections of a microphone's clock too large to make gradually"

@@ -31,14 +31,18 @@ class OutgoingPictures:
     def convert(self, rgb: NDArray[np.uint8], *, refit: bool) -> av.VideoFrame:
         """Return ``rgb`` (height, size_px, 3), marked, as yuv420p in video range (ITU-R BT.601).
 
+        A picture of half that size is enlarged, so that a codec's picture keeps its size.
         ``refit``: fit the watermark's strength to this picture: to the first one and to key frames,
         when encoders spend bits anyway. Raises ValueError for another shape.
         """
-        expected = (self._height_px, self.size_px, 3)
-        if rgb.shape != expected:
-            raise ValueError(f"found a picture of shape {rgb.shape}, expected {expected}")
+        whole = (self._height_px, self.size_px, 3)
+        half = (self._height_px // 2, self.size_px // 2, 3)
+        if rgb.shape not in (whole, half):
+            raise ValueError(f"found a picture of shape {rgb.shape}, expected {whole} or {half}")
         picture = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
+            width=self.size_px,
+            height=self._height_px,
             format="yuv420p",
             dst_colorspace=Colorspace.ITU601,
             dst_color_range=ColorRange.MPEG,

@@ -35,7 +35,7 @@ class PictureCoder(Protocol[F_co]):
     """Codes pictures in order; used by one thread, the inference thread."""
 
     def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> F_co:
-        """Code ``rgb`` (size_px, size_px, 3) as frame ``index``; indices increase."""
+        """Code ``rgb`` (size_px, size_px, 3), or half, as frame ``index``; indices increase."""
         ...
 
 

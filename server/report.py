@@ -79,5 +79,6 @@ def _message(stats: StreamStats, fps: float, packet_ms: float) -> Stats:
         av_skew_ms=round(stats.av_skew_ms, 2),
         num_steps=stats.num_steps,
         painted=stats.painted,
+        halved=stats.halved,
         compute_ms=round(stats.compute_ms, 2),
     )

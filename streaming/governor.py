@@ -1,6 +1,6 @@
 """The governor: what gives when the model is late.
 
-Steps first, then the painted mouth, then frames, never the voice.
+Steps first, then the painted mouth, then detail, then frames, never the voice.
 """
 
 from dataclasses import dataclass
@@ -43,6 +43,8 @@ class Quality:
     num_steps: int
     painted: bool
     """Paint the mouth anew; otherwise its warp is shown."""
+    halved: bool
+    """Draw at half the size, to be enlarged: softer, and less than half the work."""
     draw_every: int
     """Draw every n-th frame; the others are repeats of the one before."""
 
@@ -58,9 +60,9 @@ class Governor:
         self.config = config
         self.changes = 0
         self._budget_s = budget_ms / 1000
-        steps = [Quality(num_steps, paints, 1) for num_steps in range(max_steps, 0, -1)]
-        warped = [Quality(1, False, 1)] if paints else []
-        self._ladder = [*steps, *warped, Quality(1, False, 2)]
+        steps = [Quality(num_steps, paints, False, 1) for num_steps in range(max_steps, 0, -1)]
+        warped = [Quality(1, False, False, 1)] if paints else []
+        self._ladder = [*steps, *warped, Quality(1, False, True, 1), Quality(1, False, True, 2)]
         self._level = 0
         self._over_hops = 0
         self._calm_hops = 0

@@ -44,6 +44,8 @@ class StreamStats:
     """Denoising steps of the next hop."""
     painted: bool
     """Whether the next hop's mouths are painted, not only warped."""
+    halved: bool
+    """Whether the next hop's frames are drawn at half their size."""
     draw_every: int
     """1: all frames are drawn, 2: every second one."""
     quality_changes: int

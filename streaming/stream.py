@@ -186,6 +186,7 @@ class Stream(Generic[T]):
             resyncs=self._clock.resyncs,
             num_steps=quality.num_steps,
             painted=quality.painted,
+            halved=quality.halved,
             draw_every=quality.draw_every,
             quality_changes=self._governor.changes,
             compute_ms=self._compute_s * 1000,
@@ -231,6 +232,7 @@ class Stream(Generic[T]):
             render_frames=drawn,
             num_steps=quality.num_steps,
             painted=quality.painted,
+            halved=quality.halved,
             taken=now,
             deadline=self._playout.frame_due(first),
         )

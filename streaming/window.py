@@ -58,6 +58,8 @@ class Hop:
     """Denoising steps."""
     painted: bool
     """Whether the mouth is painted over its warp."""
+    halved: bool
+    """Whether its frames are drawn at half their size."""
     taken: float
     """The `now` at which it was handed out."""
     deadline: float

@@ -39,7 +39,7 @@ class Identity:
     closed lips.
     texture: (1, 3, 2 * size_px - 1, 2 * size_px - 1) the still at double density, every second
     sample the still's own. cutout: the person of the still alone. landmarks: (478, 3) of the still,
-    pixels.
+    pixels. half: the same at half the size, see `halve`; only a half has none.
     """
 
     size_px: int
@@ -51,6 +51,7 @@ class Identity:
     rig: Rig
     mouth: Mouth
     eyes: tuple[Eye, Eye]
+    half: "Identity | None" = None
 
 
 def build_identity(

@@ -29,6 +29,10 @@ class FakeIdentity:
     )
     size_px: int = SIZE_PX
 
+    @property
+    def half(self) -> "FakeIdentity":
+        return FakeIdentity(self.shade, self.still[::2, ::2], self.size_px // 2)
+
 
 @dataclass
 class FakeState:
@@ -134,8 +138,8 @@ class FakeAvatar:
         painted: bool = True,
         mouth_gain: float = 1.0,
     ) -> NDArray[np.uint8]:
-        shade = cast(FakeIdentity, identity).shade
-        pictures = np.zeros((len(motion), SIZE_PX, SIZE_PX, 3), np.uint8)
+        shade, size = cast(FakeIdentity, identity).shade, identity.size_px
+        pictures = np.zeros((len(motion), size, size, 3), np.uint8)
         for picture, (level, happy) in zip(pictures, motion.tolist(), strict=True):
             picture[..., 0] = 200 * happy
             picture[..., 1] = 40 + min(1.0, 2 * level) * mouth_gain * 200
@@ -146,7 +150,7 @@ class FakeAvatar:
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
         """The person is the middle of the picture, half as wide and high."""
-        rim = SIZE_PX // 4
+        rim = identity.size_px // 4
         alpha = np.zeros((*frames.shape[:3], 1), np.uint8)
         alpha[:, rim:-rim, rim:-rim] = 255
         self.cut_outs += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
 
+import av
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack
@@ -225,6 +226,21 @@ async def test_a_hop_is_told_which_rows_to_draw(world: World) -> None:
     assert (second.frames, second.rows) == ((0, 1), (0, 1))
     assert second.request.samples.shape == (1280,)
     assert second.deadline_s == pytest.approx(0.24 + 0.0, abs=0.03)
+
+
+async def test_a_slow_machine_draws_at_half_the_size_and_sends_pictures_as_large(
+    world: World,
+) -> None:
+    await world.run(1)
+    world.compute_s = 0.3
+    await world.run(8)
+    assert world.media.stream.stats.halved
+    sizes = [job.identity.size_px for job in world.inference.jobs]
+    assert (sizes[0], sizes[-1]) == (SIZE_PX, SIZE_PX // 2)
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    shown = [frame for data in world.inference.coded for frame in decoder.decode(av.Packet(data))]
+    assert {(frame.width, frame.height) for frame in shown} == {(SIZE_PX, SIZE_PX)}
 
 
 async def test_a_failed_hop_is_an_error(world: World) -> None:

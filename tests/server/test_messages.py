@@ -70,6 +70,7 @@ def test_parse_says_what_is_wrong(data: str | bytes, says: str) -> None:
             av_skew_ms=-0.5,
             num_steps=4,
             painted=True,
+            halved=False,
             compute_ms=31.5,
         ),
     ],

@@ -95,6 +95,30 @@ def test_only_brightness_changes_and_not_the_picture_given() -> None:
     assert plane(frame, 0).max() <= 240
 
 
+def test_a_picture_of_half_the_size_leaves_enlarged_in_its_place_and_marked() -> None:
+    picture = scene(1)[0]
+    quarters = picture.reshape(SIZE_PX // 2, 2, SIZE_PX // 2, 2, 3)
+    half = quarters.mean(axis=(1, 3)).round().astype(np.uint8)
+    outgoing = OutgoingPictures(SIZE_PX, OFF)
+    whole, enlarged = (plane(outgoing.convert(p, refit=True), 0) for p in (picture, half))
+    assert whole.shape == enlarged.shape
+
+    def error(right_px: int) -> float:
+        moved = np.roll(enlarged, right_px, axis=1).astype(float)
+        return float(np.abs(moved - whole)[:, 8:-8].mean())
+
+    assert error(0) < 0.5
+    assert error(0) < min(error(-1), error(1)) / 2
+    marked = OutgoingPictures(SIZE_PX, TrustConfig()).convert(half, refit=True)
+    assert score([marked], SIZE_PX // 2) > THRESHOLD
+
+
+def test_other_sizes_are_refused() -> None:
+    third = np.zeros((SIZE_PX // 3, SIZE_PX // 3, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"found a picture of shape \(170, 170, 3\), expected"):
+        OutgoingPictures(SIZE_PX, OFF).convert(third, refit=True)
+
+
 @pytest.mark.parametrize("size_px", [256, 512, 1024])
 def test_the_badge_is_in_its_corner_and_can_be_read(size_px: int) -> None:
     gray = np.full((size_px, size_px, 3), 128, np.uint8)

@@ -6,8 +6,9 @@ from streaming import GovernorConfig
 from streaming.governor import Governor, Quality
 
 BUDGET_S = 0.04
-WARPED = Quality(1, False, 1)
-HALVED = Quality(1, False, 2)
+WARPED = Quality(1, False, False, 1)
+HALVED = Quality(1, False, True, 1)
+SECOND = Quality(1, False, True, 2)
 
 
 def governor(max_steps: int = 4) -> Governor:
@@ -26,21 +27,21 @@ def machine(subject: Governor, hops: int, cost_s: Callable[[int, Quality], float
 def test_a_fast_machine_keeps_full_quality() -> None:
     subject = governor()
     qualities = machine(subject, 1000, lambda hop, quality: 0.03)
-    assert set(qualities) == {Quality(num_steps=4, painted=True, draw_every=1)}
+    assert set(qualities) == {Quality(num_steps=4, painted=True, halved=False, draw_every=1)}
     assert subject.changes == 0
 
 
-def test_steps_give_first_then_the_painted_mouth_then_frames() -> None:
+def test_steps_give_first_then_the_painted_mouth_then_detail_then_frames() -> None:
     qualities = machine(governor(), 100, lambda hop, quality: 0.5)
     ladder = list(dict.fromkeys(qualities))
-    assert ladder == [*(Quality(n, True, 1) for n in (4, 3, 2, 1)), WARPED, HALVED]
-    assert qualities[20:] == [HALVED] * 80
+    assert ladder == [*(Quality(n, True, False, 1) for n in (4, 3, 2, 1)), WARPED, HALVED, SECOND]
+    assert qualities[25:] == [SECOND] * 75
 
 
 def test_a_mouth_that_is_never_painted_is_no_step_of_the_ladder() -> None:
     subject = Governor(GovernorConfig(), 2, BUDGET_S * 1000, paints=False)
     qualities = machine(subject, 100, lambda hop, quality: 0.5)
-    assert list(dict.fromkeys(qualities)) == [Quality(2, False, 1), WARPED, HALVED]
+    assert list(dict.fromkeys(qualities)) == [Quality(2, False, False, 1), WARPED, HALVED, SECOND]
 
 
 def test_one_slow_hop_alone_changes_nothing() -> None:
@@ -52,16 +53,16 @@ def test_one_slow_hop_alone_changes_nothing() -> None:
 def test_it_settles_on_what_the_machine_can_do() -> None:
     # 10 ms per step and 10 besides: 3 steps cost exactly the budget.
     qualities = machine(governor(), 4000, lambda hop, quality: 0.01 + 0.01 * quality.num_steps)
-    assert qualities[100:].count(Quality(3, True, 1)) == 3900
+    assert qualities[100:].count(Quality(3, True, False, 1)) == 3900
 
 
 def test_quality_comes_back_when_the_load_is_gone() -> None:
     subject = governor()
     machine(subject, 100, lambda hop, quality: 0.5)
     qualities = machine(subject, 400, lambda hop, quality: 0.005 * quality.num_steps)
-    assert qualities[-1] == Quality(4, True, 1)
+    assert qualities[-1] == Quality(4, True, False, 1)
     ladder = list(dict.fromkeys(qualities))
-    assert ladder == [HALVED, WARPED, *(Quality(n, True, 1) for n in (1, 2, 3, 4))]
+    assert ladder == [SECOND, HALVED, WARPED, *(Quality(n, True, False, 1) for n in (1, 2, 3, 4))]
 
 
 def test_a_rise_that_fails_is_tried_less_and_less() -> None:
@@ -72,7 +73,7 @@ def test_a_rise_that_fails_is_tried_less_and_less() -> None:
         return 0.02 if quality.num_steps <= 2 else 0.08
 
     machine(subject, 12, cost_s)
-    too_much = machine(subject, 45_000, cost_s).count(Quality(3, True, 1))
+    too_much = machine(subject, 45_000, cost_s).count(Quality(3, True, False, 1))
     # An hour: a try of 7 hops per 16 s.
     assert too_much < 45_000 / 200 * 10
 
@@ -81,7 +82,7 @@ def test_a_hop_without_time_left_counts_as_slow_however_cheap_it_was() -> None:
     subject = governor()
     for _ in range(GovernorConfig().late_hops + 1):
         subject.observe(0.001, too_late=True)
-    assert subject.quality == Quality(3, True, 1)
+    assert subject.quality == Quality(3, True, False, 1)
 
 
 def test_without_a_step_there_is_nothing_to_govern() -> None:
