@@ -1,6 +1,5 @@
 """The model as a whole: portrait to identity, sound to motion, motion to frames."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from model.batching import stack, unstack
+from model.compiled import Graph, digest
 from model.features.encoder import CausalAudioEncoder, EncoderState, load_encoder
 from model.frames.painter import MouthPainter, PaintState, load_frame_denoiser
 from model.frames.renderer import Renderer
@@ -41,7 +41,7 @@ class WeightsError(RuntimeError):
 
 def part_digests(weights_dir: Path) -> dict[str, str]:
     """SHA-256 of the weight files that a motion denoiser belongs to, by name."""
-    return {name: hashlib.sha256((weights_dir / name).read_bytes()).hexdigest() for name in _PARTS}
+    return {name: digest(weights_dir / name) for name in _PARTS}
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,20 @@ class Avatar:
                 f"the motion denoiser in {weights_dir} works on (motion, features) of size {found},"
                 f" expected {(space.dim, encoder.feature_dim)}: the files are of several versions"
             )
-        for name, digest in part_digests(weights_dir).items():
-            if motion.trained_with.get(name) != digest:
+        for name, own in part_digests(weights_dir).items():
+            if motion.trained_with.get(name) != own:
                 raise WeightsError(
                     f"the motion denoiser in {weights_dir} was trained with another {name}: take "
                     "all weights from one version"
                 )
+        try:
+            encoder.run_by(Graph.of(weights_dir / "audio_encoder.safetensors"))
+            motion.run_by(Graph.of(weights_dir / "motion_denoiser.safetensors"))
+        except (FileNotFoundError, ValueError) as error:
+            raise WeightsError(
+                f"a network in {weights_dir} is not compiled: {error}; reinstall likeness, or run"
+                " `python -m model.train export` after training"
+            ) from error
         motion.rest_in_silence(probe, space.mouth)
         motion.meet_at_contacts(contact, LipCloser(space.mouth_basis), space.mouth)
         return cls(encoder, motion, space, painter)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from model.compiled import Graph
 from model.features.mel import TAIL_SAMPLES, LogMel
 from model.rates import SAMPLES_PER_FRAME
 
@@ -70,6 +71,7 @@ class CausalAudioEncoder(nn.Module):
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config or EncoderConfig()
+        self._graph: Graph | None = None
         c = self.config
         self.log_mel = LogMel(c.num_mels)
         self.conv = nn.Conv1d(c.num_mels, c.conv_width, kernel_size=3)
@@ -121,16 +123,26 @@ class CausalAudioEncoder(nn.Module):
         if batch != len(state.tail):
             raise ValueError(f"got {batch} streams of samples for {len(state.tail)} of state")
         log_mel, tail = self.log_mel(samples, state.tail)
-        mel = torch.cat([state.mel, log_mel.transpose(1, 2)], dim=2)  # (B, num_mels, 2 + 4n)
-        conv = torch.cat([state.conv, F.gelu(self.conv(mel))], dim=2)  # (B, conv_width, 2 + 4n)
+        run = self.network if self._graph is None else self._graph.run
+        features, mel, conv, hidden = run(log_mel, state.mel, state.conv, state.hidden)
+        return features, EncoderState(tail, mel, conv, hidden)
+
+    def run_by(self, graph: Graph) -> None:
+        """Evaluate `network` by `graph`."""
+        self._graph = graph
+
+    def network(
+        self, log_mel: Tensor, mel: Tensor, conv: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """From log-mel (B, 4n, num_mels) on: features, and the next mel, conv and hidden."""
+        mel = torch.cat([mel, log_mel.transpose(1, 2)], dim=2)  # (B, num_mels, 2 + 4n)
+        conv = torch.cat([conv, F.gelu(self.conv(mel))], dim=2)  # (B, conv_width, 2 + 4n)
         x = self.norm(F.gelu(self.downsample(conv)).transpose(1, 2))  # (B, 2n, hidden_width)
-        x, hidden = self.recurrent(x, state.hidden.transpose(0, 1).contiguous())
-        features = self.bottleneck(x.reshape(batch, -1, SUBFRAMES * self.config.hidden_width))
-        subvectors = features.unflatten(2, (SUBFRAMES, self.config.subvector_dim))
-        normalized = F.layer_norm(subvectors, (self.config.subvector_dim,)).flatten(2)
-        return normalized, EncoderState(
-            tail, mel[:, :, -2:], conv[:, :, -2:], hidden.transpose(0, 1)
-        )
+        x, hidden = self.recurrent(x, hidden.transpose(0, 1).contiguous())
+        x = x.reshape(x.shape[0], -1, SUBFRAMES * self.config.hidden_width)
+        subvectors = self.bottleneck(x).unflatten(2, (SUBFRAMES, self.config.subvector_dim))
+        features = F.layer_norm(subvectors, (self.config.subvector_dim,)).flatten(2)
+        return features, mel[:, :, -2:], conv[:, :, -2:], hidden.transpose(0, 1)
 
 
 def save_encoder(config: EncoderConfig, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -30,7 +30,7 @@ def guided(
         memory = denoiser.remember(motion_frames, audio_features)
 
         def denoise(noisy: Tensor, sigma: float | Tensor) -> Tensor:
-            levels = torch.as_tensor(sigma).expand(len(noisy))
+            levels = torch.as_tensor(sigma).expand(noisy.shape[0])
             out: Tensor = denoiser(noisy, levels, memory, audio_features, head_speed, blink)
             return out
 
@@ -43,8 +43,9 @@ def guided(
     both = guided(denoiser, twice(motion_frames), heard, twice(head_speed), twice(blink), 1)
 
     def denoise_guided(noisy: Tensor, sigma: float | Tensor) -> Tensor:
-        levels = torch.as_tensor(sigma).expand(len(noisy))
-        with_audio, without = both(twice(noisy), twice(levels)).chunk(2)
-        return torch.lerp(without, with_audio, guidance_scale)
+        batch = noisy.shape[0]
+        levels = torch.as_tensor(sigma).expand(batch)
+        evaluated = both(twice(noisy), twice(levels))
+        return torch.lerp(evaluated[batch:], evaluated[:batch], guidance_scale)
 
     return denoise_guided

@@ -10,10 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.compiled import Graph
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
 from model.motion.contact import ContactProbe, LipCloser
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
-from model.motion.guidance import guided
+from model.motion.guidance import Denoise, guided
 from model.motion.head import HeadState, follow, initial_head_state, reach
 from model.motion.sampler import euler_flow_sampler
 from model.motion.space import NUM_HEAD
@@ -53,12 +54,17 @@ class MotionModel:
 
         guidance_scale: 1 for a student that has learned a guided teacher's motion.
         """
-        self._denoiser = denoiser.eval()
+        self.denoiser = denoiser.eval()
         self.config = denoiser.config
         self.trained_with = dict(trained_with or {})
         self.guidance_scale = guidance_scale
+        self._graph: Graph | None = None
         self._rest_by: tuple[VoiceProbe, slice] | None = None
         self._close_by: tuple[ContactProbe, LipCloser, slice] | None = None
+
+    def run_by(self, graph: Graph) -> None:
+        """Evaluate the denoiser, with its guidance, by `graph`."""
+        self._graph = graph
 
     def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
         """Bring the coefficients `mouth` to rest while `probe` hears nobody speak."""
@@ -78,7 +84,7 @@ class MotionModel:
 
     def save(self, path: Path) -> None:
         """Write weights (half precision) and configuration."""
-        weights = {k: v.half().contiguous() for k, v in self._denoiser.state_dict().items()}
+        weights = {k: v.half().contiguous() for k, v in self.denoiser.state_dict().items()}
         metadata = {
             "config": json.dumps(asdict(self.config)),
             "trained_with": json.dumps(self.trained_with),
@@ -113,9 +119,7 @@ class MotionModel:
         motion_frames = torch.cat([s.motion_frames for s in states])
         noise = torch.stack([self._noise(state) for state in states])
         blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
-        denoise = guided(
-            self._denoiser, motion_frames, audio, head_speed, blink, self.guidance_scale
-        )
+        denoise = self._guided(motion_frames, audio, head_speed, blink)
         motion = euler_flow_sampler(denoise, noise, num_steps)
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         heads = reach(motion[..., -NUM_HEAD:], head_speed)
@@ -135,6 +139,20 @@ class MotionModel:
             share = contact.closing(audio, c.hop_frames)
             motion[..., mouth] = closer.close(motion[..., mouth], share)
         return motion
+
+    def _guided(
+        self, motion_frames: Tensor, audio: Tensor, head_speed: Tensor, blink: Tensor
+    ) -> Denoise:
+        conditions = (motion_frames, audio, head_speed, blink)
+        graph = self._graph
+        if graph is None:
+            return guided(self.denoiser, *conditions, self.guidance_scale)
+
+        def denoise(noisy: Tensor, sigma: float | Tensor) -> Tensor:
+            levels = torch.as_tensor(sigma).expand(noisy.shape[0])
+            return graph.run(noisy, levels, *conditions)[0]
+
+        return denoise
 
     def _noise(self, state: MotionState) -> Tensor:
         """Draw (H, M). The sound says where lips are: what it leaves open is no session's own."""

@@ -15,6 +15,7 @@ STEPS = {
     "motion": "train the motion denoiser",
     "contact_probe": "learn to tell from the features where lips meet",
     "voice_probe": "learn to tell from the features whether anybody speaks",
+    "export": "compile the networks of every hop, for the server to run",
     "frame_data": "warp frames of every clip to its others, beside the truth",
     "frames": "train the frame denoiser",
 }

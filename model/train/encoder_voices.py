@@ -14,7 +14,7 @@ from math import gcd
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from hibari import Hibari
 from hibari.tts import SAMPLE_RATE as HIBARI_SAMPLE_RATE
 from numpy.typing import NDArray
