@@ -84,5 +84,8 @@ def answer(*questions: Callable[[LiveCall], Answer], default_seconds: float) -> 
 
 
 def _resident_mb(pid: int) -> float:
-    command = ["ps", "-o", "rss=", "-p", str(pid)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024
+    """Of the process and its children: the model is one of them."""
+    command = ["ps", "-A", "-o", "pid=,ppid=,rss="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [[int(word) for word in line.split()] for line in listing.splitlines()]
+    return sum(rss for own, parent, rss in rows if pid in (own, parent)) / 1024

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -23,10 +24,11 @@ from server import (
     user_data,
 )
 from server.app import CLIENT_WEB, Server
+from server.avatar_process import AvatarProcess
 from server.avatar_store import AvatarStore
 from server.certificate import Certificate
 from server.command_line import add_model_options
-from server.config import ConfigError, HttpConfig
+from server.config import Config, ConfigError, HttpConfig
 from server.config_file import Flags, load
 from server.key_file import KeyFile
 from server.media_loop import MediaLoop
@@ -108,13 +110,14 @@ def _serve(options: argparse.Namespace) -> int:
     )
     check_folder(config.recording)
     listener = _listen(config.http.host, config.http.port)
-    with listener:
+    with listener, contextlib.ExitStack() as stack:
         logs.configure(config.http.log_level)
         keys = KeyFile(key_file.kept_at())
         has_keys = bool(keys.current())
         tls = _certificate(config.http)
-        limit_torch(config.compute)
-        avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
+        load_avatar = partial(_load_avatar, options.weights, config)
+        local = load_avatar()
+        avatar = stack.enter_context(AvatarProcess(local, load_avatar))
         files = built_in(CLIENT_WEB)
         if config.portraits.default is not None:
             path = config.portraits.default
@@ -176,6 +179,11 @@ def _serve(options: argparse.Namespace) -> int:
         )
         return command_line.FAILED
     return 0
+
+
+def _load_avatar(weights: Path, config: Config) -> Avatar:
+    limit_torch(config.compute)
+    return Avatar.load(weights, paints=config.video.painted_mouth)
 
 
 def _publish(url: str | None) -> PublishConfig | None:

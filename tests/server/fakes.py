@@ -28,10 +28,11 @@ class FakeIdentity:
         default_factory=lambda: np.full((SIZE_PX, SIZE_PX, 3), 40, np.uint8)
     )
     size_px: int = SIZE_PX
+    half: "FakeIdentity | None" = None
 
-    @property
-    def half(self) -> "FakeIdentity":
-        return FakeIdentity(self.shade, self.still[::2, ::2], self.size_px // 2)
+    def __post_init__(self) -> None:
+        if self.size_px == SIZE_PX:
+            self.half = FakeIdentity(self.shade, self.still[::2, ::2], SIZE_PX // 2)
 
 
 @dataclass

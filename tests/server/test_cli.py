@@ -1,5 +1,6 @@
 """The command as a user types it: what it says when it cannot do what was asked."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ def avatar(monkeypatch: pytest.MonkeyPatch) -> FakeAvatar:
     """Let the command load the fake model."""
     avatar = FakeAvatar()
     monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: avatar)
+    monkeypatch.setattr(
+        "server.serve_command.AvatarProcess", lambda avatar, _: contextlib.nullcontext(avatar)
+    )
     return avatar
 
 

@@ -1,5 +1,6 @@
 """`likeness serve --https` as a user starts it, and as a browser reaches it."""
 
+import contextlib
 import re
 import ssl
 import threading
@@ -44,6 +45,9 @@ def kept(tmp_path: Path) -> Path:
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command load the fake model and keep its certificate in the test's folder."""
     monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: FakeAvatar())
+    monkeypatch.setattr(
+        "server.serve_command.AvatarProcess", lambda avatar, _: contextlib.nullcontext(avatar)
+    )
     monkeypatch.setattr("server.logs.configure", lambda _: None)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 

@@ -1,0 +1,248 @@
+"""The model in a process of its own: drawing and the event loop do not wait for each other.
+
+In one process each of a picture's hundreds of small operations takes the interpreter's lock anew;
+beside a call's network traffic a picture then takes twice as long, and traffic waits, too.
+"""
+
+import contextlib
+import itertools
+import multiprocessing
+import pickle
+import signal
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.avatar import AvatarState, HopRequest
+from model.identity.identity import Identity
+from server.animator import Animator
+
+_END_S = 5.0
+# What a computation raises when it fails, and the caller shall know; see server.inference.
+_FAILURES = (RuntimeError, ValueError)
+
+
+class AvatarProcessError(Exception):
+    """The model's process has ended: nothing can be computed any more."""
+
+
+@dataclass(eq=False)
+class _RemoteState:
+    """What this process knows of a session's state: by which key and seed the other one has it."""
+
+    key: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A request: what to call with what, identities not sent before, and what to forget first."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    identities: dict[int, Identity]
+    forgotten_identities: tuple[int, ...]
+    forgotten_states: tuple[int, ...]
+
+
+class AvatarProcess:
+    """Implements ``Animator``. The process ends with the context, or with this process.
+
+    ``local`` identifies portraits, in this process: that takes seconds, and hops shall not wait
+    for it. ``load`` makes the one that computes; it is called in the other process, and must be
+    picklable. But for ``identify`` and ``open``, methods are for one thread at a time, and raise
+    AvatarProcessError when the process has ended.
+    """
+
+    def __init__(self, local: Animator, load: Callable[[], Animator]) -> None:
+        self._local = local
+        self.hop_frames = local.hop_frames
+        self.lookahead_frames = local.lookahead_frames
+        self.max_steps = local.max_steps
+        self.paints = local.paints
+        self._keys = itertools.count()
+        self._sent: dict[int, int] = {}
+        self._forgotten_identities: list[int] = []
+        self._forgotten_states: list[int] = []
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_run, args=(theirs, load), name="likeness-model", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, after what it computes now."""
+        self._connection.close()
+        self._process.join(_END_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def identify(self, image: bytes, size_px: int = 512) -> Identity:
+        """See Animator."""
+        return self._local.identify(image, size_px)
+
+    def open(self, seed: int) -> AvatarState:
+        """See Animator."""
+        state = _RemoteState(next(self._keys), seed)
+        weakref.finalize(state, self._forgotten_states.append, state.key)
+        return cast(AvatarState, state)
+
+    def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
+        """See Animator."""
+        return [torch.from_numpy(motion) for motion in self._call("animate", (list(requests),), {})]
+
+    def render(
+        self,
+        identity: Identity,
+        motion: Tensor,
+        state: AvatarState,
+        *,
+        painted: bool = True,
+        mouth_gain: float = 1.0,
+    ) -> NDArray[np.uint8]:
+        """See Animator."""
+        key, unsent = self._key(identity)
+        arguments = (key, motion.numpy(), state, painted, mouth_gain)
+        return cast(NDArray[np.uint8], self._call("render", arguments, unsent))
+
+    def cut_out(
+        self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        """See Animator."""
+        key, unsent = self._key(identity)
+        return cast(NDArray[np.uint8], self._call("cut_out", (key, motion.numpy(), frames), unsent))
+
+    def warm_up(self) -> None:
+        """See Animator."""
+        self._call("warm_up", (), {})
+
+    def _key(self, identity: Identity) -> tuple[int, dict[int, Identity]]:
+        """By which key the other process knows it, and under which it is to be sent before."""
+        if (key := self._sent.get(id(identity))) is not None:
+            return key, {}
+        key = self._sent[id(identity)] = next(self._keys)
+        weakref.finalize(identity, self._forget_identity, id(identity), key)
+        # Its half is sent by itself, when it is drawn.
+        return key, {key: replace(identity, half=None)}
+
+    def _forget_identity(self, python_id: int, key: int) -> None:
+        del self._sent[python_id]
+        self._forgotten_identities.append(key)
+
+    def _call(
+        self, method: str, arguments: tuple[Any, ...], identities: dict[int, Identity]
+    ) -> Any:
+        call = _Call(
+            method,
+            arguments,
+            identities,
+            _taken(self._forgotten_identities),
+            _taken(self._forgotten_states),
+        )
+        try:
+            _send(self._connection, call)
+            answer = _receive(self._connection)
+        except (EOFError, OSError) as error:
+            raise AvatarProcessError(
+                "the model's process is gone, as if killed: restart the server"
+            ) from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class _Remote:
+    """The other end: computes, and keeps what is known by its keys."""
+
+    def __init__(self, avatar: Animator) -> None:
+        self._avatar = avatar
+        self._identities: dict[int, Identity] = {}
+        self._states: dict[int, AvatarState] = {}
+
+    def answer(self, call: _Call) -> Any:
+        for key in call.forgotten_identities:
+            self._identities.pop(key, None)
+        for key in call.forgotten_states:
+            # A session that ended before its first hop has none here.
+            self._states.pop(key, None)
+        self._identities |= call.identities
+        return getattr(self, call.method)(*call.arguments)
+
+    def animate(self, requests: list[HopRequest]) -> list[NDArray[np.float32]]:
+        own = [replace(request, state=self._state(request.state)) for request in requests]
+        return [motion.numpy() for motion in self._avatar.animate(own)]
+
+    def render(
+        self,
+        key: int,
+        motion: NDArray[np.float32],
+        state: AvatarState,
+        painted: bool,
+        mouth_gain: float,
+    ) -> NDArray[np.uint8]:
+        return self._avatar.render(
+            self._identities[key],
+            torch.from_numpy(motion),
+            self._state(state),
+            painted=painted,
+            mouth_gain=mouth_gain,
+        )
+
+    def cut_out(
+        self, key: int, motion: NDArray[np.float32], frames: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        return self._avatar.cut_out(self._identities[key], torch.from_numpy(motion), frames)
+
+    def warm_up(self) -> None:
+        self._avatar.warm_up()
+
+    def _state(self, state: AvatarState) -> AvatarState:
+        remote = cast(_RemoteState, state)
+        if remote.key not in self._states:
+            self._states[remote.key] = self._avatar.open(remote.seed)
+        return self._states[remote.key]
+
+
+def _run(connection: Connection, load: Callable[[], Animator]) -> None:
+    """Answer calls until the other end is closed, by intent or because its process is gone."""
+    # Ctrl-C goes to both processes, but the server decides when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    remote = _Remote(load())
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            call = _receive(connection)
+            try:
+                answer = remote.answer(call)
+            except _FAILURES as error:
+                answer = error
+            except BaseException as error:
+                _send(connection, AvatarProcessError(f"{type(error).__name__}: {error}"))
+                raise
+            _send(connection, answer)
+
+
+def _send(connection: Connection, content: Any) -> None:
+    # Not Connection.send: torch would have it share tensors, file descriptor by file descriptor.
+    connection.send_bytes(pickle.dumps(content, pickle.HIGHEST_PROTOCOL))
+
+
+def _receive(connection: Connection) -> Any:
+    return pickle.loads(connection.recv_bytes())
+
+
+def _taken(forgotten: list[int]) -> tuple[int, ...]:
+    """Take all keys out, while other threads may add some."""
+    return tuple(forgotten.pop() for _ in range(len(forgotten)))

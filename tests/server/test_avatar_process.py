@@ -1,0 +1,121 @@
+"""The model in another process answers as it would in this one, and ends with it."""
+
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+from model.avatar import AvatarState, Controls, HopRequest
+from model.identity.identity import Identity
+from server.avatar_process import AvatarProcess, AvatarProcessError
+from tests.server.fakes import FakeAvatar, FakeIdentity
+
+HOP_SAMPLES = 1280
+
+
+@pytest.fixture(scope="module")
+def avatar() -> Iterator[AvatarProcess]:
+    with AvatarProcess(FakeAvatar(), FakeAvatar) as process:
+        yield process
+
+
+def processes() -> list[BaseProcess]:
+    return [p for p in multiprocessing.active_children() if p.name == "likeness-model"]
+
+
+def hops(state: AvatarState, seed: int, happy: float) -> list[HopRequest]:
+    samples = 0.1 * np.random.default_rng(seed).standard_normal((5, HOP_SAMPLES))
+    controls = Controls("happy", happy)
+    return [HopRequest(state, hop.astype(np.float32), controls, 2) for hop in samples]
+
+
+def test_it_says_of_itself_what_the_local_one_does(avatar: AvatarProcess) -> None:
+    local = FakeAvatar()
+    for name in ("hop_frames", "lookahead_frames", "max_steps", "paints"):
+        assert getattr(avatar, name) == getattr(local, name)
+    assert avatar.identify(b"FACE\x07").size_px == local.identify(b"FACE\x07").size_px
+    avatar.warm_up()
+
+
+def test_sessions_advance_each_by_itself_as_they_would_here(avatar: AvatarProcess) -> None:
+    local = FakeAvatar()
+    remote_states, local_states = ([own.open(seed) for seed in (0, 1)] for own in (avatar, local))
+    requests = [
+        [hops(state, seed, happy=0.5 * seed) for seed, state in enumerate(states)]
+        for states in (remote_states, local_states)
+    ]
+    for remote, here in zip(*(zip(*sessions, strict=True) for sessions in requests), strict=True):
+        found, expected = avatar.animate(remote), local.animate(here)
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("halved", [False, True])
+def test_pictures_are_those_of_the_portrait_asked_for(avatar: AvatarProcess, halved: bool) -> None:
+    motion, local = torch.tensor([[0.4, 0.6], [0.1, 0.0]]), FakeAvatar()
+    for shade in (10, 200, 10):
+        portrait = FakeIdentity(shade)
+        identity = cast(Identity, portrait.half if halved else portrait)
+        state = avatar.open(0)
+        found = avatar.render(identity, motion, state, painted=False, mouth_gain=0.5)
+        expected = local.render(identity, motion, state, painted=False, mouth_gain=0.5)
+        np.testing.assert_array_equal(found, expected)
+        cut = avatar.cut_out(identity, motion, found)
+        np.testing.assert_array_equal(cut, local.cut_out(identity, motion, expected))
+        # Another portrait may be where this one was in memory: it must not be taken for it.
+        del portrait, identity
+        gc.collect()
+
+
+def test_what_fails_is_raised_here_and_the_next_call_is_answered(avatar: AvatarProcess) -> None:
+    state = avatar.open(0)
+    odd = HopRequest(state, np.zeros(HOP_SAMPLES + 1, np.float32), Controls(), 2)
+    with pytest.raises(ValueError, match="reshape"):
+        avatar.animate([odd])
+    assert len(avatar.animate(hops(state, 0, 0.0)[:1])) == 1
+
+
+def test_the_keyboard_s_interrupt_is_the_server_s_matter(avatar: AvatarProcess) -> None:
+    avatar.warm_up()
+    for process in processes():
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)
+    avatar.warm_up()
+
+
+def test_a_process_that_is_gone_says_so_and_nothing_is_left() -> None:
+    others = processes()
+    with AvatarProcess(FakeAvatar(), FakeAvatar) as avatar:
+        avatar.warm_up()
+        [process] = [each for each in processes() if each not in others]
+        process.kill()
+        process.join()
+        with pytest.raises(AvatarProcessError, match="is gone"):
+            avatar.warm_up()
+
+
+def test_a_bug_in_it_is_told_here_and_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with AvatarProcess(FakeAvatar(), FakeAvatar) as avatar:
+        motion, state = torch.tensor([[0.4, 0.6]]), avatar.open(0)
+        with pytest.raises(AvatarProcessError, match="TypeError: can't multiply"):
+            avatar.render(
+                cast(Identity, FakeIdentity(0)), motion, state, mouth_gain=cast(float, "gain")
+            )
+        with pytest.raises(AvatarProcessError, match="is gone"):
+            avatar.warm_up()
+    assert "TypeError" in capfd.readouterr().err
+
+
+def test_it_ends_with_its_context() -> None:
+    before = len(processes())
+    with AvatarProcess(FakeAvatar(), FakeAvatar) as avatar:
+        avatar.warm_up()
+        assert len(processes()) == before + 1
+    assert len(processes()) == before
