@@ -4,6 +4,8 @@ Lid and ball are sampled from the still on their own, and the lids laid over the
 lines.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -45,10 +47,8 @@ def draw_eye(
     lid_upper = upper - _stretch(above, line_upper - upper, eye.room_above)
     lid_lower = lower + _stretch(below, lower - line_lower, eye.room_below)
     ball_u, ball_v = _turned(eye, u, v, upper, lower, gaze)
-    ball, skin_upper, skin_lower = (
-        _sample(texture, eye, place, u, v, to_u, to_v)
-        for to_u, to_v in ((ball_u, ball_v), (u, lid_upper), (u, lid_lower))
-    )
+    sources = ((ball_u - u, ball_v - v), (0 * u, lid_upper - v), (0 * u, lid_lower - v))
+    ball, skin_upper, skin_lower = _sample(texture, eye, place, sources)
     cover_upper = (above + 0.5).clamp(0, 1)[:, None]
     cover_lower = (below + 0.5 + _OVERLAP_PX * shut.clamp(0, 1)).clamp(0, 1)[:, None]
     color = torch.lerp(ball, skin_lower, cover_lower)
@@ -88,16 +88,19 @@ def _turned(
 
 
 def _sample(
-    texture: Tensor, eye: Eye, place: Tensor, u: Tensor, v: Tensor, to_u: Tensor, to_v: Tensor
-) -> Tensor:
-    du, dv = to_u - u, to_v - v
-    dx, dy = eye.direction
-    moved = place + torch.stack([du * dx - dv * dy, du * dy + dv * dx], dim=-1)
+    texture: Tensor, eye: Eye, place: Tensor, shifts: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, ...]:
+    """Look up the texture at `place` and beside it, by each of `shifts` along u and v."""
+    along = torch.stack([torch.stack(shift, dim=-1) for shift in shifts])
+    # Rows: u and v in the picture's x and y.
+    axes = torch.stack([eye.direction, eye.direction.flip(0) * torch.tensor([-1, 1])])
+    moved = (place + along @ axes).flatten(0, 1)
     size = (texture.shape[-1] + 1) // 2
-    return functional.grid_sample(
+    colors = functional.grid_sample(
         texture.expand(len(moved), -1, -1, -1),
         moved * (2 / (size - 1)) - 1,
         mode="bilinear",
         padding_mode="border",
         align_corners=True,
     )
+    return colors.chunk(len(shifts))

@@ -1,5 +1,6 @@
 """A rectangle of the picture that is drawn anew in every frame and follows the face."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _FEATHER_PX = 6
+_SHAPES = 64  # that a patch takes, while it follows a face
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Patch:
             place[:] = blended.add_(0.5).clamp_(0, 255).numpy()
 
 
+@functools.lru_cache(_SHAPES)
 def feather(height: int, width: int) -> Tensor:
     """Weight (h, w) that is 1 inside and falls to 0 at the rim."""
     y, x = torch.arange(height), torch.arange(width)

@@ -3,11 +3,13 @@
 Who wants only the person gets the frame's cutout, warped the same way.
 """
 
+import functools
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import grid_sample
 
 from model.frames.eyes import draw_eye
 from model.frames.mouth import draw_mouth
@@ -90,6 +92,7 @@ def _move(rig: Rig, motion: FaceMotion, breath: Tensor) -> tuple[Head, Motion, T
     return head, nodes, _densify(coarse, rig.size_px)
 
 
+@functools.cache
 def _targets() -> Tensor:
     """Places (1, 2, T, T) of every second node, -1..1: between them a face bends little."""
     axis = torch.linspace(-1, 1, NUM_NODES // 2 + 1)
@@ -98,10 +101,15 @@ def _targets() -> Tensor:
 
 def _densify(coarse: Tensor, size_px: int) -> Tensor:
     """Interpolate (n, C, T, T) linearly to (n, C, size, size): two matrix products are fastest."""
-    steps = coarse.shape[-1] - 1
-    place = torch.linspace(0, steps, size_px)[:, None]
-    weights = (1 - (place - torch.arange(steps + 1)).abs()).clamp(min=0)
+    weights = _hats(coarse.shape[-1] - 1, size_px)
     return weights @ coarse @ weights.T
+
+
+@functools.cache
+def _hats(steps: int, size_px: int) -> Tensor:
+    """What each of steps + 1 nodes gives each pixel, (size_px, steps + 1)."""
+    place = torch.linspace(0, steps, size_px)[:, None]
+    return (1 - (place - torch.arange(steps + 1)).abs()).clamp(min=0)
 
 
 def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
@@ -113,7 +121,7 @@ def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
     channels = texture.shape[1]
     pixels = np.empty((frames, height, width, channels), np.uint8)
     for left in range(0, width, _STRIP_PX):
-        strip = functional.grid_sample(
+        strip = grid_sample(
             texture.expand(frames, -1, -1, -1),
             back[..., left : left + _STRIP_PX].permute(0, 2, 3, 1),
             mode="bilinear",

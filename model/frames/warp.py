@@ -5,6 +5,7 @@ the logarithm of its size, d the landmarks' displacement, interpolated. The way 
 Newton's method: from y to the x with x + D(x) = y.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,15 @@ _ITERATIONS = 5
 # A fold has no way back: where the rig is squeezed to less than this area, steps stay short.
 _LEAST_AREA = 0.2
 _LONGEST_STEP = 1.5
+# A vector times this is the matrix of its cross product, row by row.
+_CROSS = torch.tensor(
+    [
+        [0, 0, 0, 0, 0, -1, 0, 1, 0],
+        [0, 0, 1, 0, 0, 0, -1, 0, 0],
+        [0, -1, 0, 1, 0, 0, 0, 0, 0],
+    ],
+    dtype=torch.float32,
+)
 
 
 @dataclass(frozen=True)
@@ -88,26 +98,26 @@ def way_back(displacement: Tensor, targets: Tensor) -> Tensor:
             field, place.permute(0, 2, 3, 1), padding_mode="border", align_corners=True
         )
         missed = place + found[:, :2] - targets
-        # One step of Newton: (1 + dD/dx) step = missed.
-        xx, xy, yx, yy = found[:, 2:].unbind(dim=1)
-        xx, yy = 1 + xx, 1 + yy
-        shrink = 1 / (xx * yy - xy * yx).clamp(min=_LEAST_AREA)
-        step_x = (yy * missed[:, 0] - xy * missed[:, 1]) * shrink
-        step_y = (xx * missed[:, 1] - yx * missed[:, 0]) * shrink
-        newton = torch.stack([step_x, step_y], dim=1)
+        # One step of Newton, by Cramer's rule: (1 + dD/dx) step = missed.
+        straight, crossed = found[:, 2:4], found[:, 4:]
+        area = straight.prod(dim=1, keepdim=True) - crossed.prod(dim=1, keepdim=True)
+        newton = straight * missed - crossed * missed.flip(1)
         limit = _LONGEST_STEP * missed.abs().amax(dim=1, keepdim=True)
-        place = place - newton.clamp(-limit, limit)
+        newton = (newton / area.clamp_(min=_LEAST_AREA)).clamp_(-limit, limit)
+        place = place - newton
     return place
 
 
 def _with_slopes(field: Tensor) -> Tensor:
-    """Append dDx/dx, dDx/dy, dDy/dx, dDy/dy to a field (n, 2, h, w), all in grid_sample's units."""
+    """Append 1 + dDy/dy, 1 + dDx/dx, dDx/dy, dDy/dx to a field (n, 2, h, w).
+
+    All in grid_sample's units, in the order in which `way_back` multiplies them.
+    """
     rows, columns = field.shape[-2:]
     wide = functional.pad(field, (1, 1, 1, 1), mode="replicate")
     across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) * ((columns - 1) / 4)
     down = (wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]) * ((rows - 1) / 4)
-    slopes = torch.stack([across, down], dim=2).flatten(1, 2)
-    return torch.cat([field, slopes], dim=1)
+    return torch.cat([field, 1 + down[:, 1:], 1 + across[:, :1], down[:, :1], across[:, 1:]], dim=1)
 
 
 def _boxed(grid: Tensor, box: NodeBox) -> Tensor:
@@ -116,9 +126,10 @@ def _boxed(grid: Tensor, box: NodeBox) -> Tensor:
 
 
 def _rotation_matrices(vectors: Tensor) -> Tensor:
-    """Rotation vectors (n, 3) to matrices (n, 3, 3), by the exponential map."""
-    x, y, z = vectors.unbind(dim=1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).reshape(-1, 3, 3)
-    matrices: Tensor = torch.linalg.matrix_exp(cross)
-    return matrices
+    """Rotation vectors (n, 3) to matrices (n, 3, 3), by Rodrigues' formula."""
+    angle = vectors.norm(dim=1)[:, None, None]
+    cross = (vectors @ _CROSS).reshape(-1, 3, 3)
+    # sinc is sin(pi x) / (pi x), and whole at 0.
+    once = torch.sinc(angle / math.pi)
+    twice = torch.sinc(angle / (2 * math.pi)) ** 2 / 2
+    return torch.eye(3) + once * cross + twice * cross @ cross
