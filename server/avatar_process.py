@@ -7,12 +7,16 @@ beside a call's network traffic a picture then takes twice as long, and traffic 
 import contextlib
 import itertools
 import multiprocessing
+import os
 import pickle
 import signal
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
@@ -20,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.avatar import AvatarState, HopRequest
+from model.avatar import Avatar, AvatarState, HopRequest
 from model.identity.identity import Identity
 from server.animator import Animator
 
@@ -55,40 +59,56 @@ class _Call:
 class AvatarProcess:
     """Implements ``Animator``. The process ends with the context, or with this process.
 
-    ``local`` identifies portraits, in this process: that takes seconds, and hops shall not wait
-    for it. ``load`` makes the one that computes; it is called in the other process, and must be
-    picklable. But for ``identify`` and ``open``, methods are for one thread at a time, and raise
+    ``load`` is called in both, and must be picklable: what it makes computes there, and identifies
+    portraits here: that takes seconds, and hops shall not wait for it. What ``load`` raises here is
+    raised. But for ``identify`` and ``open``, methods are for one thread at a time, and raise
     AvatarProcessError when the process has ended.
     """
 
-    def __init__(self, local: Animator, load: Callable[[], Animator]) -> None:
-        self._local = local
-        self.hop_frames = local.hop_frames
-        self.lookahead_frames = local.lookahead_frames
-        self.max_steps = local.max_steps
-        self.paints = local.paints
+    def __init__(self, load: Callable[[], Animator]) -> None:
         self._keys = itertools.count()
         self._sent: dict[int, int] = {}
         self._forgotten_identities: list[int] = []
         self._forgotten_states: list[int] = []
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_run, args=(theirs, load), name="likeness-model", daemon=True
+        self._connection, theirs = multiprocessing.Pipe()
+        # Not multiprocessing.Process: it would import all of the server there, for seconds.
+        program = f"from server.avatar_process import answer_calls; answer_calls({theirs.fileno()})"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            pass_fds=(theirs.fileno(),),
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        self._process.start()
         theirs.close()
+        try:
+            _send(self._connection, load)
+            self._local = local = load()
+        except BaseException:
+            self._end()
+            raise
+        self.hop_frames = local.hop_frames
+        self.lookahead_frames = local.lookahead_frames
+        self.max_steps = local.max_steps
+        self.paints = local.paints
+
+    @property
+    def pid(self) -> int:
+        """Of the process that computes."""
+        return self._process.pid
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the process, after what it computes now."""
+        self._end()
+
+    def _end(self) -> None:
         self._connection.close()
-        self._process.join(_END_S)
-        if self._process.is_alive():
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.join()
+            self._process.wait()
 
     def identify(self, image: bytes, size_px: int = 512) -> Identity:
         """See Animator."""
@@ -216,12 +236,25 @@ class _Remote:
         return self._states[remote.key]
 
 
-def _run(connection: Connection, load: Callable[[], Animator]) -> None:
+def load_avatar(weights: Path, *, paints: bool, torch_threads: int) -> Avatar:
+    """Read the weights, for so many threads of torch's; see ``Avatar.load``."""
+    torch.set_num_threads(torch_threads)
+    return Avatar.load(weights, paints=paints)
+
+
+def answer_calls(file_descriptor: int) -> None:
     """Answer calls until the other end is closed, by intent or because its process is gone."""
     # Ctrl-C goes to both processes, but the server decides when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    remote = _Remote(load())
+    connection = Connection(file_descriptor)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        load = _receive(connection)
+        try:
+            remote = _Remote(load())
+        except _FAILURES as error:
+            # It failed in the other process, too, or the first call is told.
+            _send(connection, AvatarProcessError(f"it cannot start: {error}"))
+            return
         while True:
             call = _receive(connection)
             try:

@@ -14,7 +14,6 @@ from pathlib import Path
 import uvicorn
 from pydantic import ValidationError
 
-from model.avatar import Avatar
 from server import (
     certificate,
     command_line,
@@ -24,11 +23,11 @@ from server import (
     user_data,
 )
 from server.app import CLIENT_WEB, Server
-from server.avatar_process import AvatarProcess
+from server.avatar_process import AvatarProcess, load_avatar
 from server.avatar_store import AvatarStore
 from server.certificate import Certificate
 from server.command_line import add_model_options
-from server.config import Config, ConfigError, HttpConfig
+from server.config import ConfigError, HttpConfig
 from server.config_file import Flags, load
 from server.key_file import KeyFile
 from server.media_loop import MediaLoop
@@ -115,9 +114,13 @@ def _serve(options: argparse.Namespace) -> int:
         keys = KeyFile(key_file.kept_at())
         has_keys = bool(keys.current())
         tls = _certificate(config.http)
-        load_avatar = partial(_load_avatar, options.weights, config)
-        local = load_avatar()
-        avatar = stack.enter_context(AvatarProcess(local, load_avatar))
+        load_model = partial(
+            load_avatar,
+            options.weights,
+            paints=config.video.painted_mouth,
+            torch_threads=limit_torch(config.compute),
+        )
+        avatar = stack.enter_context(AvatarProcess(load_model))
         files = built_in(CLIENT_WEB)
         if config.portraits.default is not None:
             path = config.portraits.default
@@ -179,11 +182,6 @@ def _serve(options: argparse.Namespace) -> int:
         )
         return command_line.FAILED
     return 0
-
-
-def _load_avatar(weights: Path, config: Config) -> Avatar:
-    limit_torch(config.compute)
-    return Avatar.load(weights, paints=config.video.painted_mouth)
 
 
 def _publish(url: str | None) -> PublishConfig | None:

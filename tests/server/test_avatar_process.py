@@ -1,12 +1,12 @@
 """The model in another process answers as it would in this one, and ends with it."""
 
 import gc
-import multiprocessing
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
-from multiprocessing.process import BaseProcess
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,12 +22,24 @@ HOP_SAMPLES = 1280
 
 @pytest.fixture(scope="module")
 def avatar() -> Iterator[AvatarProcess]:
-    with AvatarProcess(FakeAvatar(), FakeAvatar) as process:
+    with AvatarProcess(FakeAvatar) as process:
         yield process
+        assert is_running(process.pid)
+    assert not is_running(process.pid)
 
 
-def processes() -> list[BaseProcess]:
-    return [p for p in multiprocessing.active_children() if p.name == "likeness-model"]
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def load_only_in(pid: int) -> FakeAvatar:
+    if os.getpid() != pid:
+        raise ValueError("no such weights")
+    return FakeAvatar()
 
 
 def hops(state: AvatarState, seed: int, happy: float) -> list[HopRequest]:
@@ -84,25 +96,20 @@ def test_what_fails_is_raised_here_and_the_next_call_is_answered(avatar: AvatarP
 
 def test_the_keyboard_s_interrupt_is_the_server_s_matter(avatar: AvatarProcess) -> None:
     avatar.warm_up()
-    for process in processes():
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGINT)
+    os.kill(avatar.pid, signal.SIGINT)
     avatar.warm_up()
 
 
-def test_a_process_that_is_gone_says_so_and_nothing_is_left() -> None:
-    others = processes()
-    with AvatarProcess(FakeAvatar(), FakeAvatar) as avatar:
+def test_a_process_that_is_killed_is_missed() -> None:
+    with AvatarProcess(FakeAvatar) as avatar:
         avatar.warm_up()
-        [process] = [each for each in processes() if each not in others]
-        process.kill()
-        process.join()
+        os.kill(avatar.pid, signal.SIGKILL)
         with pytest.raises(AvatarProcessError, match="is gone"):
             avatar.warm_up()
 
 
 def test_a_bug_in_it_is_told_here_and_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
-    with AvatarProcess(FakeAvatar(), FakeAvatar) as avatar:
+    with AvatarProcess(FakeAvatar) as avatar:
         motion, state = torch.tensor([[0.4, 0.6]]), avatar.open(0)
         with pytest.raises(AvatarProcessError, match="TypeError: can't multiply"):
             avatar.render(
@@ -113,9 +120,24 @@ def test_a_bug_in_it_is_told_here_and_ends_it(capfd: pytest.CaptureFixture[str])
     assert "TypeError" in capfd.readouterr().err
 
 
-def test_it_ends_with_its_context() -> None:
-    before = len(processes())
-    with AvatarProcess(FakeAvatar(), FakeAvatar) as avatar:
+def test_one_that_cannot_start_tells_the_first_who_asks() -> None:
+    with (
+        AvatarProcess(partial(load_only_in, os.getpid())) as avatar,
+        pytest.raises(AvatarProcessError, match="cannot start: no such weights"),
+    ):
         avatar.warm_up()
-        assert len(processes()) == before + 1
-    assert len(processes()) == before
+
+
+def test_what_cannot_be_loaded_here_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    real = subprocess.Popen
+
+    def begin(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        process: subprocess.Popen[bytes] = real(*arguments, **options)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr("server.avatar_process.subprocess.Popen", begin)
+    with pytest.raises(ValueError, match="no such weights"):
+        AvatarProcess(partial(load_only_in, 0))
+    assert [is_running(pid) for pid in started] == [False]

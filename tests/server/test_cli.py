@@ -25,7 +25,7 @@ def avatar(monkeypatch: pytest.MonkeyPatch) -> FakeAvatar:
     avatar = FakeAvatar()
     monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: avatar)
     monkeypatch.setattr(
-        "server.serve_command.AvatarProcess", lambda avatar, _: contextlib.nullcontext(avatar)
+        "server.serve_command.AvatarProcess", lambda load: contextlib.nullcontext(load())
     )
     return avatar
 
