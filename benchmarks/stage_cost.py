@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmarks import material
 from benchmarks.record import Figure, measure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
+from model.compiled import Graph
 from model.features.encoder import load_encoder
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 from server.config import CallConfig, Config, VideoConfig, VoiceConfig
@@ -58,7 +59,9 @@ def motion_figures(avatar: Avatar, runs: int) -> list[Figure]:
 
 def features_figure(avatar: Avatar, runs: int) -> Figure:
     """Time a hop from sound to audio features, the first part of its motion."""
-    encoder = load_encoder(DEFAULT_WEIGHTS / "audio_encoder.safetensors")
+    weights = DEFAULT_WEIGHTS / "audio_encoder.safetensors"
+    encoder = load_encoder(weights)
+    encoder.run_by(Graph.of(weights))
     hops = torch.from_numpy(material.speech(CLIP_S, SAMPLE_RATE))
     hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
     turns = cycle(hops.reshape(-1, 1, hop_samples))

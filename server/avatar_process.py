@@ -9,7 +9,6 @@ import itertools
 import multiprocessing
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import weakref
@@ -77,6 +76,8 @@ class AvatarProcess:
             [sys.executable, "-c", program],
             pass_fds=(theirs.fileno(),),
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            # Not the terminal's: Ctrl-C is for the server, which decides when it is done.
+            process_group=0,
         )
         theirs.close()
         try:
@@ -244,8 +245,6 @@ def load_avatar(weights: Path, *, paints: bool, torch_threads: int) -> Avatar:
 
 def answer_calls(file_descriptor: int) -> None:
     """Answer calls until the other end is closed, by intent or because its process is gone."""
-    # Ctrl-C goes to both processes, but the server decides when it is done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(file_descriptor)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         load = _receive(connection)

@@ -8,6 +8,7 @@ shipped ones by default. To be run whenever one of those has changed: another's 
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -105,7 +106,8 @@ def _export(
 
 def _forget_sources(graph: onnx.GraphProto) -> None:
     """Take out where in the code, in which folder of this machine, each part comes from."""
-    for part in (graph, *graph.node, *graph.value_info, *graph.initializer):
+    parts: list[Any] = [graph, *graph.node, *graph.value_info, *graph.initializer]
+    for part in parts:
         part.doc_string = ""
         del part.metadata_props[:]
 
