@@ -47,8 +47,9 @@ def draw_eye(
     lid_upper = upper - _stretch(above, line_upper - upper, eye.room_above)
     lid_lower = lower + _stretch(below, lower - line_lower, eye.room_below)
     ball_u, ball_v = _turned(eye, u, v, upper, lower, gaze)
-    sources = ((ball_u - u, ball_v - v), (0 * u, lid_upper - v), (0 * u, lid_lower - v))
-    ball, skin_upper, skin_lower = _sample(texture, eye, place, sources)
+    nowhere = torch.zeros_like(u)
+    shifts = ((ball_u - u, ball_v - v), (nowhere, lid_upper - v), (nowhere, lid_lower - v))
+    ball, skin_upper, skin_lower = _sample(texture, eye, place, shifts)
     cover_upper = (above + 0.5).clamp(0, 1)[:, None]
     cover_lower = (below + 0.5 + _OVERLAP_PX * shut.clamp(0, 1)).clamp(0, 1)[:, None]
     color = torch.lerp(ball, skin_lower, cover_lower)
