@@ -1,6 +1,9 @@
 """What the server runs of each network is what was trained, operation by operation."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +77,14 @@ def test_a_missing_graph_says_how_it_is_made(weights: Path) -> None:
     (weights / "audio_encoder.onnx").unlink()
     with pytest.raises(WeightsError, match=r"audio_encoder\.onnx.*python -m model\.train export"):
         Avatar.load(weights)
+
+
+def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    program = "import model.avatar, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "1"
+    # It would keep what it has to report in a database there.
+    assert not list(tmp_path.rglob("*onnxruntime*"))
