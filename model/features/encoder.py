@@ -128,7 +128,7 @@ class CausalAudioEncoder(nn.Module):
         return features, EncoderState(tail, mel, conv, hidden)
 
     def run_by(self, graph: Graph) -> None:
-        """Evaluate `network` by `graph`."""
+        """Evaluate `network` by `graph`: from now on, of as many frames as it is made for."""
         self._graph = graph
 
     def network(

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -24,7 +25,8 @@ from model.motion.motion_model import MotionModel
 
 # Not 1 or 2: a size that is a constant in the code would be taken for it.
 _BATCH = 3
-_FEWEST_HALVED = 64
+# A graph is for hops of two frames: log-mel comes at 100 Hz.
+_HOP_MELS = 8
 
 
 class _Encoder(nn.Module):
@@ -63,7 +65,7 @@ def export_encoder(weights: Path) -> None:
     """Compile what follows the log-mel."""
     encoder = load_encoder(weights)
     c, state = encoder.config, encoder.initial_state(_BATCH)
-    log_mel = torch.zeros(_BATCH, 8, c.num_mels)
+    log_mel = torch.zeros(_BATCH, _HOP_MELS, c.num_mels)
     inputs = {"log_mel": log_mel, "mel": state.mel, "conv": state.conv, "hidden": state.hidden}
     outputs = ["features", "next_mel", "next_conv", "next_hidden"]
     _export(_Encoder(encoder), inputs, outputs, weights)
@@ -113,14 +115,19 @@ def _forget_sources(graph: onnx.GraphProto) -> None:
 
 
 def _halve_weights(graph: onnx.GraphProto) -> None:
-    """Keep weights in half precision, as their file does; they are widened when it is read."""
+    """Keep in half precision what loses nothing by it, as weights from their file do.
+
+    Constants of the code are numbers that half precision would round. What is halved is widened
+    when the graph is read.
+    """
     casts = []
     for weight in graph.initializer:
         values = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or values.size < _FEWEST_HALVED:
+        halves = values.astype(np.float16)
+        if weight.data_type != TensorProto.FLOAT or (halves != values).any():
             continue
         name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(values.astype("float16"), f"{name}.half"))
+        weight.CopyFrom(numpy_helper.from_array(halves, f"{name}.half"))
         casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
