@@ -22,7 +22,7 @@ from server.app import stream_config
 from server.config import Config
 from server.recording import Recording
 from server.render import Look, Rendering
-from server.threads import limit_torch
+from server.threads import limit_threads
 from streaming.rates import VOICE_RATE
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of speech in each run")
     options = parser.parse_args()
     config = Config()
-    limit_torch(config.compute)
+    limit_threads(config.compute)
     baseline = measure_baseline()
     avatar = Avatar.load()
     avatar.warm_up()

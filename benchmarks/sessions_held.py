@@ -29,7 +29,7 @@ from server.media import SessionMedia
 from server.metrics import Metrics
 from server.outlet import CallOutlet
 from server.sdp import VideoCodec
-from server.threads import limit_torch
+from server.threads import limit_threads
 from server.tracks import PacketTrack, picture_track, voice_track
 from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
 from streaming.stats import StreamStats
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="measured for each number")
     parser.add_argument("--limit", type=int, default=16, help="the most sessions to try")
     options = parser.parse_args()
-    limit_torch(Config().compute)
+    limit_threads(Config().compute)
     baseline = measure_baseline()
     held, figures = asyncio.run(run(options.seconds, options.limit))
     report(

@@ -22,7 +22,7 @@ from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 from server.config import CallConfig, Config, VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder
 from server.sdp import VideoCodec
-from server.threads import limit_torch
+from server.threads import limit_threads
 from streaming.config import StreamConfig
 from streaming.rates import VOICE_CHUNK_SAMPLES, VOICE_RATE
 from streaming.stream import Stream
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200, help="samples of a motion stage")
     runs = parser.parse_args().count
-    limit_torch(Config().compute)
+    limit_threads(Config().compute)
     baseline = measure_baseline()
     avatar = Avatar.load()
     avatar.warm_up()

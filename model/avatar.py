@@ -214,17 +214,19 @@ class Avatar:
         state: AvatarState,
         *,
         painted: bool = True,
-        mouth_gain: float = 1.0,
+        mouth_gain: Sequence[float] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw motion (n, M + 1) as a session's next n RGB frames (n, size_px, size_px, 3).
 
-        painted: with a mouth from the frame denoiser; without it, its warp. mouth_gain: how far the
-        mouth follows its motion; at 0 it rests, in the session's expression.
+        painted: with a mouth from the frame denoiser; without it, its warp. mouth_gain: how far in
+        each frame the mouth follows its motion; at 0 it rests, in the session's expression.
         """
-        mouth = self._space.mouth
-        rest = state.offset[mouth]
-        motion = motion.clone()
-        motion[:, mouth] = rest + mouth_gain * (motion[:, mouth] - rest)
+        if mouth_gain is not None:
+            mouth = self._space.mouth
+            rest = state.offset[mouth]
+            motion = motion.clone()
+            gains = torch.tensor(mouth_gain)[:, None]
+            motion[:, mouth] = torch.lerp(rest, motion[:, mouth], gains)
         face = self.face_motion(motion)
         return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
 

@@ -38,7 +38,7 @@ class Animator(Protocol):
         state: AvatarState,
         *,
         painted: bool = True,
-        mouth_gain: float = 1.0,
+        mouth_gain: Sequence[float] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw (n, M) motion as a session's next frames: (n, size_px, size_px, 3) RGB."""
         ...

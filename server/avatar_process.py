@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self, cast
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -132,7 +133,7 @@ class AvatarProcess:
         state: AvatarState,
         *,
         painted: bool = True,
-        mouth_gain: float = 1.0,
+        mouth_gain: Sequence[float] | None = None,
     ) -> NDArray[np.uint8]:
         """See Animator."""
         key, unsent = self._key(identity)
@@ -212,7 +213,7 @@ class _Remote:
         motion: NDArray[np.float32],
         state: AvatarState,
         painted: bool,
-        mouth_gain: float,
+        mouth_gain: Sequence[float] | None,
     ) -> NDArray[np.uint8]:
         return self._avatar.render(
             self._identities[key],
@@ -238,8 +239,9 @@ class _Remote:
 
 
 def load_avatar(weights: Path, *, paints: bool, torch_threads: int) -> Avatar:
-    """Read the weights, for so many threads of torch's; see ``Avatar.load``."""
+    """Read the weights, to compute with so many threads; see ``Avatar.load``."""
     torch.set_num_threads(torch_threads)
+    cv2.setNumThreads(torch_threads)
     return Avatar.load(weights, paints=paints)
 
 

@@ -25,7 +25,7 @@ from server.recording import AudioFileError
 from server.recordings import RecordingsFolderError
 from server.render import OutputError
 from server.serve_command import StartError
-from server.threads import limit_torch
+from server.threads import limit_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _doctor(options: argparse.Namespace) -> int:
     config = load(options.config, Flags(painted_mouth=options.painted_mouth))
-    limit_torch(config.compute)
+    limit_threads(config.compute)
     return (
         0
         if doctor.examine(

@@ -20,7 +20,7 @@ from server.config_file import Flags, load
 from server.portraits import read_picture
 from server.recording import Recording
 from server.render import Look, OutputError, Rendering
-from server.threads import limit_torch
+from server.threads import limit_threads
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def _render(options: argparse.Namespace) -> int:
         if options.output.exists() and options.output.samefile(source):
             raise OutputError(f"-o {options.output} would overwrite {source}: name another file")
     signer = credentials.signer(config.trust, datetime.now(UTC))
-    limit_torch(config.compute)
+    limit_threads(config.compute)
     avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
     identity = avatar.identify(image, config.video.size_px)
     look = Look(controls, options.seed)

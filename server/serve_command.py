@@ -35,7 +35,7 @@ from server.outgoing_config import PublishConfig
 from server.portraits import PortraitFile, built_in, prepare, read_picture
 from server.recordings import check_folder
 from server.self_signed import kept_at, self_signed
-from server.threads import limit_torch
+from server.threads import limit_threads
 from server.voice_messages import MAX_SOUND_BYTES
 
 _TOKEN_VARIABLE = "LIKENESS_PUBLISH_TOKEN"
@@ -118,7 +118,7 @@ def _serve(options: argparse.Namespace) -> int:
             load_avatar,
             options.weights,
             paints=config.video.painted_mouth,
-            torch_threads=limit_torch(config.compute),
+            torch_threads=limit_threads(config.compute),
         )
         avatar = stack.enter_context(AvatarProcess(load_model))
         files = built_in(CLIENT_WEB)

@@ -9,6 +9,7 @@ import math
 import os
 from pathlib import Path
 
+import cv2
 import torch
 
 from server.config import ComputeConfig
@@ -52,8 +53,9 @@ def _own_quota(cpu_max: Path) -> float:
     return math.inf if quota_us == "max" else int(quota_us) / int(period_us)
 
 
-def limit_torch(config: ComputeConfig) -> int:
+def limit_threads(config: ComputeConfig) -> int:
     """Set, for the whole process, the threads that ``config`` says; returns their number."""
     threads = config.torch_threads or max(1, usable_cores() // 2)
     torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     return threads

@@ -67,7 +67,7 @@ def over(color: Picture, alpha: Picture, ground: Picture) -> Picture:
 def reference(identity: Identity) -> tuple[Picture, Picture]:
     """The person with hairs around: colour (h, w, 3) and alpha (h, w, 1), both known."""
     size = identity.size_px
-    texture = identity.cutout.texture[0].permute(1, 2, 0).double().numpy()
+    texture = identity.cutout.texture.astype(float)
     color, alpha = texture[..., :3], texture[..., 3:] / 255
     rng = np.random.default_rng(SEED)
     hairs = Image.new("L", (size * FINER, size * FINER))
@@ -103,7 +103,7 @@ def cut(picture: Picture, face: NDArray[np.float32]) -> dict[str, tuple[Picture,
     still = picture.round().clip(0, 255).astype(np.uint8)
     mask = torch.from_numpy(person_mask(Image.fromarray(still)))
     own = cut_out(torch.from_numpy(still), mask, torch.from_numpy(face[:, :2])).texture
-    matted = own[0].permute(1, 2, 0).double().numpy()
+    matted = own.astype(float)
     wide = functional.interpolate(mask[None, None], still.shape[:2], mode="bilinear")
     return {
         "overlay": (matted[..., :3], matted[..., 3:] / 255),

@@ -44,7 +44,7 @@ def draw_mouth(
     color = torch.lerp(color, upper[:, :3], cover_upper)
     if mouth.seam > 0:
         color = color * (1 - mouth.seam * seam_shape(inside_upper, inside_lower, rig.scale))
-    patch.blend(pixels, color)
+    patch.blend(pixels, color.permute(0, 2, 3, 1))
 
 
 def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
@@ -54,16 +54,16 @@ def _place(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head) -> Patch:
     low, high = turned.amin(dim=1), turned.amax(dim=1)
     center = (low + high) / 2 * rig.scale + rig.origin[:2] + head.shift
     across, down = (((high - low).amax(dim=0) / 2 + _SKIN) * rig.scale).tolist()
-    return Patch.around(center, (across, down), rig.size_px, rig.spacing_px)
+    return Patch.around(center, (across, down), rig.size_px, rig.lip_spacing_px)
 
 
 def _lips(rig: Rig, mouth: Mouth, nodes: Motion, patch: Patch) -> tuple[Tensor, Tensor]:
     """Upper and lower sheet (n, 5, h, w): colour, pixels inside the upper and the lower sheet."""
     box = rig.mouth_box
-    first = (torch.tensor([box.left, box.top]) * rig.spacing_px)[:, None, None]
+    first = (torch.tensor([box.left, box.top]) * rig.lip_spacing_px)[:, None, None]
     rows, columns = box.shape
     # Pixels to the sheets' own grid of nodes, and back.
-    to_unit = (2 / (rig.spacing_px * torch.tensor([columns - 1, rows - 1])))[:, None, None]
+    to_unit = (2 / (rig.lip_spacing_px * torch.tensor([columns - 1, rows - 1])))[:, None, None]
     targets = (patch.nodes() - first) * to_unit - 1
     place = way_back(nodes.lips * to_unit, targets.repeat(2, 1, 1, 1))
     both = mouth.lips.sample(patch.densify((place + 1) / to_unit + first))

@@ -54,24 +54,26 @@ class Patch:
         """Values (n, C, rows + 1, columns + 1) of the coarse grid to all pixels (n, C, h, w)."""
         return functional.interpolate(values, self.shape, mode="bilinear", align_corners=True)
 
-    def cut(self, picture: Tensor) -> Tensor:
-        """Cut the rectangles out of (n or 1, C, size, size): (n, C, h, w)."""
+    def cut(self, pictures: Tensor) -> Tensor:
+        """Cut the n rectangles out of pictures (C, size, size), taken in turns: (n, C, h, w)."""
         height, width = self.shape
         corners: list[list[int]] = self.corner.tolist()
         rows = [
-            picture[min(i, len(picture) - 1), :, top : top + height, left : left + width]
+            pictures[i % len(pictures), :, top : top + height, left : left + width]
             for i, (left, top) in enumerate(corners)
         ]
         return torch.stack(rows)
 
     def blend(self, pixels: NDArray[np.uint8], color: Tensor) -> None:
-        """Put colour (n, 3, h, w) into pixels (n, size, size, 3) in place, feathered at the rim."""
+        """Put n colours (h, w, 3) into pictures (size, size, 3), taken in turns, in place.
+
+        They are feathered at the rim.
+        """
         height, width = self.shape
         weight = feather(height, width)[..., None]
         corners: list[list[int]] = self.corner.tolist()
-        patches = color.permute(0, 2, 3, 1)
-        for frame, patch, (left, top) in zip(pixels, patches, corners, strict=True):
-            place = frame[top : top + height, left : left + width]
+        for i, (patch, (left, top)) in enumerate(zip(color, corners, strict=True)):
+            place = pixels[i % len(pixels), top : top + height, left : left + width]
             blended = torch.lerp(torch.from_numpy(place).float(), patch, weight)
             place[:] = blended.add_(0.5).clamp_(0, 255).numpy()
 

@@ -9,17 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
-from model.frames.eyes import draw_eye
+from model.frames.eyes import draw_eyes
+from model.frames.lookup import look_up
 from model.frames.mouth import draw_mouth
 from model.frames.painter import MouthPainter, PaintState
 from model.frames.warp import Head, Motion, head_motion, move_nodes, way_back
 from model.identity.identity import Identity
 from model.identity.rig import NUM_NODES, Rig
 from model.motion.face import FaceMotion
-
-_STRIP_PX = 128
 
 
 class Renderer:
@@ -50,11 +48,11 @@ class Renderer:
         breath = torch.zeros(frames) if breath is None else breath
         rig = identity.rig
         head, nodes, back = _move(rig, motion, breath)
-        pixels = _sample(identity.texture, back)
+        pixels = np.empty((frames, *identity.still.shape), np.uint8)
+        for frame, places in zip(pixels, back.numpy(), strict=True):
+            look_up(identity.texture, places, out=frame)
         draw_mouth(pixels, rig, identity.mouth, motion, nodes, head)
-        for side, eye in enumerate(identity.eyes):
-            closure = motion.lid_closure[:, side]
-            draw_eye(pixels, identity.texture, eye, back, closure, motion.gaze)
+        draw_eyes(pixels, identity.texture, identity.eyes, back, motion.lid_closure, motion.gaze)
         if self._painter is not None:
             self._painter.paint(
                 pixels, identity, head, motion, state or PaintState(), wanted=painted
@@ -78,24 +76,28 @@ class Renderer:
             return np.empty((0, *pixels.shape[1:3], 4), np.uint8)
         breath = torch.zeros(frames) if breath is None else breath
         _, _, back = _move(identity.rig, motion, breath)
-        person = _sample(identity.cutout.texture, back)
+        # It has a sample for each pixel, where the texture has two.
+        person = np.stack([look_up(identity.cutout.texture, way) for way in (back / 2).numpy()])
         # Of the person all over, the frame knows more: mouth and eyes.
         np.copyto(person[..., :3], pixels, where=person[..., 3:] == 255)
         return person
 
 
 def _move(rig: Rig, motion: FaceMotion, breath: Tensor) -> tuple[Head, Motion, Tensor]:
-    """Where head and nodes go, and the way back from every pixel, (n, 2, size, size) in -1..1."""
+    """Where head and nodes go, and the way back from every pixel.
+
+    The way back is (n, 2, size, size), in samples of the identity's texture.
+    """
     head = head_motion(rig, motion)
     nodes = move_nodes(rig, motion, head, breath)
     coarse = way_back(nodes.picture * (2 / (rig.size_px - 1)), _targets())
-    return head, nodes, _densify(coarse, rig.size_px)
+    return head, nodes, _densify((coarse + 1) * (rig.size_px - 1), rig.size_px)
 
 
 @functools.cache
 def _targets() -> Tensor:
-    """Places (1, 2, T, T) of every second node, -1..1: between them a face bends little."""
-    axis = torch.linspace(-1, 1, NUM_NODES // 2 + 1)
+    """Places (1, 2, T, T), as many as there are nodes, -1..1: between them a face bends little."""
+    axis = torch.linspace(-1, 1, NUM_NODES)
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"))[None]
 
 
@@ -110,26 +112,3 @@ def _hats(steps: int, size_px: int) -> Tensor:
     """What each of steps + 1 nodes gives each pixel, (size_px, steps + 1)."""
     place = torch.linspace(0, steps, size_px)[:, None]
     return (1 - (place - torch.arange(steps + 1)).abs()).clamp(min=0)
-
-
-def _sample(texture: Tensor, back: Tensor) -> NDArray[np.uint8]:
-    """Look up the texture (1, C, ·, ·) at (n, 2, h, w), rounded to (n, h, w, C).
-
-    In upright strips: a tilted head reads the texture across its rows, and few rows stay in cache.
-    """
-    frames, _, height, width = back.shape
-    channels = texture.shape[1]
-    pixels = np.empty((frames, height, width, channels), np.uint8)
-    for left in range(0, width, _STRIP_PX):
-        strip = grid_sample(
-            texture.expand(frames, -1, -1, -1),
-            back[..., left : left + _STRIP_PX].permute(0, 2, 3, 1),
-            mode="bilinear",
-            padding_mode="reflection",
-            align_corners=True,
-        )
-        planes = strip.add_(0.5).numpy()
-        for channel in range(channels):
-            # numpy casts while it interleaves, in one pass.
-            pixels[:, :, left : left + _STRIP_PX, channel] = planes[:, channel]
-    return pixels

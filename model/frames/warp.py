@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.identity.rig import NUM_NODES, NodeBox, Rig
+from model.identity.rig import NUM_NODES, Rig
 from model.motion.face import FaceMotion
 
-_ITERATIONS = 5
+_ITERATIONS = 4
 # A fold has no way back: where the rig is squeezed to less than this area, steps stay short.
 _LEAST_AREA = 0.2
 _LONGEST_STEP = 1.5
@@ -76,10 +76,13 @@ def move_nodes(rig: Rig, motion: FaceMotion, head: Head, breath: Tensor) -> Moti
     # Face space to the camera of the portrait, and on to pixels.
     moved = matrix @ rig.rotation @ motion.deltas[:, rig.controls].transpose(1, 2)
     moved = moved.reshape(2 * frames, -1)
-    beneath = _boxed(rigid, rig.mouth_box)
+    beneath = ((matrix - rest) @ rig.lip_nodes + head.shift[:, :, None]).reshape(
+        frames, 2, *rig.mouth_box.shape
+    )
     sheets = [beneath + (moved @ sheet).reshape(beneath.shape) for sheet in (rig.upper, rig.lower)]
-    lips = torch.cat(sheets) * _boxed(rig.head_weight, rig.mouth_box)
-    face = _boxed(rigid, rig.face_box)
+    lips = torch.cat(sheets) * rig.lip_weight
+    box = rig.face_box
+    face = rigid[..., box.top : box.bottom + 1, box.left : box.right + 1]
     face += (moved @ rig.face).reshape(face.shape)
     picture = rigid * rig.head_weight + breath[:, None, None, None] * rig.breath
     return Motion(picture, lips)
@@ -118,11 +121,6 @@ def _with_slopes(field: Tensor) -> Tensor:
     across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) * ((columns - 1) / 4)
     down = (wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]) * ((rows - 1) / 4)
     return torch.cat([field, 1 + down[:, 1:], 1 + across[:, :1], down[:, :1], across[:, 1:]], dim=1)
-
-
-def _boxed(grid: Tensor, box: NodeBox) -> Tensor:
-    """View of the nodes in a box, of a grid (..., G, G)."""
-    return grid[..., box.top : box.bottom + 1, box.left : box.right + 1]
 
 
 def _rotation_matrices(vectors: Tensor) -> Tensor:

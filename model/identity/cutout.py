@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,20 +17,20 @@ _REACHES = ((16, 3), (4, 2), (2, 1))
 
 @dataclass(frozen=True)
 class Cutout:
-    """texture: (1, 4, size_px, size_px) the person's own colour, 0..255, and its matte, 0..255.
+    """texture: (size_px, size_px, 4) uint8, the person's own colour and its matte, 0..255.
 
     Where the matte is full, colours are the still's; beyond the person they go on.
     """
 
-    texture: Tensor
+    texture: NDArray[np.uint8]
 
 
 def cut_out(still: Tensor, mask: Tensor, face: Tensor) -> Cutout:
     """Cut the person out of a still (h, w, 3) uint8; see `person_matte`."""
     matte = person_matte(still, mask, face)[None, None]
     color = _foreground(still.permute(2, 0, 1)[None].float(), matte)
-    texture = torch.cat([color, 255 * matte], dim=1)
-    return Cutout(texture.contiguous(memory_format=torch.channels_last))
+    planes = torch.cat([color, 255 * matte], dim=1)[0]
+    return Cutout(planes.permute(1, 2, 0).round().to(torch.uint8).contiguous().numpy())
 
 
 def _foreground(color: Tensor, matte: Tensor) -> Tensor:

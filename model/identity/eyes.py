@@ -18,71 +18,81 @@ _BROWS = ((52, 53, 65), (282, 283, 295))
 
 
 @dataclass(frozen=True)
-class Eye:
-    """One eye in the still, in pixels: axis u from left to right corner, v square to it, down.
+class Eyes:
+    """Both eyes in the still, the image's left one first, in pixels.
 
-    left: (2,) corner on the image's left; direction: (2,) of u; width: of the eye.
-    upper, lower: (129,) v of the lids' lines at equal steps of u in 0..width, joined at the ends.
-    room_above, room_below: how much skin stretches above and below when the lids move.
+    Each has its own axes: u from its left to its right corner, v square to it, down.
+    left: (2, 2) its corner on the image's left; direction: (2, 2) of u; width: (2,).
+    upper, lower: (2, 129) v of the lids' lines at equal steps of u in 0..width, joined at the ends.
+    room_above, room_below: (2,) how much skin stretches above and below when the lids move.
     """
 
     left: Tensor
     direction: Tensor
-    width: float
+    width: Tensor
     upper: Tensor
     lower: Tensor
-    room_above: float
-    room_below: float
+    room_above: Tensor
+    room_below: Tensor
 
     @property
-    def center(self) -> Tensor:
-        """Middle of the eye (2,)."""
-        return self.left + self.direction * (self.width / 2)
+    def centers(self) -> Tensor:
+        """Their middles (2, 2)."""
+        return self.left + self.direction * (self.width[:, None] / 2)
 
     @property
     def half_extent(self) -> tuple[float, float]:
         """Half width and half height of all that the lids move, with the head tilted a little."""
-        opening = float((self.lower - self.upper).max())
-        height = max(self.room_above, self.room_below) + opening
-        return self.width * (0.5 + _MARGIN), height + 0.12 * self.width
+        opening = (self.lower - self.upper).amax(dim=1)
+        height = torch.maximum(self.room_above, self.room_below) + opening + 0.12 * self.width
+        return float(self.width.max()) * (0.5 + _MARGIN), float(height.max())
 
-    def coordinates(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (u, v) of points (..., 2)."""
-        away = points - self.left
-        dx, dy = self.direction
-        return away[..., 0] * dx + away[..., 1] * dy, away[..., 1] * dx - away[..., 0] * dy
+    def coordinates(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return u and v, each (2, ...), of points (2, ...) about each eye."""
+        sides = (2,) + (1,) * (x.dim() - 1)
+        left, right = (self.left[:, axis].reshape(sides) for axis in (0, 1))
+        dx, dy = (self.direction[:, axis].reshape(sides) for axis in (0, 1))
+        away_x, away_y = x - left, y - right
+        return away_x * dx + away_y * dy, away_y * dx - away_x * dy
 
     def lines(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return v of the upper and the lower lid's line at u; they are one beyond the corners."""
-        place = (u / self.width).clamp(0, 1) * (_SAMPLES - 1)
-        index = place.floor().long().clamp(max=_SAMPLES - 2)
+        """Return v (2, ...) of both lids' lines at u (2, ...); they are one beyond the corners."""
+        sides = (2,) + (1,) * (u.dim() - 1)
+        place = (u / self.width.reshape(sides)).clamp(0, 1) * (_SAMPLES - 1)
+        index = place.floor().clamp_(max=_SAMPLES - 2)
         part = place - index
-        return (
-            torch.lerp(self.upper[index], self.upper[index + 1], part),
-            torch.lerp(self.lower[index], self.lower[index + 1], part),
+        at = index.long() + torch.tensor([0, _SAMPLES]).reshape(sides)
+        upper, lower = (
+            torch.lerp(line.take(at), line.take(at + 1), part) for line in (self.upper, self.lower)
         )
+        return upper, lower
 
 
-def build_eyes(landmarks: Tensor) -> tuple[Eye, Eye]:
-    """Measure both eyes, image left first, of landmarks (478, 2) in pixels."""
-    first, second = (_build_eye(landmarks, side) for side in (0, 1))
-    return first, second
+def build_eyes(landmarks: Tensor) -> Eyes:
+    """Measure both eyes of landmarks (478, 2) in pixels."""
+    parts = [_measure_eye(landmarks, side) for side in (0, 1)]
+    return Eyes(*(torch.stack(both) for both in zip(*parts, strict=True)))
 
 
-def _build_eye(landmarks: Tensor, side: int) -> Eye:
+def _measure_eye(landmarks: Tensor, side: int) -> tuple[Tensor, ...]:
+    """The fields of `Eyes` for one of them."""
     upper, lower = landmarks[list(UPPER_LIDS[side])], landmarks[list(LOWER_LIDS[side])]
     left, right = upper[0], upper[-1]
-    width = float((right - left).norm())
+    width = (right - left).norm()
     direction = (right - left) / width
-    bare = Eye(left, direction, width, torch.zeros(0), torch.zeros(0), 0.0, 0.0)
-    lid, floor = (_line(*bare.coordinates(points), width) for points in (upper, lower))
+    square = torch.stack([-direction[1], direction[0]])
+    lid, floor = (
+        _line((points - left) @ direction, (points - left) @ square, float(width))
+        for points in (upper, lower)
+    )
     floor = torch.maximum(floor, lid)
     opening = floor - lid
     lid = lid + _LASH_SHARE * opening
-    brow = bare.coordinates(landmarks[list(_BROWS[side])])[1].mean()
-    widest = float(opening.max())
-    room = max(0.75 * float(lid.min() - brow), 1.1 * widest)
-    return Eye(left, direction, width, lid, floor, room, max(0.8 * widest, 0.12 * width))
+    brow = ((landmarks[list(_BROWS[side])] - left) @ square).mean()
+    widest = opening.max()
+    room_above = torch.maximum(0.75 * (lid.min() - brow), 1.1 * widest)
+    room_below = torch.maximum(0.8 * widest, 0.12 * width)
+    return left, direction, width, lid, floor, room_above, room_below
 
 
 def _line(u: Tensor, v: Tensor, width: float) -> Tensor:

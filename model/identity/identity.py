@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from model.identity.cutout import Cutout, cut_out
-from model.identity.eyes import Eye, build_eyes
+from model.identity.eyes import Eyes, build_eyes
 from model.identity.light import measure_light
 from model.identity.lips import close_lips
 from model.identity.mouth import Mouth, build_mouth
@@ -37,7 +36,7 @@ class Identity:
 
     portrait: (size_px, size_px, 3) uint8 RGB, as it came. still: the same with a neutral face and
     closed lips.
-    texture: (1, 3, 2 * size_px - 1, 2 * size_px - 1) the still at double density, every second
+    texture: (2 * size_px - 1, 2 * size_px - 1, 3) uint8, the still at double density, every second
     sample the still's own. cutout: the person of the still alone. landmarks: (478, 3) of the still,
     pixels. half: the same at half the size, see `halve`; only a half has none.
     """
@@ -45,12 +44,12 @@ class Identity:
     size_px: int
     portrait: NDArray[np.uint8]
     still: NDArray[np.uint8]
-    texture: Tensor
+    texture: NDArray[np.uint8]
     cutout: Cutout
     landmarks: NDArray[np.float32]
     rig: Rig
     mouth: Mouth
-    eyes: tuple[Eye, Eye]
+    eyes: Eyes
     half: "Identity | None" = None
 
 
@@ -88,7 +87,7 @@ def rig_portrait(
     )
     pixels = torch.from_numpy(np.array(portrait.image))
     still = bring_to_neutral(pixels, rig, landmarks[:, :2], neutral[:, :2])
-    texture = _double(still.image)
+    texture = _double(still.image.numpy())
     # Not the portrait's: a chin that closes takes its outline with it.
     person_of_still = torch.from_numpy(person_mask(Image.fromarray(still.image.numpy())))
     # Lids and irises keep the portrait's opening and gaze; they only go where their skin goes.
@@ -103,7 +102,11 @@ def rig_portrait(
         landmarks=neutral.numpy(),
         rig=rig,
         mouth=build_mouth(
-            texture, neutral, rig, measure_light(pixels, landmarks[:, :2], rig.scale), still.seam
+            torch.from_numpy(texture).permute(2, 0, 1)[None].float(),
+            neutral,
+            rig,
+            measure_light(pixels, landmarks[:, :2], rig.scale),
+            still.seam,
         ),
         eyes=build_eyes(neutral[:, :2]),
     )
@@ -129,24 +132,19 @@ def check_pose(pose: Pose) -> None:
             )
 
 
-def _double(still: Tensor) -> Tensor:
-    """Double the density by Lanczos interpolation, (1, 3, 2h - 1, 2w - 1).
+def _double(still: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Double the density of (h, h, 3) by Lanczos interpolation: (2h - 1, 2h - 1, 3).
 
     Sampling it bilinearly stays as sharp between pixels as it is on them, so a picture does not
     soften when it starts to move.
     """
-    size = still.shape[0]
-    image = Image.fromarray(still.numpy())
-    # Sample k is at pixel k / 2; Pillow's box counts from the first pixel's corner.
-    doubled = []
-    for channel in image.split():
-        values = channel.convert("F").resize(
-            (2 * size - 1, 2 * size - 1),
-            Image.Resampling.LANCZOS,
-            box=(0.25, 0.25, size - 0.25, size - 0.25),
-        )
-        doubled.append(torch.from_numpy(np.array(values)))
-    # Channels last: a look-up reads one place of memory, not three.
-    texture = torch.stack(doubled)[None].clamp(0, 255).to(memory_format=torch.channels_last)
-    texture[:, :, ::2, ::2] = still.permute(2, 0, 1)[None].float()
+    size = len(still)
+    doubled = Image.fromarray(still).resize(
+        (2 * size - 1, 2 * size - 1),
+        Image.Resampling.LANCZOS,
+        # Sample k is at pixel k / 2; Pillow's box counts from the first pixel's corner.
+        box=(0.25, 0.25, size - 0.25, size - 0.25),
+    )
+    texture: NDArray[np.uint8] = np.array(doubled)
+    texture[::2, ::2] = still
     return texture

@@ -16,7 +16,8 @@ from model.identity.interpolation import kriging
 from model.identity.lip_line import LipLine
 from model.identity.topology import LIDS, LIPS, LOWER_LIP, SKIN, UPPER_LIP
 
-NUM_NODES = 129  # per side
+NUM_NODES = 65  # per side
+_DENSE = 2 * NUM_NODES - 1  # per side of the grid that the lips hang on
 
 # All lengths below are in face widths.
 _DEPTH_LENGTH = 0.25
@@ -62,8 +63,9 @@ class Rig:
     rotation: (3, 3) face space to camera, at rest. scale: pixels per face width. origin: (3,) the
     head's centre in pixels. nodes: (3, G * G) camera space, face widths, from the head's centre.
     head_weight: (G, G) 0..1. breath: (2, G, G) pixels that a full breath moves a node. controls:
-    (N,) the landmarks that move nodes. face_box, mouth_box: which nodes they move. face: (nodes of
-    face_box, N); upper, lower: (nodes of mouth_box, N), the two sheets of the lips.
+    (N,) the landmarks that move nodes. face_box: which nodes they move; face: (N, those).
+    Lips hang on a grid that is twice as dense. mouth_box: which nodes of it; lip_nodes, lip_weight:
+    (3, those) and (h, w), as above; upper, lower: (N, those), the two sheets.
     """
 
     size_px: int
@@ -77,6 +79,8 @@ class Rig:
     face_box: NodeBox
     face: Tensor
     mouth_box: NodeBox
+    lip_nodes: Tensor
+    lip_weight: Tensor
     upper: Tensor
     lower: Tensor
 
@@ -84,6 +88,11 @@ class Rig:
     def spacing_px(self) -> float:
         """Distance between neighbouring nodes."""
         return (self.size_px - 1) / (NUM_NODES - 1)
+
+    @property
+    def lip_spacing_px(self) -> float:
+        """Distance between neighbouring nodes of the lips."""
+        return (self.size_px - 1) / (_DENSE - 1)
 
 
 def build_rig(
@@ -95,13 +104,13 @@ def build_rig(
     person: (h, w) probability that a pixel is the person.
     """
     points = (landmarks - origin) / scale
-    axis = torch.linspace(0, size_px - 1, NUM_NODES)
+    axis = torch.linspace(0, size_px - 1, _DENSE)
     flat = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(-1, 2)
     flat = (flat - origin[:2]) / scale
     nodes = torch.cat([flat, _depth(points, flat)[:, None]], dim=1)
     lip_line = LipLine.through(points[:, :2])
     skin = points[list(SKIN), :2]
-    face_box = _box(skin, (_INFLUENCE_ASIDE, _INFLUENCE_DOWN), flat)
+    face_box = _sparser(_box(skin, (_INFLUENCE_ASIDE, _INFLUENCE_DOWN), flat))
     mouth_box = _box(lip_line.points, (_MOUTH_MARGIN, _MOUTH_MARGIN), flat)
     head_weight, breathing = _weights(points, flat, person)
     controls = _controls(points)
@@ -112,24 +121,30 @@ def build_rig(
     # A sheet goes on beneath the other as its lip goes, whatever chin and nose do over there.
     above = lip_line.above(places)
     between = (lip_line.beyond(places) == 0) & ~is_upper & ~is_lower
-    upper = _sheet(places, _inside(flat, face_box), ~(is_lower | (between & (above < 0))))
-    lower = _sheet(places, _inside(flat, face_box), ~(is_upper | (between & (above > 0))))
-    share = lip_line.upper_share(_inside(flat, face_box))[:, None]
-    rows = _within(face_box, mouth_box)
+    hangs_on_upper = ~(is_lower | (between & (above < 0)))
+    hangs_on_lower = ~(is_upper | (between & (above > 0)))
+    # Skin bends little from node to node: every second one is enough, but for the lips.
+    sparse = _grid(flat)[::2, ::2]
+    skin_nodes, lip_nodes = _boxed(sparse, face_box), _boxed(_grid(flat), mouth_box)
+    share = lip_line.upper_share(skin_nodes)[:, None]
+    face = share * _sheet(places, skin_nodes, hangs_on_upper)
+    face += (1 - share) * _sheet(places, skin_nodes, hangs_on_lower)
     return Rig(
         size_px=size_px,
         rotation=rotation,
         scale=scale,
         origin=origin,
-        nodes=nodes.T.contiguous(),
-        head_weight=head_weight.reshape(NUM_NODES, NUM_NODES),
-        breath=_breath(breathing, size_px),
+        nodes=_grid(nodes)[::2, ::2].reshape(-1, 3).T.contiguous(),
+        head_weight=_grid(head_weight)[::2, ::2].contiguous(),
+        breath=_breath(_grid(breathing)[::2, ::2], size_px),
         controls=controls,
         face_box=face_box,
-        face=(share * upper + (1 - share) * lower).T.contiguous(),
+        face=face.T.contiguous(),
         mouth_box=mouth_box,
-        upper=upper[rows].T.contiguous(),
-        lower=lower[rows].T.contiguous(),
+        lip_nodes=_boxed(_grid(nodes), mouth_box).T.contiguous(),
+        lip_weight=_boxed(_grid(head_weight), mouth_box).reshape(mouth_box.shape),
+        upper=_sheet(places, lip_nodes, hangs_on_upper).T.contiguous(),
+        lower=_sheet(places, lip_nodes, hangs_on_lower).T.contiguous(),
     )
 
 
@@ -145,8 +160,8 @@ def _limit_slope(depth: Tensor, rise: float) -> Tensor:
 
     What is beside a cheek then goes with it.
     """
-    grid = depth.reshape(1, 1, NUM_NODES, NUM_NODES)
-    for _ in range(NUM_NODES // 2):
+    grid = _grid(depth)[None, None]
+    for _ in range(_DENSE // 2):
         wide = functional.pad(grid, (1, 1, 1, 1), mode="replicate")
         sides = -functional.max_pool2d(-wide, (1, 3), stride=1)[:, :, 1:-1]
         ends = -functional.max_pool2d(-wide, (3, 1), stride=1)[:, :, :, 1:-1]
@@ -185,7 +200,7 @@ def _sheet(points: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
 def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
     """Head weight (M,) and how much a node breathes (M,), both 0..1."""
     nearest = functional.interpolate(
-        person[None, None], (NUM_NODES, NUM_NODES), mode="bilinear", antialias=True
+        person[None, None], (_DENSE, _DENSE), mode="bilinear", antialias=True
     ).reshape(-1)
     face = points[list(SKIN), :2]
     near_face = torch.cdist(queries, face).amin(dim=1)
@@ -208,12 +223,11 @@ def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, T
 
 
 def _breath(breathing: Tensor, size_px: int) -> Tensor:
-    moved = torch.stack([torch.zeros_like(breathing), -_BREATH * size_px * breathing])
-    return moved.reshape(2, NUM_NODES, NUM_NODES)
+    return torch.stack([torch.zeros_like(breathing), -_BREATH * size_px * breathing])
 
 
 def _distance_to(queries: Tensor, inside: Tensor) -> Tensor:
-    grid = inside.reshape(NUM_NODES, NUM_NODES)
+    grid = _grid(inside)
     padded = functional.pad(grid[None, None].float(), (1, 1, 1, 1), mode="replicate")
     core = -functional.max_pool2d(-padded, 3, stride=1)[0, 0] > 0
     edge = (grid & ~core).reshape(-1)
@@ -225,30 +239,30 @@ def _distance_to(queries: Tensor, inside: Tensor) -> Tensor:
 
 def _box(points: Tensor, margin: tuple[float, float], flat: Tensor) -> NodeBox:
     aside, down = margin
-    grid = flat.reshape(NUM_NODES, NUM_NODES, 2)
+    grid = _grid(flat)
     columns, rows = grid[0, :, 0].contiguous(), grid[:, 0, 1].contiguous()
     low = points.amin(dim=0) - aside
     high = points.amax(dim=0) + torch.tensor([aside, down])
 
     def at(axis: Tensor, value: Tensor) -> int:
-        return int(torch.searchsorted(axis, value).clamp(0, NUM_NODES - 1))
+        return int(torch.searchsorted(axis, value).clamp(0, _DENSE - 1))
 
     return NodeBox(at(rows, low[1]), at(rows, high[1]), at(columns, low[0]), at(columns, high[0]))
 
 
-def _inside(flat: Tensor, box: NodeBox) -> Tensor:
-    grid = flat.reshape(NUM_NODES, NUM_NODES, 2)
-    return grid[box.top : box.bottom + 1, box.left : box.right + 1].reshape(-1, 2)
+def _sparser(box: NodeBox) -> NodeBox:
+    """Every second node of a box, and its rim."""
+    return NodeBox(box.top // 2, (box.bottom + 1) // 2, box.left // 2, (box.right + 1) // 2)
 
 
-def _within(outer: NodeBox, inner: NodeBox) -> Tensor:
-    rows, columns = outer.shape
-    mask = torch.zeros(rows, columns, dtype=torch.bool)
-    mask[
-        inner.top - outer.top : inner.bottom - outer.top + 1,
-        inner.left - outer.left : inner.right - outer.left + 1,
-    ] = True
-    return mask.reshape(-1)
+def _grid(values: Tensor) -> Tensor:
+    """Values (M, ...) of all nodes of the dense grid as (rows, columns, ...)."""
+    return values.reshape(_DENSE, _DENSE, *values.shape[1:])
+
+
+def _boxed(grid: Tensor, box: NodeBox) -> Tensor:
+    """What a grid (rows, columns, ...) has at the nodes of a box, (nodes, ...)."""
+    return grid[box.top : box.bottom + 1, box.left : box.right + 1].flatten(0, 1)
 
 
 def _fade(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.identity.lip_line import LipLine
-from model.identity.rig import NUM_NODES, Rig
+from model.identity.rig import Rig
 from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 
 # In face widths. Landmarks run a little outside of the lips' flesh: what lies between open lips
@@ -83,22 +83,33 @@ def _sheets(rig: Rig) -> tuple[Tensor, Tensor]:
     outer, inner = rig.face_box, rig.mouth_box
     sheets = []
     for sheet in (rig.upper, rig.lower):
-        whole = rig.face.reshape(-1, *outer.shape).clone()
+        whole = _denser(rig.face.reshape(1, -1, *outer.shape))[0]
         whole[
             :,
-            inner.top - outer.top : inner.bottom - outer.top + 1,
-            inner.left - outer.left : inner.right - outer.left + 1,
+            inner.top - 2 * outer.top : inner.bottom - 2 * outer.top + 1,
+            inner.left - 2 * outer.left : inner.right - 2 * outer.left + 1,
         ] = sheet.reshape(-1, *inner.shape)
         sheets.append(whole.flatten(1))
     return sheets[0], sheets[1]
 
 
+def _denser(grid: Tensor) -> Tensor:
+    """Values (1, C, h, w) of nodes with what is between them: (1, C, 2h - 1, 2w - 1)."""
+    height, width = grid.shape[2:]
+    size = (2 * height - 1, 2 * width - 1)
+    return functional.interpolate(grid, size, mode="bilinear", align_corners=True)
+
+
 def _field(rig: Rig, values: Tensor) -> Tensor:
-    """Displacements (2, M) of the face's nodes to a field (1, 2, h, w) over the picture."""
+    """Displacements (2, M) of the face, as dense as the lips', to (1, 2, h, w) of the picture."""
     box = rig.face_box
-    nodes = torch.zeros(1, 2, NUM_NODES, NUM_NODES)
-    nodes[0, :, box.top : box.bottom + 1, box.left : box.right + 1] = values.reshape(2, *box.shape)
-    nodes = nodes * rig.head_weight
+    weight = _denser(rig.head_weight[None, None])
+    nodes = torch.zeros(1, 2, *weight.shape[2:])
+    rows = slice(2 * box.top, 2 * box.bottom + 1)
+    columns = slice(2 * box.left, 2 * box.right + 1)
+    place = nodes[0, :, rows, columns]
+    place.copy_(values.reshape(place.shape))
+    nodes = nodes * weight
     return functional.interpolate(
         nodes, (rig.size_px, rig.size_px), mode="bilinear", align_corners=True
     )

@@ -161,7 +161,7 @@ def test_a_mouth_without_gain_rests_and_all_else_moves(avatar: Avatar) -> None:
     state = avatar.open(0)
     assert (avatar.render(identity, motion, state) != avatar.render(identity, resting, state)).any()
     np.testing.assert_array_equal(
-        avatar.render(identity, motion, state, mouth_gain=0.0),
+        avatar.render(identity, motion, state, mouth_gain=[0.0]),
         avatar.render(identity, resting, state),
     )
 

@@ -137,13 +137,14 @@ class FakeAvatar:
         state: AvatarState,
         *,
         painted: bool = True,
-        mouth_gain: float = 1.0,
+        mouth_gain: Sequence[float] | None = None,
     ) -> NDArray[np.uint8]:
         shade, size = cast(FakeIdentity, identity).shade, identity.size_px
         pictures = np.zeros((len(motion), size, size, 3), np.uint8)
-        for picture, (level, happy) in zip(pictures, motion.tolist(), strict=True):
+        gains = [1.0] * len(motion) if mouth_gain is None else mouth_gain
+        for picture, (level, happy), gain in zip(pictures, motion.tolist(), gains, strict=True):
             picture[..., 0] = 200 * happy
-            picture[..., 1] = 40 + min(1.0, 2 * level) * mouth_gain * 200
+            picture[..., 1] = 40 + min(1.0, 2 * level) * gain * 200
             picture[..., 2] = shade
         return pictures
 

@@ -2,18 +2,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
+import cv2
 import pytest
 import torch
 
 from server.config import ComputeConfig
-from server.threads import limit_torch, usable_cores
+from server.threads import limit_threads, usable_cores
 
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
-    before = torch.get_num_threads()
+    before = torch.get_num_threads(), cv2.getNumThreads()
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
 
 
 def write_cgroups(folder: Path, quotas: dict[str, str]) -> tuple[Path, Path]:
@@ -31,8 +33,9 @@ def test_half_of_the_cores_are_left_to_others(
     monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
 ) -> None:
     monkeypatch.setattr("server.threads.usable_cores", lambda: cores)
-    assert limit_torch(ComputeConfig()) == threads
+    assert limit_threads(ComputeConfig()) == threads
     assert torch.get_num_threads() == threads
+    assert cv2.getNumThreads() == threads
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_without_affinity_and_cgroups_the_machine_counts(
 
 
 def test_the_configured_number_holds_for_threads_that_start_later() -> None:
-    assert limit_torch(ComputeConfig(torch_threads=3)) == 3
+    assert limit_threads(ComputeConfig(torch_threads=3)) == 3
     found: list[int] = []
     thread = Thread(target=lambda: found.append(torch.get_num_threads()))
     thread.start()

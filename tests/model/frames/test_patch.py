@@ -45,7 +45,7 @@ def test_cut_takes_each_frames_own_place() -> None:
 def test_blending_fades_at_the_rim() -> None:
     patch = Patch.around(torch.tensor([[50.0, 50.0]]), (20.0, 20.0), 100, 4.0)
     pixels = np.full((1, 100, 100, 3), 100, np.uint8)
-    patch.blend(pixels, torch.full((1, 3, *patch.shape), 300.0))
+    patch.blend(pixels, torch.full((1, *patch.shape, 3), 300.0))
     assert (pixels[0, 50, 50] == 255).all()
     left, top = patch.corner[0].tolist()
     assert (pixels[0, top, left] == 100).all()

@@ -39,10 +39,10 @@ def test_the_head_turns_about_its_centre() -> None:
     nodes = move_nodes(rig, motion, head_motion(rig, motion), torch.zeros(1))
     column, row = (rig.origin[:2] / rig.spacing_px).round().long().tolist()
     center = nodes.picture[0, :, row, column]
-    forehead = nodes.picture[0, :, row - 15, column]
+    forehead = nodes.picture[0, :, row - 7, column]
     assert center.abs().max() < 1.5
     # Clockwise in the picture: what is above the centre goes to the right.
-    expected = 15 * rig.spacing_px * math.sin(math.pi / 12)
+    expected = 7 * rig.spacing_px * math.sin(math.pi / 12)
     assert float(forehead[0]) == pytest.approx(expected, abs=2)
 
 

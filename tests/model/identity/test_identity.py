@@ -50,12 +50,11 @@ def test_pixels_far_from_the_mouth_are_the_portraits_own() -> None:
 
 def test_the_texture_holds_the_still_and_what_is_between() -> None:
     texture = identity().texture
-    assert texture.shape == (1, 3, 1023, 1023)
-    exact = texture[0, :, ::2, ::2].permute(1, 2, 0)
-    torch.testing.assert_close(exact, torch.from_numpy(identity().still).float())
-    between = texture[0, :, 200:300:2, 201:300:2]
-    left, right = texture[0, :, 200:300:2, 200:299:2], texture[0, :, 200:300:2, 202:301:2]
-    assert float((between - (left + right) / 2).abs().mean()) < 3
+    assert texture.shape == (1023, 1023, 3)
+    np.testing.assert_array_equal(texture[::2, ::2], identity().still)
+    row = texture[200:300:2, 200:301].astype(float)
+    between, left, right = row[:, 1:-1:2], row[:, :-2:2], row[:, 2::2]
+    assert np.abs(between - (left + right) / 2).mean() < 3
 
 
 def test_the_rig_holds_the_head_and_lets_the_background_go() -> None:
@@ -63,7 +62,7 @@ def test_the_rig_holds_the_head_and_lets_the_background_go() -> None:
     x, y = (identity().landmarks[1, :2] / rig.spacing_px).round().astype(int)
     assert float(rig.head_weight[y, x]) == 1
     assert float(rig.head_weight[0, 0]) == 0
-    assert float(rig.head_weight[-1, 60]) < 0.3
+    assert float(rig.head_weight[-1, 30]) < 0.3
 
 
 def test_a_landmark_moves_the_skin_at_its_place() -> None:
