@@ -1,6 +1,6 @@
 """The model, as far as the server knows it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +31,7 @@ class Animator(Protocol):
         """Return (hop_frames, M) motion for each request and advance its state."""
         ...
 
-    def render(
+    def draw(
         self,
         identity: Identity,
         motion: Tensor,
@@ -39,8 +39,13 @@ class Animator(Protocol):
         *,
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
-    ) -> NDArray[np.uint8]:
-        """Draw (n, M) motion as a session's next frames: (n, size_px, size_px, 3) RGB."""
+        together: bool = False,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Draw (n, M) motion as a session's next frames, (size_px, size_px, 3) RGB each.
+
+        Each is there as early as it can be, and may leave while the next is drawn. ``together``:
+        all at once, which takes less time in all, but the first is there later.
+        """
         ...
 
     def cut_out(

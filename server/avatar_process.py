@@ -12,8 +12,9 @@ import pickle
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self, cast
@@ -45,6 +46,14 @@ class _RemoteState:
     seed: int
 
 
+@dataclass
+class _Coming:
+    """Pictures that were asked for: how many are still to be received, and those that were."""
+
+    count: int = 0
+    here: deque[Any] = field(default_factory=deque)
+
+
 @dataclass(frozen=True)
 class _Call:
     """A request: what to call with what, identities not sent before, and what to forget first."""
@@ -70,6 +79,7 @@ class AvatarProcess:
         self._sent: dict[int, int] = {}
         self._forgotten_identities: list[int] = []
         self._forgotten_states: list[int] = []
+        self._coming = _Coming()
         self._connection, theirs = multiprocessing.Pipe()
         # Not multiprocessing.Process: it would import all of the server there, for seconds.
         program = f"from server.avatar_process import answer_calls; answer_calls({theirs.fileno()})"
@@ -126,7 +136,7 @@ class AvatarProcess:
         """See Animator."""
         return [torch.from_numpy(motion) for motion in self._call("animate", (list(requests),), {})]
 
-    def render(
+    def draw(
         self,
         identity: Identity,
         motion: Tensor,
@@ -134,11 +144,16 @@ class AvatarProcess:
         *,
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
-    ) -> NDArray[np.uint8]:
+        together: bool = False,
+    ) -> Iterator[NDArray[np.uint8]]:
         """See Animator."""
         key, unsent = self._key(identity)
-        arguments = (key, motion.numpy(), state, painted, mouth_gain)
-        return cast(NDArray[np.uint8], self._call("render", arguments, unsent))
+        self._ask("draw", (key, motion.numpy(), state, painted, mouth_gain, together), unsent)
+        coming = self._coming = _Coming(len(motion))
+        while coming.count or coming.here:
+            if not coming.here:
+                self._receive_next(coming)
+            yield cast(NDArray[np.uint8], _raised(coming.here.popleft()))
 
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
@@ -167,6 +182,13 @@ class AvatarProcess:
     def _call(
         self, method: str, arguments: tuple[Any, ...], identities: dict[int, Identity]
     ) -> Any:
+        self._ask(method, arguments, identities)
+        with _telling_that_it_is_gone():
+            return _raised(_receive(self._connection))
+
+    def _ask(
+        self, method: str, arguments: tuple[Any, ...], identities: dict[int, Identity]
+    ) -> None:
         call = _Call(
             method,
             arguments,
@@ -174,16 +196,28 @@ class AvatarProcess:
             _taken(self._forgotten_identities),
             _taken(self._forgotten_states),
         )
-        try:
+        # Pictures that are asked for already come before what is asked now.
+        while self._coming.count:
+            self._receive_next(self._coming)
+        with _telling_that_it_is_gone():
             _send(self._connection, call)
+
+    def _receive_next(self, coming: "_Coming") -> None:
+        with _telling_that_it_is_gone():
             answer = _receive(self._connection)
-        except (EOFError, OSError) as error:
-            raise AvatarProcessError(
-                "the model's process is gone, as if killed: restart the server"
-            ) from error
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        # A failure is the last that comes.
+        coming.count = 0 if isinstance(answer, Exception) else coming.count - 1
+        coming.here.append(answer)
+
+
+@contextlib.contextmanager
+def _telling_that_it_is_gone() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise AvatarProcessError(
+            "the model's process is gone, as if killed: restart the server"
+        ) from error
 
 
 class _Remote:
@@ -194,33 +228,40 @@ class _Remote:
         self._identities: dict[int, Identity] = {}
         self._states: dict[int, AvatarState] = {}
 
-    def answer(self, call: _Call) -> Any:
+    def answers(self, call: _Call) -> Iterator[Any]:
+        """One, or, where pictures are to be drawn, one for each."""
         for key in call.forgotten_identities:
             self._identities.pop(key, None)
         for key in call.forgotten_states:
             # A session that ended before its first hop has none here.
             self._states.pop(key, None)
         self._identities |= call.identities
-        return getattr(self, call.method)(*call.arguments)
+        answer = getattr(self, call.method)(*call.arguments)
+        if isinstance(answer, Iterator):
+            yield from answer
+        else:
+            yield answer
 
     def animate(self, requests: list[HopRequest]) -> list[NDArray[np.float32]]:
         own = [replace(request, state=self._state(request.state)) for request in requests]
         return [motion.numpy() for motion in self._avatar.animate(own)]
 
-    def render(
+    def draw(
         self,
         key: int,
         motion: NDArray[np.float32],
         state: AvatarState,
         painted: bool,
         mouth_gain: Sequence[float] | None,
-    ) -> NDArray[np.uint8]:
-        return self._avatar.render(
+        together: bool,
+    ) -> Iterator[NDArray[np.uint8]]:
+        return self._avatar.draw(
             self._identities[key],
             torch.from_numpy(motion),
             self._state(state),
             painted=painted,
             mouth_gain=mouth_gain,
+            together=together,
         )
 
     def cut_out(
@@ -259,13 +300,15 @@ def answer_calls(file_descriptor: int) -> None:
         while True:
             call = _receive(connection)
             try:
-                answer = remote.answer(call)
+                for answer in remote.answers(call):
+                    _send(connection, answer)
             except _FAILURES as error:
-                answer = error
+                _send(connection, error)
+            except OSError:
+                raise  # nobody is there to be told
             except BaseException as error:
                 _send(connection, AvatarProcessError(f"{type(error).__name__}: {error}"))
                 raise
-            _send(connection, answer)
 
 
 def _send(connection: Connection, content: Any) -> None:
@@ -275,6 +318,13 @@ def _send(connection: Connection, content: Any) -> None:
 
 def _receive(connection: Connection) -> Any:
     return pickle.loads(connection.recv_bytes())
+
+
+def _raised(answer: Any) -> Any:
+    """The answer, raised if it is what went wrong."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _taken(forgotten: list[int]) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """The one thread on which the model runs, for all sessions together.
 
-It takes the hops that wait, the most urgent first, animates them as one batch, then draws hop by
-hop, all pictures of one together, which is cheaper than one by one. Each is handed over as soon as
-it is coded. Nothing of this ever runs on the event loop; torch and the codecs release the GIL while
-they work.
+It takes the hops that wait, the most urgent first, animates them as one batch, then draws and
+codes hop by hop. Each picture is handed over as soon as it is coded; the model may draw the next
+one meanwhile. Nothing of this ever runs on the event loop; torch and the codecs release the GIL
+while they work.
 """
 
 import asyncio
@@ -46,8 +46,8 @@ class InferenceStopped(InferenceError):
 class HopJob(Generic[F]):
     """One hop of one session.
 
-    ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, and coded as
-    ``frames``, index by index, and each is given to ``on_frame`` on the event loop. The mouth
+    ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, ``together`` or one
+    by one, and coded as ``frames``, and each is given to ``on_frame`` on the event loop. The mouth
     follows its motion by ``mouth_gain`` of the frame, asked as late as when the hop is drawn;
     ``deadline_s`` is the monotonic time at which the first of them is due.
     """
@@ -57,6 +57,7 @@ class HopJob(Generic[F]):
     rows: tuple[int, ...]
     frames: tuple[int, ...]
     painted: bool
+    together: bool
     coder: PictureCoder[F]
     deadline_s: float
     mouth_gain: Callable[[int], float]
@@ -218,22 +219,28 @@ class InferenceThread:
             self._hand_back(future, future.set_result, result)
 
     def _draw(self, job: HopJob[Any], motion: Tensor) -> tuple[float, float]:
-        """Draw a hop's pictures, code and hand over each; returns the seconds of both."""
+        """Draw, code and hand over a hop's pictures: the seconds waited for, and of coding."""
         if not job.frames:
             return 0.0, 0.0
         assert self._loop is not None
-        start_s = time.perf_counter()
+        start_s, coding_s = time.perf_counter(), 0.0
         motion = motion[list(job.rows)]
         gains = [job.mouth_gain(frame) for frame in job.frames]
-        pictures = self.avatar.render(
-            job.identity, motion, job.request.state, painted=job.painted, mouth_gain=gains
+        pictures = self.avatar.draw(
+            job.identity,
+            motion,
+            job.request.state,
+            painted=job.painted,
+            mouth_gain=gains,
+            together=job.together,
         )
-        drawn_s = time.perf_counter()
-        for i, (picture, index) in enumerate(zip(pictures, job.frames, strict=True)):
+        for i, (index, picture) in enumerate(zip(job.frames, pictures, strict=True)):
+            drawn_s = time.perf_counter()
             cut_out = partial(self._cut_out, job.identity, motion[i : i + 1], picture)
             frame = job.coder.encode(picture, cut_out, index)
+            coding_s += time.perf_counter() - drawn_s
             self._loop.call_soon_threadsafe(job.on_frame, frame)
-        return drawn_s - start_s, time.perf_counter() - drawn_s
+        return time.perf_counter() - start_s - coding_s, coding_s
 
     def _cut_out(
         self, identity: Identity, motion: Tensor, picture: NDArray[np.uint8]

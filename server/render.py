@@ -14,8 +14,9 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+from torch import Tensor
 
-from model.avatar import Controls, HopRequest
+from model.avatar import AvatarState, Controls, HopRequest
 from model.identity.identity import Identity
 from model.rates import FPS
 from server.animator import Animator
@@ -104,7 +105,7 @@ class Rendering:
                 return []
             first = hop.index * self._config.hop_frames - self._config.lookahead_frames
             rows = [index - first for index in hop.render_frames]
-            drawing = drawer.submit(self._avatar.render, self._identity, motion[rows], state)
+            drawing = drawer.submit(self._draw, motion[rows], state)
             return [partial(_picture, drawing, row) for row in range(len(rows))]
 
         with ThreadPoolExecutor(1, thread_name_prefix="drawing") as drawer:
@@ -113,11 +114,12 @@ class Rendering:
                 yield from (frame.index for frame in due.frames)
         writer.finish()
 
+    def _draw(self, motion: Tensor, state: AvatarState) -> list[NDArray[np.uint8]]:
+        return list(self._avatar.draw(self._identity, motion, state, together=True))
 
-def _picture(drawing: Future[NDArray[np.uint8]], row: int) -> NDArray[np.uint8]:
-    pictures = drawing.result()
-    picture: NDArray[np.uint8] = pictures[row]
-    return picture
+
+def _picture(drawing: Future[list[NDArray[np.uint8]]], row: int) -> NDArray[np.uint8]:
+    return drawing.result()[row]
 
 
 class _Writer:
