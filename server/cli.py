@@ -20,6 +20,7 @@ from server.config import ConfigError
 from server.config_file import Flags, load
 from server.detect import DetectError
 from server.key_file import KeyFileError
+from server.model_process import ModelProcess
 from server.present import PresentError
 from server.recording import AudioFileError
 from server.recordings import RecordingsFolderError
@@ -28,9 +29,13 @@ from server.serve_command import StartError
 from server.threads import limit_threads
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, or one of ``command_line``."""
+def main(arguments: Sequence[str] | None = None, model_process: ModelProcess | None = None) -> int:
+    """Run the command; returns the exit status: 0, or one of ``command_line``.
+
+    model_process: for ``serve``, if it was begun already.
+    """
     options = _parser().parse_args(arguments)
+    options.model_process = model_process
     try:
         status: int = options.run(options)
     except (

@@ -23,7 +23,8 @@ from server import (
     user_data,
 )
 from server.app import CLIENT_WEB, Server
-from server.avatar_process import AvatarProcess, load_avatar
+from server.avatar_answers import load_avatar
+from server.avatar_process import AvatarProcess
 from server.avatar_store import AvatarStore
 from server.certificate import Certificate
 from server.command_line import add_model_options
@@ -120,7 +121,7 @@ def _serve(options: argparse.Namespace) -> int:
             paints=config.video.painted_mouth,
             torch_threads=limit_threads(config.compute),
         )
-        avatar = stack.enter_context(AvatarProcess(load_model))
+        avatar = stack.enter_context(AvatarProcess(load_model, options.model_process))
         files = built_in(CLIENT_WEB)
         if config.portraits.default is not None:
             path = config.portraits.default

@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="holds motion/ and features/; gets checkpoints")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
+    parser.add_argument("--batch-windows", type=int, default=TrainConfig.batch_windows)
     parser.add_argument("--start-from", type=Path, help="exported weights")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
@@ -53,7 +54,7 @@ def main() -> None:
     frames = sum(len(r.motion) for r in recordings)
     print(f"{len(recordings)} recordings, {frames / 25 / 60:.1f} minutes")
     config = DenoiserConfig(space.dim, recordings[0].features.shape[-1])
-    train = TrainConfig(learning_rate=args.learning_rate)
+    train = TrainConfig(args.batch_windows, args.learning_rate)
     if args.teacher is None:
         trainer, checkpoint = MotionTrainer(config, train, space), args.runs / "motion_teacher.pt"
     else:

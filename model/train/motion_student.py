@@ -13,7 +13,7 @@ from model.motion.sampler import euler_flow_sampler
 from model.motion.space import MotionSpace
 from model.train.motion_trainer import GUIDANCE_SCALE, Conditions, MotionTrainer, TrainConfig
 
-TEACHER_STEPS = 4
+TEACHER_STEPS = 2
 
 
 class MotionStudentTrainer(MotionTrainer):

@@ -3,10 +3,9 @@
 import gc
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,7 +13,9 @@ import torch
 
 from model.avatar import AvatarState, Controls, HopRequest
 from model.identity.identity import Identity
-from server.avatar_process import AvatarProcess, AvatarProcessError
+from server.avatar_calls import AvatarProcessError
+from server.avatar_process import AvatarProcess
+from server.model_process import ModelProcess
 from tests.server.fakes import FakeAvatar, FakeIdentity
 
 HOP_SAMPLES = 1280
@@ -147,16 +148,8 @@ def test_one_that_cannot_start_tells_the_first_who_asks() -> None:
         avatar.warm_up()
 
 
-def test_what_cannot_be_loaded_here_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[int] = []
-    real = subprocess.Popen
-
-    def begin(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
-        process: subprocess.Popen[bytes] = real(*arguments, **options)
-        started.append(process.pid)
-        return process
-
-    monkeypatch.setattr("server.avatar_process.subprocess.Popen", begin)
+def test_what_cannot_be_loaded_here_leaves_no_process() -> None:
+    process = ModelProcess()
     with pytest.raises(ValueError, match="no such weights"):
-        AvatarProcess(partial(load_only_in, 0))
-    assert [is_running(pid) for pid in started] == [False]
+        AvatarProcess(partial(load_only_in, 0), process)
+    assert not is_running(process.pid)

@@ -25,7 +25,7 @@ def avatar(monkeypatch: pytest.MonkeyPatch) -> FakeAvatar:
     avatar = FakeAvatar()
     monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: avatar)
     monkeypatch.setattr(
-        "server.serve_command.AvatarProcess", lambda load: contextlib.nullcontext(load())
+        "server.serve_command.AvatarProcess", lambda load, _: contextlib.nullcontext(load())
     )
     return avatar
 
@@ -191,7 +191,8 @@ def test_render_does_not_overwrite_what_it_reads(
 @pytest.mark.usefixtures("avatar")
 def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeAvatar, "identify", lambda self, *_: FakeAvatar.open(self, 0))
-    monkeypatch.setattr(FakeAvatar, "render", lambda *_: np.zeros((2, 512, 512, 3), np.uint8))
+    black = np.zeros((512, 512, 3), np.uint8)
+    monkeypatch.setattr(FakeAvatar, "draw", lambda *_: iter([black, black]))
     assert cli.main(["doctor"]) == 0
     said = capsys.readouterr().out
     for word in ("cores", "bf16", "libx264: yes", "libopus: yes", "times real time", "sessions"):

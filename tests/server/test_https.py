@@ -46,7 +46,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command load the fake model and keep its certificate in the test's folder."""
     monkeypatch.setattr("model.avatar.Avatar.load", lambda _, **options: FakeAvatar())
     monkeypatch.setattr(
-        "server.serve_command.AvatarProcess", lambda load: contextlib.nullcontext(load())
+        "server.serve_command.AvatarProcess", lambda load, _: contextlib.nullcontext(load())
     )
     monkeypatch.setattr("server.logs.configure", lambda _: None)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

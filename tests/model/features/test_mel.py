@@ -1,13 +1,27 @@
 import numpy as np
 import torch
+from transformers.audio_utils import mel_filter_bank
 
-from model.features.mel import HOP_SAMPLES, TAIL_SAMPLES, LogMel
+from model.features.mel import HOP_SAMPLES, TAIL_SAMPLES, WINDOW_SAMPLES, LogMel, mel_filters
 from model.rates import SAMPLE_RATE
 
 
 def tone(hz: float, samples: int) -> torch.Tensor:
     times_s = torch.arange(samples) / SAMPLE_RATE
     return (0.1 * torch.sin(2 * np.pi * hz * times_s))[None]
+
+
+def test_the_bands_are_slaney_s() -> None:
+    expected = mel_filter_bank(
+        num_frequency_bins=WINDOW_SAMPLES // 2 + 1,
+        num_mel_filters=80,
+        min_frequency=20.0,
+        max_frequency=SAMPLE_RATE / 2,
+        sampling_rate=SAMPLE_RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    np.testing.assert_allclose(mel_filters(80).numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_streamed_in_hops_equals_all_at_once() -> None:
