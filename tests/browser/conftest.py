@@ -77,6 +77,21 @@ def page(browser: Browser) -> Iterator[Page]:
         assert errors == []
 
 
+@pytest.fixture(scope="module")
+def idle_page(browser: Browser) -> Iterator[Page]:
+    """Yield one empty page for all tests of a module that only import the client's modules."""
+    with browser.new_context() as context:
+        opened = context.new_page()
+        errors: list[str] = []
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        serve_page(opened)
+        empty = f"{ORIGIN}/empty"
+        opened.route(empty, lambda route: route.fulfill(body="", content_type="text/html"))
+        opened.goto(empty)
+        yield opened
+        assert errors == []
+
+
 def serve_page(page: Page, origin: str = ORIGIN) -> None:
     """Answer the page's files, the portraits and the words of consent, but no calls."""
     images = CLIENT / "portraits"

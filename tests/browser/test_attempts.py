@@ -8,9 +8,9 @@ from tests.browser.test_modules import run
 pytestmark = pytest.mark.browser
 
 
-def test_each_attempt_gathers_with_the_ice_servers_of_its_own_answer(served_page: Page) -> None:
+def test_each_attempt_gathers_with_the_ice_servers_of_its_own_answer(idle_page: Page) -> None:
     used = run(
-        served_page,
+        idle_page,
         """const { Backoff } = await load('backoff');
            const { Call } = await load('call');
            const { Signalling } = await load('signalling');

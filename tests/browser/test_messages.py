@@ -43,14 +43,14 @@ def _js_type(hint: typing.Any) -> str:
         (messages.ServerMessage, "SERVER_FIELDS"),
     ],
 )
-def test_both_sides_know_the_same_messages(served_page: Page, ours: object, theirs: str) -> None:
-    in_browser = served_page.evaluate(f"import('/messages.js').then((m) => m.{theirs})")
+def test_both_sides_know_the_same_messages(idle_page: Page, ours: object, theirs: str) -> None:
+    in_browser = idle_page.evaluate(f"import('/messages.js').then((m) => m.{theirs})")
     assert in_browser == fields_of(ours)
 
 
-def test_both_sides_know_the_same_expressions(served_page: Page) -> None:
+def test_both_sides_know_the_same_expressions(idle_page: Page) -> None:
     hint = typing.get_type_hints(messages.Expression)["name"]
-    in_browser = served_page.evaluate("import('/messages.js').then((m) => m.EXPRESSIONS)")
+    in_browser = idle_page.evaluate("import('/messages.js').then((m) => m.EXPRESSIONS)")
     assert in_browser == list(typing.get_args(hint))
 
 
@@ -65,10 +65,8 @@ def test_both_sides_know_the_same_expressions(served_page: Page) -> None:
         {"type": "record", "active": True},
     ],
 )
-def test_the_server_reads_what_the_page_writes(
-    served_page: Page, message: dict[str, object]
-) -> None:
-    text = served_page.evaluate(
+def test_the_server_reads_what_the_page_writes(idle_page: Page, message: dict[str, object]) -> None:
+    text = idle_page.evaluate(
         "(message) => import('/messages.js').then((m) => m.encode(message))", message
     )
     assert messages.parse(text).type == message["type"]

@@ -37,9 +37,9 @@ def run(page: Page, body: str, argument: Any = None) -> Any:
         ("null", "type undefined"),
     ],
 )
-def test_decode_refuses_what_is_no_message(served_page: Page, text: str, complaint: str) -> None:
+def test_decode_refuses_what_is_no_message(idle_page: Page, text: str, complaint: str) -> None:
     said = run(
-        served_page,
+        idle_page,
         "const { decode } = await load('messages');"
         "try { decode(argument); return 'accepted' } catch (error) { return error.message }",
         text,
@@ -47,17 +47,17 @@ def test_decode_refuses_what_is_no_message(served_page: Page, text: str, complai
     assert complaint in said
 
 
-def test_decode_returns_a_message(served_page: Page) -> None:
+def test_decode_returns_a_message(idle_page: Page) -> None:
     body = "return (await load('messages')).decode(argument)"
-    assert run(served_page, body, '{"type":"ended","reason":"bye"}') == {
+    assert run(idle_page, body, '{"type":"ended","reason":"bye"}') == {
         "type": "ended",
         "reason": "bye",
     }
 
 
-def test_backoff_doubles_to_its_cap_and_starts_over(served_page: Page) -> None:
+def test_backoff_doubles_to_its_cap_and_starts_over(idle_page: Page) -> None:
     waits_ms = run(
-        served_page,
+        idle_page,
         """const { Backoff } = await load('backoff');
            const backoff = new Backoff({ first_ms: 100, most_ms: 1000, random: () => 1 });
            const waits = [1, 2, 3, 4, 5, 6].map(() => backoff.next_ms());
@@ -67,27 +67,27 @@ def test_backoff_doubles_to_its_cap_and_starts_over(served_page: Page) -> None:
     assert waits_ms == [100, 200, 400, 800, 1000, 1000, 100]
 
 
-def test_backoff_never_waits_less_than_half(served_page: Page) -> None:
+def test_backoff_never_waits_less_than_half(idle_page: Page) -> None:
     wait_ms = run(
-        served_page,
+        idle_page,
         "const { Backoff } = await load('backoff');"
         "return new Backoff({ first_ms: 100, random: () => 0 }).next_ms()",
     )
     assert wait_ms == 50
 
 
-def test_ice_servers_come_from_the_link_header(served_page: Page) -> None:
+def test_ice_servers_come_from_the_link_header(idle_page: Page) -> None:
     header = (
         '<stun:a.example:3478>; rel="ice-server", </next>; rel="next", '
         '<turn:b.example?transport=udp>; rel="ice-server"; username="u"; credential="c,d"; '
         'credential-type="password"'
     )
     body = "return (await load('signalling')).parseIceServers(argument)"
-    assert run(served_page, body, header) == [
+    assert run(idle_page, body, header) == [
         {"urls": "stun:a.example:3478"},
         {"urls": "turn:b.example?transport=udp", "username": "u", "credential": "c,d"},
     ]
-    assert run(served_page, body, None) == []
+    assert run(idle_page, body, None) == []
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_ice_servers_come_from_the_link_header(served_page: Page) -> None:
     ],
 )
 def test_every_ending_has_its_words(
-    served_page: Page, ending: Ending, kind: str, *, retries: bool
+    idle_page: Page, ending: Ending, kind: str, *, retries: bool
 ) -> None:
     found = run(
-        served_page,
+        idle_page,
         """const { endedError } = await load('call');
            const { describe } = await load('words');
            const error = endedError(argument);
@@ -135,10 +135,10 @@ def test_every_ending_has_its_words(
     ],
 )
 def test_a_refusal_means_what_its_code_says(
-    served_page: Page, status: int, code: str, headers: dict[str, str], expected: list[Any]
+    idle_page: Page, status: int, code: str, headers: dict[str, str], expected: list[Any]
 ) -> None:
     found = run(
-        served_page,
+        idle_page,
         """const { refusal } = await load('signalling');
            const [status, code, extra] = argument;
            const headers = { 'Content-Type': 'application/problem+json', ...extra };
@@ -152,9 +152,9 @@ def test_a_refusal_means_what_its_code_says(
     assert found == expected
 
 
-def test_a_fragment_names_credentials_first_medium_and_candidates(served_page: Page) -> None:
+def test_a_fragment_names_credentials_first_medium_and_candidates(idle_page: Page) -> None:
     fragment = run(
-        served_page,
+        idle_page,
         "return (await load('signalling'))"
         ".sdpFragment(argument, ['candidate:1 1 udp 1 127.0.0.1 9 typ host'], true)",
         OFFER,
@@ -170,19 +170,19 @@ def test_a_fragment_names_credentials_first_medium_and_candidates(served_page: P
     ]
 
 
-def test_candidates_found_while_one_is_sent_share_the_next_request(served_page: Page) -> None:
+def test_candidates_found_while_one_is_sent_share_the_next_request(idle_page: Page) -> None:
     bodies: list[str] = []
 
     def note(route: Any) -> None:
         bodies.append(route.request.post_data)
         route.fulfill(status=204)
 
-    served_page.route("**/v1/calls/7", note)
-    with served_page.expect_event(
+    idle_page.route("**/v1/calls/7", note)
+    with idle_page.expect_event(
         "requestfinished", lambda request: "end-of-candidates" in (request.post_data or "")
     ):
         run(
-            served_page,
+            idle_page,
             """const { CallResource } = await load('signalling');
                const url = new URL('/v1/calls/7', document.baseURI).href;
                const call = new CallResource(url, '"e"', window, (error) => { throw error });
@@ -196,7 +196,7 @@ def test_candidates_found_while_one_is_sent_share_the_next_request(served_page: 
     assert "candidate:2\r\na=candidate:3\r\na=end-of-candidates" in bodies[1]
 
 
-def test_figures_are_taken_over_the_last_second(served_page: Page) -> None:
+def test_figures_are_taken_over_the_last_second(idle_page: Page) -> None:
     def stats(at_s: float, frames: int, delay_s: float, emitted: int) -> dict[str, Any]:
         audio = {
             "timestamp": 1000 * at_s,
@@ -212,7 +212,7 @@ def test_figures_are_taken_over_the_last_second(served_page: Page) -> None:
         return {"audio": audio, "video": video, "pair": {"currentRoundTripTime": 0.02}}
 
     found = run(
-        served_page,
+        idle_page,
         "const { figures } = await load('stats'); return figures(...argument)",
         [
             stats(2.0, 60, 3840.0, 96_000),
@@ -227,10 +227,8 @@ def test_figures_are_taken_over_the_last_second(served_page: Page) -> None:
     assert found["latency_ms"] == pytest.approx(270)
 
 
-def test_figures_that_no_one_measured_are_not_invented(served_page: Page) -> None:
-    found = run(
-        served_page, "const { figures } = await load('stats'); return figures({}, {}, null)"
-    )
+def test_figures_that_no_one_measured_are_not_invented(idle_page: Page) -> None:
+    found = run(idle_page, "const { figures } = await load('stats'); return figures({}, {}, null)")
     assert set(found.values()) == {None}
 
 
@@ -243,17 +241,17 @@ def test_figures_that_no_one_measured_are_not_invented(served_page: Page) -> Non
     ],
 )
 def test_a_stuck_decoder_asks_for_a_key_frame(
-    served_page: Page, now: dict[str, int], asks: bool
+    idle_page: Page, now: dict[str, int], asks: bool
 ) -> None:
     body = "return (await load('stats')).needsKeyframe(argument, { pliCount: 1, freezeCount: 0 })"
-    assert run(served_page, body, now) is asks
+    assert run(idle_page, body, now) is asks
 
 
 def test_control_messages_wait_for_the_channel_and_only_the_newest_of_a_kind(
-    served_page: Page,
+    idle_page: Page,
 ) -> None:
     sent = run(
-        served_page,
+        idle_page,
         """const { ControlChannel } = await load('control_channel');
            const channel = Object.assign(new EventTarget(), { readyState: 'connecting', sent: [] });
            channel.send = (text) => channel.sent.push(JSON.parse(text));

@@ -199,9 +199,9 @@ return { ...options, complaints };
     ],
 )
 def test_the_address_names_the_background(
-    served_page: Page, query: str, background: dict[str, str]
+    idle_page: Page, query: str, background: dict[str, str]
 ) -> None:
-    options = run(served_page, OPTIONS, query)
+    options = run(idle_page, OPTIONS, query)
     assert options["background"] == background
     assert options["complaints"] == []
 
@@ -209,18 +209,18 @@ def test_the_address_names_the_background(
 @pytest.mark.parametrize(
     "query", ["a?background=http://there.example/x.jpg", "a?background=pink", "a?size=huge"]
 )
-def test_what_the_address_cannot_mean_is_told_and_left(served_page: Page, query: str) -> None:
-    options = run(served_page, OPTIONS, query)
+def test_what_the_address_cannot_mean_is_told_and_left(idle_page: Page, query: str) -> None:
+    options = run(idle_page, OPTIONS, query)
     assert options["background"] == {"kind": "transparent"}
     assert options["size_px"] is None
     (complaint,) = options["complaints"]
     assert "expected" in complaint
 
 
-def test_the_address_names_avatar_size_and_silence(served_page: Page) -> None:
-    options = run(served_page, OPTIONS, "two%20words?size=480&muted")
+def test_the_address_names_avatar_size_and_silence(idle_page: Page) -> None:
+    options = run(idle_page, OPTIONS, "two%20words?size=480&muted")
     assert (options["avatar"], options["size_px"], options["muted"]) == ("two words", 480, True)
-    assert run(served_page, OPTIONS, "a?muted=0")["muted"] is False
+    assert run(idle_page, OPTIONS, "a?muted=0")["muted"] is False
 
 
 def test_it_asks_again_with_its_key_whatever_it_is_told(page: Page) -> None:
