@@ -107,6 +107,7 @@ class Avatar:
         self.lookahead_frames = encoder.lookahead_frames
         self.max_steps = MAX_STEPS
         self.paints = painter is not None
+        self.is_alive = True
 
     @classmethod
     def load(cls, weights_dir: Path = DEFAULT_WEIGHTS, *, paints: bool = False) -> "Avatar":

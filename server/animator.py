@@ -19,6 +19,11 @@ class Animator(Protocol):
     max_steps: int
     paints: bool
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can compute: what runs in a process of its own may be gone for good."""
+        ...
+
     def identify(self, image: bytes, size_px: int = 512) -> Identity:
         """Compute all that is computed once from a portrait; may run beside the other methods."""
         ...

@@ -62,6 +62,11 @@ class AvatarProcess:
         self.paints = local.paints
 
     @property
+    def is_alive(self) -> bool:
+        """See Animator."""
+        return self._process.is_alive
+
+    @property
     def pid(self) -> int:
         """Of the process that computes."""
         return self._process.pid

@@ -118,12 +118,11 @@ class InferenceThread:
 
     @property
     def has_died(self) -> bool:
-        """Whether a bug has ended it."""
-        return (
-            self._running is not None
-            and self._running.done()
-            and self._running.exception() is not None
-        )
+        """Whether a bug has ended it, or the model has ended."""
+        if self._running is None:
+            return False
+        failed = self._running.done() and self._running.exception() is not None
+        return failed or not self.avatar.is_alive
 
     async def start(self, prepare: Callable[[], T]) -> T:
         """Begin, with ``prepare`` (warming up: torch keeps its workers per thread) on the thread.

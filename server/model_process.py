@@ -30,6 +30,11 @@ class ModelProcess:
         """Of the process."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def end(self) -> None:
         """Let it end what it computes now; kill it if that takes too long."""
         self.connection.close()

@@ -104,6 +104,7 @@ class FakeAvatar:
         self.cut_outs = 0
         self.batches: list[int] = []
         self.failure: Exception | None = None
+        self.is_alive = True
 
     def identify(self, image: bytes, size_px: int = SIZE_PX) -> Identity:
         if not image.startswith(b"FACE"):

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 from collections.abc import Iterator
 from functools import partial
 from typing import cast
@@ -119,9 +118,13 @@ def test_the_keyboard_s_interrupt_does_not_reach_it(avatar: AvatarProcess) -> No
 
 
 def test_a_process_that_is_killed_is_missed() -> None:
-    with AvatarProcess(FakeAvatar) as avatar:
+    process = ModelProcess()
+    with AvatarProcess(FakeAvatar, process) as avatar:
         avatar.warm_up()
-        os.kill(avatar.pid, signal.SIGKILL)
+        alive = [avatar.is_alive]
+        process.kill()
+        alive.append(avatar.is_alive)
+        assert alive == [True, False]
         with pytest.raises(AvatarProcessError, match="is gone"):
             avatar.warm_up()
 

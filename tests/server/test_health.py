@@ -42,6 +42,16 @@ async def test_a_dead_inference_thread_is_unhealthy(serve: Serve) -> None:
         assert "likeness_ready 0.0" in (await running.http.get("/metrics")).text
 
 
+async def test_a_model_that_is_gone_is_told_though_nobody_calls(serve: Serve) -> None:
+    async with serve() as running:
+        assert (await running.http.get("/readyz")).status_code == 200
+        running.avatar.is_alive = False
+        assert (await running.http.get("/healthz")).status_code == 500
+        ready = await running.http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["type"].endswith("inference-died")
+
+
 async def test_a_failed_warm_up_stops_the_server(serve: Serve) -> None:
     avatar = FakeAvatar()
     avatar.failure = RuntimeError("no such instruction")
