@@ -11,11 +11,12 @@ class GovernorConfig:
     """How quickly quality is given up and won back. Raises ValueError for senseless values."""
 
     late_hops: int = 4
-    """Quality drops after this many hops over budget in a row; one alone is a hiccup."""
+    """Quality drops after this many hops more over budget than within it; one is a hiccup."""
     settle_hops: int = 3
     """Hops after a change before the next one is considered."""
     recover_hops: int = 25
-    """Quality rises after this many hops in a row well under budget: 2 s at 80 ms."""
+    """Quality rises after this many hops well under budget: 2 s at 80 ms. Each hop over budget takes
+    two of them away: on a busy machine, hiccups never cease."""
     max_recover_hops: int = 200
     """A rise that fails doubles the wait for the next one, up to this: 16 s at 80 ms."""
     recover_below: float = 0.7
@@ -79,8 +80,8 @@ class Governor:
         """Learn what one hop took, in seconds; `too_late`: frames of it had no time left at all."""
         over = too_late or compute_s > self._budget_s
         calm = not over and compute_s <= self.config.recover_below * self._budget_s
-        self._over_hops = self._over_hops + 1 if over else 0
-        self._calm_hops = self._calm_hops + 1 if calm else 0
+        self._over_hops = max(0, self._over_hops + (1 if over else -1))
+        self._calm_hops = max(0, self._calm_hops + (-2 if over else int(calm)))
         self._since_change_hops += 1
         if self._since_change_hops <= self.config.settle_hops:
             return
