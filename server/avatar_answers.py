@@ -16,6 +16,7 @@ from model.avatar import Avatar, AvatarState, HopRequest
 from model.identity.identity import Identity
 from server.animator import Animator
 from server.avatar_calls import AvatarProcessError, Call, RemoteState, receive, send
+from server.priority import prefer
 
 # What a computation raises when it fails, and the caller shall know; see server.inference.
 _FAILURES = (RuntimeError, ValueError)
@@ -80,8 +81,12 @@ class _Remote:
         return self._states[remote.key]
 
 
-def load_avatar(weights: Path, *, paints: bool, torch_threads: int) -> Avatar:
-    """Read the weights, to compute with so many threads; see ``Avatar.load``."""
+def load_avatar(weights: Path, *, paints: bool, torch_threads: int, nice: int) -> Avatar:
+    """Read the weights, to compute with so many threads, ``nice`` as of nice(1).
+
+    See ``Avatar.load``.
+    """
+    prefer(nice)
     torch.set_num_threads(torch_threads)
     cv2.setNumThreads(torch_threads)
     return Avatar.load(weights, paints=paints)

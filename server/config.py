@@ -156,9 +156,13 @@ class SpeechConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ComputeConfig:
-    """``torch_threads`` the model computes with; None: half of the cores, see ``threads``."""
+    """``torch_threads`` the model computes with; None: half of the cores, see ``threads``.
+
+    ``nice``: the priority of server and model, as of nice(1), where the system permits it.
+    """
 
     torch_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    nice: Annotated[int, Field(ge=-20, le=19)] = -10
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

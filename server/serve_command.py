@@ -120,6 +120,7 @@ def _serve(options: argparse.Namespace) -> int:
             options.weights,
             paints=config.video.painted_mouth,
             torch_threads=limit_threads(config.compute),
+            nice=config.compute.nice,
         )
         avatar = stack.enter_context(AvatarProcess(load_model, options.model_process))
         files = built_in(CLIENT_WEB)

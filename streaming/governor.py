@@ -15,8 +15,10 @@ class GovernorConfig:
     settle_hops: int = 3
     """Hops after a change before the next one is considered."""
     recover_hops: int = 25
-    """Quality rises after this many hops well under budget: 2 s at 80 ms. Each hop over budget takes
-    two of them away: on a busy machine, hiccups never cease."""
+    """Quality rises after this many hops well under budget: 2 s at 80 ms.
+
+    A hop over budget takes two of them away: on a busy machine, hiccups never cease.
+    """
     max_recover_hops: int = 200
     """A rise that fails doubles the wait for the next one, up to this: 16 s at 80 ms."""
     recover_below: float = 0.7

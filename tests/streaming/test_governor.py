@@ -50,6 +50,14 @@ def test_one_slow_hop_alone_changes_nothing() -> None:
     assert subject.changes == 0
 
 
+def test_quality_comes_back_on_a_machine_whose_hiccups_never_cease() -> None:
+    subject = governor()
+    machine(subject, 100, lambda hop, quality: 0.5)
+    qualities = machine(subject, 1000, lambda hop, quality: 0.5 if hop % 8 == 0 else 0.02)
+    assert qualities[-1] == Quality(4, True, False, 1)
+    assert subject.quality == qualities[500]
+
+
 def test_it_settles_on_what_the_machine_can_do() -> None:
     # 10 ms per step and 10 besides: 3 steps cost exactly the budget.
     qualities = machine(governor(), 4000, lambda hop, quality: 0.01 + 0.01 * quality.num_steps)
