@@ -14,7 +14,7 @@ class AvatarProcessError(Exception):
 
 @dataclass(eq=False)
 class RemoteState:
-    """What the server has of a session's state: its key and seed; the model's process has it."""
+    """Stands for a session's state, which the model's process has under `key`, made of `seed`."""
 
     key: int
     seed: int

@@ -8,8 +8,7 @@ from server.model_process import ModelProcess
 def main() -> int:
     """Run the command; returns the exit status.
 
-    For ``serve`` the model's process begins first: both then import what they need, and the model
-    is there in little more than half the time.
+    For ``serve`` the model's process begins first, so that both import what they need at once.
     """
     process = ModelProcess() if sys.argv[1:2] == ["serve"] else None
     # Only now: it takes seconds.

@@ -50,9 +50,9 @@ class Eyes:
     def coordinates(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return u and v, each (2, ...), of points (2, ...) about each eye."""
         sides = (2,) + (1,) * (x.dim() - 1)
-        left, right = (self.left[:, axis].reshape(sides) for axis in (0, 1))
+        corner_x, corner_y = (self.left[:, axis].reshape(sides) for axis in (0, 1))
         dx, dy = (self.direction[:, axis].reshape(sides) for axis in (0, 1))
-        away_x, away_y = x - left, y - right
+        away_x, away_y = x - corner_x, y - corner_y
         return away_x * dx + away_y * dy, away_y * dx - away_x * dy
 
     def lines(self, u: Tensor) -> tuple[Tensor, Tensor]:

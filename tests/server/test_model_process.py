@@ -1,10 +1,10 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from server import command
 from server.avatar_process import AvatarProcess
 from server.model_process import ModelProcess
 from tests.server.fakes import FakeAvatar
@@ -34,9 +34,22 @@ def test_the_program_begins_it_before_what_is_slow() -> None:
     assert ran.stdout.split() == ["False", "False"]
 
 
-def test_a_command_line_that_is_wrong_leaves_none() -> None:
-    likeness = Path(sys.executable).with_name("likeness")
-    ran = subprocess.run([likeness, "serve", "--nonsense"], capture_output=True, text=True)
-    assert ran.returncode == 2
-    assert "unrecognized arguments: --nonsense" in ran.stderr
-    assert "Traceback" not in ran.stderr
+def test_a_command_line_that_is_wrong_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = ModelProcess()
+    monkeypatch.setattr("server.command.ModelProcess", lambda: process)
+    monkeypatch.setattr("sys.argv", ["likeness", "serve", "--nonsense"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
+    assert not process.is_alive
+
+
+def test_other_commands_begin_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("server.command.ModelProcess")
+    monkeypatch.setattr("sys.argv", ["likeness", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 0
