@@ -26,7 +26,7 @@ from streaming.stream import Stream
 from streaming.window import Hop
 
 _TICK_S = 0.005
-# A hop's first picture, and each after it; a picture's lips are asked for when it is drawn.
+# A hop's motion, and each of its pictures; all their lips are asked for when drawing begins.
 _MOTION_S, _PICTURE_S = 0.03, 0.02
 _PACKET_S = 0.02
 _AFTER_S = 1.0
@@ -82,9 +82,8 @@ def cut_speech(
             stream.push_audio(packet * (not is_cut), first, VOICE_RATE, now)
             packets += 1
         if hop is not None:
-            drawing = hop.render_frames[len(gains) :]
-            if drawing and now >= hop.taken + _MOTION_S + len(gains) * _PICTURE_S:
-                gains.append(stream.lips.gain(drawing[0]))
+            if not gains and now >= hop.taken + _MOTION_S:
+                gains = [stream.lips.gain(index) for index in hop.render_frames]
             while put < len(hop.render_frames) and now >= (
                 hop.taken + _MOTION_S + (put + 1) * _PICTURE_S
             ):
