@@ -56,9 +56,10 @@ def test_the_words_are_heard(recording: Recording) -> None:
 
 
 def test_the_mouth_opens_with_the_words(recording: Recording) -> None:
-    shown = float(np.diff(recording.presented_frames).sum()) / RECORDED_S
-    if shown < 20:
-        pytest.skip(f"this machine is too busy to judge lips by: {shown:.1f} pictures a second")
+    # Not by the browser's own count: a busy page is told of fewer pictures than it shows.
+    seen = len(recording.mouths) / RECORDED_S
+    if seen < 20:
+        pytest.skip(f"this machine is too busy to judge lips by: {seen:.1f} pictures a second seen")
     skews = [
         opened - at
         for at in sound_onsets_ms(recording.remote)
