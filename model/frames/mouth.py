@@ -16,12 +16,12 @@ from model.identity.still import seam_shape
 from model.identity.topology import JAW
 from model.motion.face import FaceMotion
 
-# The lower sheet reaches this far under the upper one, so that lips that meet leave no gap.
-_OVERLAP_PX = 1.0
+# The lower sheet reaches so far under the upper one's edge that lips that meet leave no gap.
+_OVERLAP_PX = 0.5
 # How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
-_SHADOW_UPPER, _SHADOW_LOWER = 0.025, 0.025
+_SHADOW_UPPER, _SHADOW_LOWER = 0.045, 0.018
 # Light that comes through the lips is red.
-_DARKEST = (0.80, 0.68, 0.65)
+_DARKEST = (0.74, 0.54, 0.50)
 # In face widths: how much skin around the opening is drawn with it.
 _SKIN = 0.08
 # The incisors go a little less far than the chin, which is farther from the jaw's hinge.
@@ -35,8 +35,9 @@ def draw_mouth(
     patch = _place(rig, mouth, motion, head)
     upper, lower = _lips(rig, mouth, nodes, patch)
     inside_upper, inside_lower = upper[:, 3:4], lower[:, 4:]
-    cover_upper = (inside_upper + 0.5).clamp(0, 1)
-    cover_lower = (inside_lower + 0.5 + _OVERLAP_PX).clamp(0, 1)
+    edge = mouth.edge_px
+    cover_upper = _cover(inside_upper, edge)
+    cover_lower = _cover(inside_lower + edge + _OVERLAP_PX, edge)
     shade = _shadow(-inside_upper, _SHADOW_UPPER * rig.scale)
     shade = shade * _shadow(-inside_lower, _SHADOW_LOWER * rig.scale)
     inside = _interior(rig, mouth, motion, head, patch) * shade
@@ -87,6 +88,12 @@ def _interior(rig: Rig, mouth: Mouth, motion: FaceMotion, head: Head, patch: Pat
     upper = mouth.upper_teeth.sample(rest)
     color = mouth.cavity[:, None, None] * (1 - lower[:, 3:]) + lower[:, :3]
     return color * (1 - upper[:, 3:]) + upper[:, :3]
+
+
+def _cover(inside: Tensor, edge: float) -> Tensor:
+    """Say how much a sheet covers, 0..1, so many pixels inside its edge, which is 2 edge wide."""
+    t = (0.5 + inside / (2 * edge)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _shadow(distance: Tensor, reach: float) -> Tensor:

@@ -12,7 +12,7 @@ from model.identity.cutout import Cutout
 from model.identity.eyes import Eyes
 from model.identity.identity import Identity
 from model.identity.layer import Box, Layer
-from model.identity.mouth import Mouth
+from model.identity.mouth import LEAST_EDGE_PX, Mouth
 from model.identity.rig import Rig
 
 
@@ -79,6 +79,7 @@ def _mouth(mouth: Mouth) -> Mouth:
         lips=lips,
         upper_teeth=_layer(mouth.upper_teeth),
         lower_teeth=_layer(mouth.lower_teeth),
+        edge_px=max(mouth.edge_px / 2, LEAST_EDGE_PX),
     )
 
 

@@ -18,6 +18,7 @@ from model.identity.person import person_mask
 from model.identity.portrait import Portrait, PortraitError, read_portrait
 from model.identity.pose import Pose, fit_pose
 from model.identity.rig import Rig, build_rig
+from model.identity.softness import measure_softness
 from model.identity.still import bring_to_neutral
 from model.identity.topology import LIDS
 
@@ -106,6 +107,7 @@ def rig_portrait(
             neutral,
             rig,
             measure_light(pixels, landmarks[:, :2], rig.scale),
+            measure_softness(pixels.numpy(), landmarks[:, :2]),
             still.seam,
         ),
         eyes=build_eyes(neutral[:, :2]),

@@ -4,9 +4,9 @@ Sizes are of adult teeth in face widths (one is about 140 mm), from Wheeler's De
 1-1.
 """
 
+import cv2
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from model.identity.light import Light
 
@@ -18,24 +18,30 @@ _LOWER_EDGES = (0.018, 0.018, 0.015, 0.020, 0.025, 0.030)
 _CROWN = 0.068
 _ARCH = 0.215  # half the width of the row of teeth
 _TYPICAL_MOUTH = 0.37
-_IVORY = (1.03, 0.96, 0.88)
+_IVORY = (1.05, 0.965, 0.89)
 # The lower row stands in the shade of the upper one, in light that comes off tongue and lips.
-_SHADED_IVORY = (0.76, 0.67, 0.60)
+_SHADED_IVORY = (0.85, 0.69, 0.65)
 _GUM = (0.62, 0.33, 0.32)
-_TONGUE = (0.60, 0.29, 0.28)
+_TONGUE = (0.68, 0.40, 0.39)
+# Of the sharpest picture; it hides the samples.
+_LEAST_SOFTNESS_PX = 0.5
 
 
-def paint_upper(across: Tensor, down: Tensor, light: Light, mouth: float, pixel: float) -> Tensor:
-    """Upper teeth and gum (4, h, w), premultiplied; see `_paint_row`."""
+def paint_upper(
+    across: Tensor, down: Tensor, light: Light, mouth: float, pixel: float, softness_px: float
+) -> Tensor:
+    """Upper teeth and gum (4, h, w), premultiplied; see `_paint_row` and `_soften`."""
     row = _paint_row(across, down, light, mouth, pixel, _UPPER_WIDTHS, _UPPER_EDGES, 1.0)
-    return _soften(row)
+    return _soften(row, softness_px)
 
 
-def paint_lower(across: Tensor, down: Tensor, light: Light, mouth: float, pixel: float) -> Tensor:
+def paint_lower(
+    across: Tensor, down: Tensor, light: Light, mouth: float, pixel: float, softness_px: float
+) -> Tensor:
     """Lower teeth over the tongue (4, h, w), premultiplied."""
     teeth = _paint_row(across, down, light, mouth, pixel, _LOWER_WIDTHS, _LOWER_EDGES, -1.0)
     tongue = _paint_tongue(across / (mouth / _TYPICAL_MOUTH), down, light)
-    return _soften(teeth + (1 - teeth[3:]) * tongue)
+    return _soften(teeth + (1 - teeth[3:]) * tongue, softness_px)
 
 
 def _paint_row(
@@ -81,12 +87,12 @@ def _paint_row(
 
 
 def _paint_tongue(across: Tensor, down: Tensor, light: Light) -> Tensor:
-    x, y = across / 0.15, (down - 0.06) / 0.115
+    x, y = across / 0.22, (down - 0.05) / 0.11
     inside = 1 - (x**2 + y**2).sqrt()
     alpha = 0.9 * _ramp(inside, 0.0, 0.25)
     furrow = 1 - 0.18 * torch.exp(-((across / 0.012) ** 2))
-    shade = (0.22 + 0.75 * _ramp(inside, 0.0, 0.75)) * furrow
-    color = torch.tensor(_TONGUE) * light.tint * light.white * 0.85
+    shade = (0.26 + 0.75 * _ramp(inside, 0.0, 0.75)) * furrow
+    color = torch.tensor(_TONGUE) * light.tint * light.white
     return torch.cat(
         [(color * shade[..., None]) * alpha[..., None], alpha[..., None]], dim=-1
     ).permute(2, 0, 1)
@@ -97,10 +103,9 @@ def _ramp(x: Tensor, start: float, end: float) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def _soften(paint: Tensor) -> Tensor:
-    """Blur (4, h, w) a little: no camera draws teeth sharper than it drew the face."""
-    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    wide = functional.pad(paint[None], (2, 2, 2, 2), mode="replicate")
-    across = functional.conv2d(wide, kernel.reshape(1, 1, 1, 5).expand(4, 1, 1, 5), groups=4)
-    down = functional.conv2d(across, kernel.reshape(1, 1, 5, 1).expand(4, 1, 5, 1), groups=4)
-    return down[0]
+def _soften(paint: Tensor, softness_px: float) -> Tensor:
+    """Blur (4, h, w), two samples a pixel: no camera draws teeth sharper than it drew the face."""
+    samples = paint.permute(1, 2, 0).contiguous().numpy()
+    sigma = 2 * max(softness_px, _LEAST_SOFTNESS_PX)
+    soft = cv2.GaussianBlur(samples, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return torch.from_numpy(soft).permute(2, 0, 1)

@@ -34,7 +34,7 @@ def mouth_box() -> tuple[slice, slice]:
 
 
 def dark_pixels(frame: NDArray[np.uint8]) -> int:
-    return int((frame[mouth_box()].mean(axis=-1) < 50).sum())
+    return int((frame[mouth_box()].mean(axis=-1) < 60).sum())  # a third of the skin
 
 
 def eye_box(side: int) -> tuple[slice, slice]:
