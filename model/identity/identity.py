@@ -26,6 +26,9 @@ MAX_YAW_DEGREES = 40
 MAX_PITCH_DEGREES = 35
 MAX_ROLL_DEGREES = 50
 MIN_SIZE_PX, MAX_SIZE_PX = 256, 1024
+# Of a portrait's own expression, what the face at rest keeps: one that smiles goes on smiling. All
+# of it would leave the jaw down where a mouth was open.
+_KEPT_EXPRESSION = 0.5
 
 
 Neutralize = Callable[[NDArray[np.floating]], NDArray[np.float64]]
@@ -35,8 +38,8 @@ Neutralize = Callable[[NDArray[np.floating]], NDArray[np.float64]]
 class Identity:
     """One portrait, ready to be drawn.
 
-    portrait: (size_px, size_px, 3) uint8 RGB, as it came. still: the same with a neutral face and
-    closed lips.
+    portrait: (size_px, size_px, 3) uint8 RGB, as it came. still: the same at rest, with closed lips
+    and half of its expression.
     texture: (2 * size_px - 1, 2 * size_px - 1, 3) uint8, the still at double density, every second
     sample the still's own. cutout: the person of the still alone. landmarks: (478, 3) of the still,
     pixels. half: the same at half the size, see `halve`; only a half has none.
@@ -74,7 +77,8 @@ def rig_portrait(
     size_px = portrait.image.width
     pose = fit_pose(portrait.landmarks, template)
     check_pose(pose)
-    face = close_lips(neutralize(pose.to_face(portrait.landmarks)))
+    face = pose.to_face(portrait.landmarks)
+    face = close_lips(neutralize(face) * (1 - _KEPT_EXPRESSION) + face * _KEPT_EXPRESSION)
     neutral = torch.from_numpy(pose.to_picture(face)).float()
     landmarks = torch.from_numpy(portrait.landmarks)
     rotation = torch.from_numpy(pose.rotation).float()
