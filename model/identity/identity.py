@@ -13,7 +13,8 @@ from model.identity.cutout import Cutout, cut_out
 from model.identity.eyes import Eyes, build_eyes
 from model.identity.light import measure_light
 from model.identity.lips import close_lips
-from model.identity.mouth import Mouth, build_mouth
+from model.identity.mouth import Mouth, build_mouth, mouth_center
+from model.identity.own_teeth import find_teeth
 from model.identity.person import person_mask
 from model.identity.portrait import Portrait, PortraitError, read_portrait
 from model.identity.pose import Pose, fit_pose
@@ -113,6 +114,7 @@ def rig_portrait(
             measure_light(pixels, landmarks[:, :2], rig.scale),
             measure_softness(pixels.numpy(), landmarks[:, :2]),
             still.seam,
+            find_teeth(pixels.numpy(), landmarks[:, :2], mouth_center(neutral), rig),
         ),
         eyes=build_eyes(neutral[:, :2]),
     )

@@ -8,6 +8,7 @@ from torch import Tensor
 from model.identity.layer import Box, Layer
 from model.identity.light import Light
 from model.identity.lip_line import LipLine
+from model.identity.own_teeth import OwnTeeth
 from model.identity.rig import Rig
 from model.identity.still import seam_shape
 from model.identity.teeth import paint_lower, paint_upper
@@ -51,15 +52,21 @@ class Mouth:
 
 
 def build_mouth(
-    texture: Tensor, neutral: Tensor, rig: Rig, light: Light, softness_px: float, seam: float
+    texture: Tensor,
+    neutral: Tensor,
+    rig: Rig,
+    light: Light,
+    softness_px: float,
+    seam: float,
+    own_teeth: OwnTeeth | None,
 ) -> Mouth:
     """Prepare the mouth of a neutral face (478, 3) in pixels.
 
     texture: of the still, doubled; softness_px: see `measure_softness`; seam: how dark the seam
-    between its lips was painted.
+    between its lips was painted; own_teeth: what the portrait shows of them.
     """
     line = LipLine.through(neutral[:, :2])
-    center = neutral[[13, 14], :2].mean(dim=0)
+    center = mouth_center(neutral)
     # An opening mouth draws skin into its patch from beyond it.
     reach = torch.tensor([line.width / 2 + _REACH_ASIDE * rig.scale, _REACH_DOWN * rig.scale])
     lips = Layer.cut(texture, Box.around(center - reach, center + reach, rig.size_px))
@@ -75,10 +82,13 @@ def build_mouth(
     )
     across, down = _in_face(teeth, center, rig)
     width, pixel = line.width / rig.scale, 1 / rig.scale
+    upper_teeth = paint_upper(across, down, light, width, pixel, softness_px)
+    if own_teeth is not None:
+        upper_teeth = own_teeth.over(upper_teeth, across, down)
     middle_depth = float((neutral[[13, 14], 2].mean() - rig.origin[2]) / rig.scale)
     return Mouth(
         lips=bare.with_channels(above, below),
-        upper_teeth=Layer(teeth, paint_upper(across, down, light, width, pixel, softness_px)[None]),
+        upper_teeth=Layer(teeth, upper_teeth[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel, softness_px)[None]),
         seam=seam,
         cavity=torch.tensor(_CAVITY) * light.tint * light.white,
@@ -86,6 +96,11 @@ def build_mouth(
         edge_px=max(_EDGE_OF_SOFTNESS * softness_px, LEAST_EDGE_PX),
         inner_lips=(neutral[list(INNER_LIPS)] - rig.origin) / rig.scale,
     )
+
+
+def mouth_center(neutral: Tensor) -> Tensor:
+    """Return the middle (2,) of the closed lips of landmarks (478, 2 or more)."""
+    return neutral[[13, 14], :2].mean(dim=0)
 
 
 def _in_face(box: Box, center: Tensor, rig: Rig) -> tuple[Tensor, Tensor]:
