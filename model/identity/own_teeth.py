@@ -26,8 +26,10 @@ _SIDE = 0.02
 # Samples a pixel.
 _DENSITY = 2
 # Teeth are the only thing in a mouth without red: how much less, and how pale beside cheeks.
-_LEAST_CONTRAST, _LEAST_PALE = 1.5, 0.6
+_LEAST_CONTRAST, _LEAST_PALE = 1.5, 0.75
 _LEAST_SHARE = 0.4  # of the mouth's width, in which teeth must be found
+# How much of them must show: half a crown. Of less, what is tooth and what is not is a guess.
+_LEAST_HEIGHT = 0.034
 # How far their ends may be from a smooth edge: in the median, and what is kept of it.
 _ROUGHEST, _SHORTER, _LONGER = 0.01, 0.012, 0.006
 _CHEEKS = (50, 280, 205, 425)
@@ -135,7 +137,8 @@ def _upper_row(
         return None
     row = np.zeros(mouth.shape, np.float32)
     row[:, columns] = inside[:, columns] & (np.arange(len(mouth))[:, None] < edge)
-    return row
+    height = float(np.median(row.sum(axis=0)[columns[shown]])) * step
+    return row if height >= _LEAST_HEIGHT else None
 
 
 def _end_of_run(marks: NDArray[np.bool_], step: float) -> int:
