@@ -18,6 +18,8 @@ from model.motion.face import FaceMotion
 
 # The lower sheet reaches so far under the upper one's edge that lips that meet leave no gap.
 _OVERLAP_PX = 0.5
+# How far inside its edge a sheet has its own colours alone; the gap from which on they are shown.
+_OWN_PX, _PARTED_PX = 1.0, 1.0
 # How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
 _SHADOW_UPPER, _SHADOW_LOWER = 0.045, 0.018
 # Light that comes through the lips is red.
@@ -67,8 +69,14 @@ def _lips(rig: Rig, mouth: Mouth, nodes: Motion, patch: Patch) -> tuple[Tensor, 
     to_unit = (2 / (rig.lip_spacing_px * torch.tensor([columns - 1, rows - 1])))[:, None, None]
     targets = (patch.nodes() - first) * to_unit - 1
     place = way_back(nodes.lips * to_unit, targets.repeat(2, 1, 1, 1))
-    both = mouth.lips.sample(patch.densify((place + 1) / to_unit + first))
-    upper, lower = both.chunk(2)
+    places = patch.densify((place + 1) / to_unit + first)
+    upper, lower = mouth.lips.sample(places).chunk(2)
+    # Beyond its edge the lower sheet has the upper lip's colours. Where the lips have parted and
+    # that would be seen, its own go on.
+    gap = (-upper[:, 3] - lower[:, 4]) / _PARTED_PX
+    inwards = (_OWN_PX - lower[:, 4]).clamp(min=0) * gap.clamp(0, 1)
+    own = places.chunk(2)[1] + mouth.down[:, None, None] * inwards[:, None]
+    lower = torch.cat([mouth.lips.sample(own)[:, :3], lower[:, 3:]], dim=1)
     return upper, lower
 
 

@@ -39,12 +39,15 @@ class LipLine:
         u, v = line.coordinates(points)
         return cls(left, direction, width, _monotone_resample(u, v, width), points)
 
+    @property
+    def down(self) -> Tensor:
+        """Unit vector (2,) of v."""
+        return torch.stack([-self.direction[1], self.direction[0]])
+
     def coordinates(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return (u, v) of points (..., 2)."""
         away = points - self.left
-        u = away @ self.direction
-        v = away @ torch.stack([-self.direction[1], self.direction[0]])
-        return u, v
+        return away @ self.direction, away @ self.down
 
     def height(self, u: Tensor) -> Tensor:
         """Return v of the line at u; level beyond the corners."""

@@ -34,6 +34,7 @@ class Mouth:
     """The mouth in the still.
 
     lips: colour 0..255, how many pixels a point is inside the upper and inside the lower sheet.
+    down: (2,) unit vector square to the line of the lips.
     upper_teeth, lower_teeth: colour premultiplied by alpha, and alpha 0..1; the lower one holds the
     tongue too. seam: how dark the shadow between lips that meet, 0..1. cavity: (3,) colour of the
     dark. depth: of the teeth, face widths, camera space. edge_px: half the width over which a lip
@@ -42,6 +43,7 @@ class Mouth:
     """
 
     lips: Layer
+    down: Tensor
     upper_teeth: Layer
     lower_teeth: Layer
     seam: float
@@ -88,6 +90,7 @@ def build_mouth(
     middle_depth = float((neutral[[13, 14], 2].mean() - rig.origin[2]) / rig.scale)
     return Mouth(
         lips=bare.with_channels(above, below),
+        down=line.down,
         upper_teeth=Layer(teeth, upper_teeth[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel, softness_px)[None]),
         seam=seam,

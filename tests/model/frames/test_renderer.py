@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,19 @@ def test_lips_that_all_but_meet_show_no_teeth() -> None:
     closed, touching = draw(at_rest()), draw(moved(opened(0.003)))
     difference = np.abs(closed.astype(int) - touching.astype(int))[mouth_box()]
     assert difference.max() < 40
+
+
+def test_a_parted_lower_lip_has_no_rim_of_the_upper_ones_colour() -> None:
+    lips = identity().mouth.lips
+    values = lips.values.clone()
+    values[:, :3] = torch.where(
+        lips.values[:, 3:4] > 0, torch.tensor([0.0, 200, 0])[:, None, None], values[:, :3]
+    )
+    mouth = replace(identity().mouth, lips=replace(lips, values=values))
+    frame = Renderer().render(replace(identity(), mouth=mouth), moved(opened(0.1)))[0]
+    row, column = (int(v) for v in identity().landmarks[[13, 14], :2].mean(axis=0)[::-1])
+    below = frame[row + 6 : row + 40, column].astype(int)
+    assert (below[:, 1] <= below[:, 0]).all()
 
 
 def test_the_upper_lip_bares_teeth_that_stay_with_the_skull() -> None:
