@@ -12,7 +12,7 @@ from PIL import Image
 from model.identity.cutout import Cutout, cut_out
 from model.identity.eyes import Eyes, build_eyes
 from model.identity.light import measure_light
-from model.identity.lips import close_lips
+from model.identity.lips import close_lips, lip_gap
 from model.identity.mouth import Mouth, build_mouth, mouth_center
 from model.identity.own_teeth import find_teeth
 from model.identity.person import person_mask
@@ -27,9 +27,10 @@ MAX_YAW_DEGREES = 40
 MAX_PITCH_DEGREES = 35
 MAX_ROLL_DEGREES = 50
 MIN_SIZE_PX, MAX_SIZE_PX = 256, 1024
-# Of a portrait's own expression, what the face at rest keeps: one that smiles goes on smiling. All
-# of it would leave the jaw down where a mouth was open.
-_KEPT_EXPRESSION = 0.5
+# Of a portrait's own expression, what the face at rest keeps: one that smiles goes on smiling. The
+# jaw of an open mouth stays down by as much, so it is less, the farther the lips are apart: nothing
+# from the wider of two gaps on, in face widths.
+_KEPT_EXPRESSION, _KEPT_UP_TO = 0.5, (0.1, 0.2)
 
 
 Neutralize = Callable[[NDArray[np.floating]], NDArray[np.float64]]
@@ -79,7 +80,8 @@ def rig_portrait(
     pose = fit_pose(portrait.landmarks, template)
     check_pose(pose)
     face = pose.to_face(portrait.landmarks)
-    face = close_lips(neutralize(face) * (1 - _KEPT_EXPRESSION) + face * _KEPT_EXPRESSION)
+    kept = np.interp(np.abs(lip_gap(face)).max(), _KEPT_UP_TO, (_KEPT_EXPRESSION, 0.0))
+    face = close_lips(neutralize(face) * (1 - kept) + face * kept)
     neutral = torch.from_numpy(pose.to_picture(face)).float()
     landmarks = torch.from_numpy(portrait.landmarks)
     rotation = torch.from_numpy(pose.rotation).float()

@@ -1,14 +1,15 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from model.identity.identity import build_identity, check_pose
+from model.identity.identity import build_identity, check_pose, rig_portrait
 from model.identity.lips import lip_gap
-from model.identity.portrait import PortraitError, read_portrait
-from model.identity.pose import Pose
-from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
+from model.identity.portrait import Portrait, PortraitError, read_portrait
+from model.identity.pose import Pose, fit_pose
+from model.identity.topology import JAW, LOWER_INNER_LIP, UPPER_INNER_LIP
 from tests.model.identity.astronaut import encode, identity, picture, space
 
 
@@ -30,6 +31,32 @@ def test_the_still_closes_the_mouth_of_a_smile() -> None:
     assert np.abs(lip_gap(identity().landmarks)).max() < 0.01
     assert before > 150
     assert after < 0.7 * before
+
+
+def rest_of(portrait: Portrait) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mouth corners (2, 3) in the face's plane: as they came, without expression, and at rest."""
+    own = rig_portrait(portrait, space().template, space().neutralize)
+    pose = fit_pose(portrait.landmarks, space().template)
+    came = pose.to_face(portrait.landmarks)
+    # Lids stay as they were, so the pose is taken of the portrait, not of its rest.
+    corners = [61, 291]
+    rest = pose.to_face(own.landmarks)[corners]
+    return came[corners], space().neutralize(came)[corners], rest
+
+
+def test_at_rest_a_smile_is_half_a_smile() -> None:
+    came, bare, rest = rest_of(read_portrait(encode(picture()), 512))
+    width = [float(np.linalg.norm(corners[1] - corners[0])) for corners in (came, bare, rest)]
+    assert width[0] > 1.1 * width[1]
+    assert width[2] == pytest.approx((width[0] + width[1]) / 2, rel=0.01)
+
+
+def test_of_a_mouth_wide_open_nothing_is_kept() -> None:
+    portrait = read_portrait(encode(picture()), 512)
+    landmarks = portrait.landmarks.copy()
+    landmarks[[*LOWER_INNER_LIP[1:-1], *JAW], 1] += 0.2 * identity().rig.scale
+    _, bare, rest = rest_of(replace(portrait, landmarks=landmarks))
+    np.testing.assert_allclose(rest, bare, atol=0.002)
 
 
 def test_no_white_line_is_left_between_the_lips() -> None:
