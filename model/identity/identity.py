@@ -41,7 +41,7 @@ class Identity:
     """One portrait, ready to be drawn.
 
     portrait: (size_px, size_px, 3) uint8 RGB, as it came. still: the same at rest, with closed lips
-    and half of its expression.
+    and at most half of its expression.
     texture: (2 * size_px - 1, 2 * size_px - 1, 3) uint8, the still at double density, every second
     sample the still's own. cutout: the person of the still alone. landmarks: (478, 3) of the still,
     pixels. half: the same at half the size, see `halve`; only a half has none.

@@ -18,9 +18,10 @@ from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 # to where lips are drawn.
 _TEETH_BEHIND_LIPS = 0.07
 _REACH_ASIDE, _REACH_DOWN = 0.2, 0.35
-# Over white. By least error on the open mouths of 50 training clips it would be (0.66, 0.26, 0.26),
-# but the mean of mouths that differ looks like none of them: something pink fills it. This, the
-# lips' shadow, and the colours of teeth and tongue are on the way there, chosen by eye.
+# Over white. A fit to the open mouths of 50 training clips, not kept with the code, has it at
+# (0.66, 0.26, 0.26), but the mean of mouths that differ looks like none of them: something pink
+# fills it. This, the lips' shadow, and the colours of teeth and tongue are on the way there, chosen
+# by eye.
 _CAVITY = (0.30, 0.12, 0.115)
 # Half the width of a lip's edge: in a sharp picture, and by its softness.
 LEAST_EDGE_PX, _EDGE_OF_SOFTNESS = 0.5, 1.4

@@ -80,12 +80,10 @@ def find_teeth(
         return None
     # Of the mouth's width everything below the upper lip is known: there are no other teeth.
     known = (np.cumsum(mouth, axis=0) > 0).astype(np.float32)
-    soft = (_SIDE / 2 / step, trim / 4)
-    alpha = _blurred(teeth, trim / 4)
-    told = cv2.GaussianBlur(known, (0, 0), sigmaX=soft[0], sigmaY=soft[1])
-    layer = np.concatenate([color * (alpha * told)[..., None], (alpha * told)[..., None]], axis=-1)
-    layer = np.concatenate([layer, told[..., None]], axis=-1)
-    return OwnTeeth(torch.from_numpy(layer.astype(np.float32)).permute(2, 0, 1)[None])
+    told = cv2.GaussianBlur(known, (0, 0), sigmaX=_SIDE / 2 / step, sigmaY=trim / 4)
+    alpha = cv2.GaussianBlur(teeth, (0, 0), trim / 4) * told
+    values = np.dstack([color * alpha[..., None], alpha, told]).astype(np.float32)
+    return OwnTeeth(torch.from_numpy(values).permute(2, 0, 1)[None])
 
 
 def _straighten(
@@ -168,7 +166,3 @@ def _edge(
         return None
     nearest = np.clip(ends, curve - _SHORTER / step, curve + _LONGER / step)
     return np.asarray(np.where(shown, nearest, curve), np.float64)
-
-
-def _blurred(mask: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma), np.float32)
