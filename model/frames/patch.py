@@ -32,9 +32,11 @@ class Patch:
         """Cover at least `half_extent` (across, down) around centers (n, 2), inside the picture."""
         every = max(round(spacing_px), 1)
         room = (size_px - 1) // every
-        columns, rows = (min(math.ceil(2 * half / every), room) for half in half_extent)
+        # One step more than that: grids of all patches begin at multiples of `every`, so that what
+        # is interpolated does not depend on a patch's size, or jump as it moves.
+        columns, rows = (min(math.ceil(2 * half / every) + 1, room) for half in half_extent)
         extent = torch.tensor([columns * every, rows * every])
-        corner = (center - extent / 2).round().long()
+        corner = ((center - extent / 2) / every).round().long() * every
         corner = corner.clamp(min=0).minimum(size_px - 1 - extent)
         return cls(corner, (rows, columns), every)
 

@@ -14,10 +14,18 @@ def test_a_patch_covers_what_it_was_asked_to() -> None:
     centers = torch.tensor([[50.3, 40.0], [52.0, 41.9]])
     patch = Patch.around(centers, (12.0, 7.5), 100, 4.0)
     height, width = patch.shape
-    assert width >= 25
-    assert height >= 16
-    middle = patch.corner + torch.tensor([width - 1, height - 1]) / 2
-    assert float((middle - centers).abs().max()) <= 0.5
+    half = torch.tensor([12.0, 7.5])
+    end = patch.corner + torch.tensor([width - 1, height - 1])
+    assert (patch.corner <= centers - half).all()
+    assert (end >= centers + half).all()
+    assert (end - patch.corner <= 2 * half + 2 * 4).all()
+
+
+def test_grids_begin_at_the_same_places_whatever_they_cover() -> None:
+    for center in torch.linspace(40, 60, 9):
+        for half in (7.5, 12.0):
+            patch = Patch.around(center.expand(1, 2), (half, half), 100, 4.0)
+            assert (patch.corner % 4 == 0).all()
 
 
 def test_a_patch_stays_inside_the_picture() -> None:
@@ -27,7 +35,7 @@ def test_a_patch_stays_inside_the_picture() -> None:
     assert left == 0
     assert top + height == 100
     assert Patch.around(torch.zeros(1, 2), (900.0, 900.0), 100, 4.0).shape <= (100, 100)
-    assert width == 21
+    assert width == 25
 
 
 def test_coarse_places_become_pixels() -> None:
