@@ -19,7 +19,7 @@ from model.frames.renderer import Renderer
 from model.identity.half import halve
 from model.identity.identity import Identity, build_identity
 from model.motion.contact import ContactProbe, LipCloser
-from model.motion.expression import EXPRESSIONS, expression_offsets
+from model.motion.expression import EXPRESSIONS, expression_offsets, put_aside
 from model.motion.face import FaceMotion
 from model.motion.motion_model import MotionModel, MotionState
 from model.motion.space import MotionSpace
@@ -31,8 +31,14 @@ MAX_STEPS = 2
 # Angular speed of the head when the control is at 1; people who talk are at 0.1 to 0.3.
 _MAX_HEAD_SPEED = 0.4
 _BREATH_S = 4.2
+# A changed expression comes over about a third of a second: of what is missing, each frame's share.
+_EXPRESSION_RATE = 3 / FPS
 # What the motion denoiser reads and writes is defined by these; other numbers would be noise to it.
 _PARTS = ("audio_encoder.safetensors", "motion_space.safetensors")
+
+
+COEFFICIENTS = slice(0, -2)
+"""Of what `Avatar.animate` returns, the coefficients of the motion space."""
 
 
 class WeightsError(RuntimeError):
@@ -74,6 +80,7 @@ class AvatarState:
     encoder: EncoderState
     motion: MotionState
     offset: Tensor
+    aside: float = 0.0
     paint: PaintState = field(default_factory=PaintState)
     frames_done: int = 0
 
@@ -170,10 +177,10 @@ class Avatar:
 
     @torch.inference_mode()
     def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
-        """Advance every session by one hop, as one batch; returns (hop_frames, M + 1) for each.
+        """Advance every session by one hop, as one batch; returns (hop_frames, M + 2) for each.
 
         Row j of hop i is the motion of video frame i * hop_frames - lookahead_frames + j; its last
-        number is the breath, -1..1.
+        numbers are how far the portrait's own expression is put aside, 0..1, and the breath, -1..1.
         """
         expected = self.hop_frames * SAMPLES_PER_FRAME
         for request in requests:
@@ -199,12 +206,13 @@ class Avatar:
     def _finish(self, request: HopRequest, motion: Tensor) -> Tensor:
         state, controls = request.state, request.controls
         target = self._offsets[controls.expression] * controls.expression_strength
+        aside = put_aside(controls.expression, controls.expression_strength)
         rows = []
         for row in motion:
-            # A changed expression comes over about a third of a second.
-            state.offset = state.offset + (target - state.offset) * (3 / FPS)
-            phase = 2 * math.pi * state.frames_done / (FPS * _BREATH_S)
-            rows.append(torch.cat([row + state.offset, row.new_tensor([math.sin(phase)])]))
+            state.offset = state.offset + (target - state.offset) * _EXPRESSION_RATE
+            state.aside += (aside - state.aside) * _EXPRESSION_RATE
+            breath = math.sin(2 * math.pi * state.frames_done / (FPS * _BREATH_S))
+            rows.append(torch.cat([row + state.offset, row.new_tensor([state.aside, breath])]))
             state.frames_done += 1
         return torch.stack(rows)
 
@@ -217,7 +225,7 @@ class Avatar:
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
     ) -> NDArray[np.uint8]:
-        """Draw motion (n, M + 1) as a session's next n RGB frames (n, size_px, size_px, 3).
+        """Draw motion (n, M + 2) as a session's next n RGB frames (n, size_px, size_px, 3).
 
         painted: with a mouth from the frame denoiser; without it, its warp. mouth_gain: how far in
         each frame the mouth follows its motion; at 0 it rests, in the session's expression.
@@ -228,7 +236,7 @@ class Avatar:
             motion = motion.clone()
             gains = torch.tensor(mouth_gain)[:, None]
             motion[:, mouth] = torch.lerp(rest, motion[:, mouth], gains)
-        face = self.face_motion(motion)
+        face = self._face_of(identity, motion)
         return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
 
     def draw(
@@ -254,15 +262,21 @@ class Avatar:
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
-        """Cut the person out of the frames that `render` drew of this motion (n, M + 1).
+        """Cut the person out of the frames that `render` drew of this motion (n, M + 2).
 
         (n, size_px, size_px, 4) RGB, not multiplied by the matte, and matte.
         """
-        return self._renderer.cut_out(identity, self.face_motion(motion), frames, motion[:, -1])
+        face = self._face_of(identity, motion)
+        return self._renderer.cut_out(identity, face, frames, motion[:, -1])
 
     def face_motion(self, motion: Tensor) -> FaceMotion:
-        """Say what motion (n, M + 1) does to a face."""
-        return self._space.decode(motion[:, :-1])
+        """Say what motion (n, M + 2) does to any face."""
+        return self._space.decode(motion[:, COEFFICIENTS])
+
+    def _face_of(self, identity: Identity, motion: Tensor) -> FaceMotion:
+        """Say what it does to this one, which has an expression of its own at rest."""
+        face = self.face_motion(motion)
+        return replace(face, deltas=face.deltas - motion[:, -2, None, None] * identity.kept)
 
     def warm_up(self) -> None:
         """Run every stage once, so that the first real hop takes no longer than the others."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from model.avatar import Avatar, Controls, HopRequest
+from model.avatar import COEFFICIENTS, Avatar, Controls, HopRequest
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.rates import FPS, SAMPLES_PER_FRAME
 from model.train.motion_data import usable_clips
@@ -110,7 +110,7 @@ def animate(
         for i, motion in zip(due, avatar.animate(requests), strict=True):
             rows[i].append(motion.numpy())
     return [
-        np.concatenate(own)[avatar.lookahead_frames :][: take.frames, :-1]
+        np.concatenate(own)[avatar.lookahead_frames :][: take.frames, COEFFICIENTS]
         for own, take in zip(rows, takes, strict=True)
     ]
 

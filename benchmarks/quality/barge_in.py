@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.material import speech
 from benchmarks.quality.animate import CONTACT, WEIGHTS, load_model, opening
 from benchmarks.record import Figure, measure_baseline, report
-from model.avatar import Avatar, Controls, HopRequest
+from model.avatar import COEFFICIENTS, Avatar, Controls, HopRequest
 from model.motion.space import MotionSpace
 from server.app import stream_config
 from server.config import Config
@@ -96,7 +96,7 @@ def cut_speech(
                 hop = None
         if hop is None and (hop := stream.due_hop(now)) is not None:
             request = HopRequest(state, hop.samples, Controls(), hop.num_steps)
-            motion = avatar.animate([request])[0].numpy()[:, :-1]
+            motion = avatar.animate([request])[0].numpy()[:, COEFFICIENTS]
             gaps, put, gains = opening(motion, space), 0, []
         due = stream.pop_due(now)
         cut.note(now - at_s, due)

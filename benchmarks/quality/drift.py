@@ -11,12 +11,13 @@ import argparse
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks import material
 from benchmarks.quality.animate import CONTACT, WEIGHTS, load_model, opening
 from benchmarks.record import Figure, measure_baseline, report
-from model.avatar import Controls, HopRequest
+from model.avatar import COEFFICIENTS, Controls, HopRequest
 from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 
@@ -74,7 +75,8 @@ def main() -> None:
             avatar.animate([HopRequest(state, samples, Controls(), avatar.max_steps)])[0]
             for samples in hops
         ]
-        minutes.append(statistics(np.concatenate([row.numpy() for row in rows])[:, :-1], space))
+        motion = torch.cat(rows)[:, COEFFICIENTS].numpy()
+        minutes.append(statistics(motion, space))
     figures = []
     columns = np.array([astuple(minute) for minute in minutes]).T
     for field, column in zip(fields(Minute), columns, strict=True):

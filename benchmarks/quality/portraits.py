@@ -86,7 +86,7 @@ def perform(avatar: Avatar, space: MotionSpace) -> Performance:
 
 def draw(avatar: Avatar, identity: Identity, motion: NDArray[np.float32]) -> Picture:
     """Frames (n, S, S, 3) of a portrait in this motion (n, M)."""
-    breathless = np.pad(motion, ((0, 0), (0, 1)))
+    breathless = np.pad(motion, ((0, 0), (0, 2)))
     state = avatar.open(0)
     return np.concatenate(
         [avatar.render(identity, row[None], state) for row in torch.from_numpy(breathless)]

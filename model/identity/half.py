@@ -32,6 +32,7 @@ def halve(identity: Identity) -> Identity:
         texture=texture,
         cutout=Cutout(_image(functional.avg_pool2d(_planes(identity.cutout.texture), 2))),
         landmarks=_places(torch.from_numpy(identity.landmarks)).numpy(),
+        kept=identity.kept,
         rig=_rig(identity.rig),
         mouth=_mouth(identity.mouth),
         eyes=_eyes(identity.eyes),

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from model.identity.cutout import Cutout, cut_out
 from model.identity.eyes import Eyes, build_eyes
@@ -44,7 +45,8 @@ class Identity:
     and at most half of its expression.
     texture: (2 * size_px - 1, 2 * size_px - 1, 3) uint8, the still at double density, every second
     sample the still's own. cutout: the person of the still alone. landmarks: (478, 3) of the still,
-    pixels. half: the same at half the size, see `halve`; only a half has none.
+    pixels. kept: (478, 3) what the still has of the portrait's expression, in face space. half: the
+    same at half the size, see `halve`; only a half has none.
     """
 
     size_px: int
@@ -53,6 +55,7 @@ class Identity:
     texture: NDArray[np.uint8]
     cutout: Cutout
     landmarks: NDArray[np.float32]
+    kept: Tensor
     rig: Rig
     mouth: Mouth
     eyes: Eyes
@@ -80,9 +83,10 @@ def rig_portrait(
     pose = fit_pose(portrait.landmarks, template)
     check_pose(pose)
     face = pose.to_face(portrait.landmarks)
-    kept = np.interp(np.abs(lip_gap(face)).max(), _KEPT_UP_TO, (_KEPT_EXPRESSION, 0.0))
-    face = close_lips(neutralize(face) * (1 - kept) + face * kept)
-    neutral = torch.from_numpy(pose.to_picture(face)).float()
+    share = np.interp(np.abs(lip_gap(face)).max(), _KEPT_UP_TO, (_KEPT_EXPRESSION, 0.0))
+    plain = neutralize(face)
+    at_rest = close_lips(plain * (1 - share) + face * share)
+    neutral = torch.from_numpy(pose.to_picture(at_rest)).float()
     landmarks = torch.from_numpy(portrait.landmarks)
     rotation = torch.from_numpy(pose.rotation).float()
     rig = build_rig(
@@ -108,6 +112,7 @@ def rig_portrait(
         texture=texture,
         cutout=cut_out(still.image, person_of_still, neutral[:, :2]),
         landmarks=neutral.numpy(),
+        kept=torch.from_numpy(at_rest - close_lips(plain)).float(),
         rig=rig,
         mouth=build_mouth(
             torch.from_numpy(texture).permute(2, 0, 1)[None].float(),

@@ -13,6 +13,11 @@ from model.motion.space import INNER_LIP_PAIRS, NUM_LIDS, MotionSpace
 Expression = Literal["neutral", "happy", "sad", "angry", "surprised"]
 EXPRESSIONS: tuple[str, ...] = get_args(Expression)
 
+# A smile that the portrait came with would be another thing to see beside these.
+_CONTRARY = ("sad", "angry")
+# Already at this strength they leave nothing of it.
+_ALONE_FROM = 0.5
+
 # Landmarks of the image's left half; the right half does the mirrored same.
 _MIRROR = {61: 291, 50: 280, 105: 334, 107: 336, 70: 300}
 _MOUTH_CORNER, _CHEEK, _BROW, _INNER_BROW, _OUTER_BROW = _MIRROR
@@ -32,6 +37,11 @@ _CONTACT_WEIGHT = 3.0
 def expression_offsets(space: MotionSpace) -> dict[str, Tensor]:
     """Motion vector (M,) of every expression at full strength."""
     return {name: _offset(space, *_MOVES[name]) for name in EXPRESSIONS}
+
+
+def put_aside(expression: str, strength: float) -> float:
+    """How far a portrait's own expression makes way for another, 0..1; `strength` is 0..1."""
+    return min(1.0, strength / _ALONE_FROM) if expression in _CONTRARY else 0.0
 
 
 def _offset(space: MotionSpace, moves: dict[int, tuple[float, float]], lids: float) -> Tensor:

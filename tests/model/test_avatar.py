@@ -17,6 +17,7 @@ from model.avatar import (
     HopRequest,
     WeightsError,
 )
+from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import MotionModel
@@ -44,7 +45,7 @@ def babble(seed: int = 0) -> NDArray[np.float32]:
 def animate(
     avatar: Avatar, samples: NDArray[np.float32], controls: Controls | None = None, seed: int = 1
 ) -> torch.Tensor:
-    """Motion (L, M + 1) of whole hops of sound."""
+    """Motion (L, M + 2) of whole hops of sound."""
     state = avatar.open(seed)
     hop = avatar.hop_frames * SAMPLES_PER_FRAME
     return torch.cat(
@@ -124,6 +125,33 @@ def test_expression_comes_over_gradually(avatar: Avatar) -> None:
     corner = happy[:, 61, 1] - plain[:, 61, 1]
     assert corner[-1] < -0.01
     assert abs(corner[0]) < 0.2 * abs(corner[-1])
+
+
+@pytest.mark.parametrize(("expression", "expected"), [("sad", 1.0), ("happy", 0.0)])
+def test_a_contrary_expression_takes_the_smile_of_the_portrait_away(
+    avatar: Avatar, monkeypatch: pytest.MonkeyPatch, expression: str, expected: float
+) -> None:
+    silence = np.zeros(SECONDS * SAMPLE_RATE, np.float32)
+    motion = animate(avatar, silence, Controls(expression, 0.5))
+    assert float(motion[-1, -2]) == pytest.approx(expected, abs=1e-3)
+    smiling = avatar.identify(PORTRAIT.read_bytes())
+    monkeypatch.setattr("model.identity.identity._KEPT_EXPRESSION", 0.0)
+    plain = avatar.identify(PORTRAIT.read_bytes())
+    at_rest = torch.zeros_like(motion[-1:])
+    without = at_rest.clone()
+    without[:, -2] = 1
+    face = plain.landmarks[[61, 291, 152, 1], :2]
+    (left, top), (right, bottom) = face.min(axis=0).astype(int), face.max(axis=0).astype(int)
+
+    def mouth(identity: Identity, row: torch.Tensor) -> NDArray[np.float64]:
+        picture = avatar.render(identity, row, avatar.open(0))[0]
+        return np.asarray(picture[top:bottom, left:right], np.float64)
+
+    goal = mouth(plain, at_rest)
+    left_over, before = (
+        float(np.abs(mouth(smiling, row) - goal).mean()) for row in (without, at_rest)
+    )
+    assert left_over < 0.5 * before
 
 
 def test_a_wrong_number_of_samples_is_refused(avatar: Avatar) -> None:
