@@ -35,10 +35,13 @@ def initial_head_state(size: int) -> HeadState:
     return HeadState(torch.zeros(size), torch.zeros(size))
 
 
-def reach(wanted: Tensor, speed: Tensor) -> Tensor:
-    """Turn `wanted` (B, n, 6) farther from rest as `speed` (B,) in rad/s asks, within FARTHEST."""
-    gain = (1 + REACH * speed)[:, None, None]
-    return FARTHEST * torch.tanh(gain * wanted / FARTHEST)
+def reach(wanted: Tensor, posture: Tensor, speed: Tensor) -> Tensor:
+    """Turn `wanted` farther from rest as `speed` asks, and to the posture, within FARTHEST.
+
+    wanted: (B, n, 6). posture: (B, n, 6) for each rad/s. speed: (B,) in rad/s.
+    """
+    speed = speed[:, None, None]
+    return FARTHEST * torch.tanh(((1 + REACH * speed) * wanted + speed * posture) / FARTHEST)
 
 
 def follow(state: HeadState, wanted: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -16,6 +17,7 @@ from model.motion.contact import ContactProbe, LipCloser
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.guidance import Denoise, guided
 from model.motion.head import HeadState, follow, initial_head_state, reach
+from model.motion.posture import PostureState, initial_posture_state, next_postures
 from model.motion.sampler import euler_flow_sampler
 from model.motion.space import NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
@@ -39,6 +41,7 @@ class MotionState:
     blinks: BlinkState
     rest: RestState
     head: HeadState
+    posture: PostureState
 
 
 class MotionModel:
@@ -103,6 +106,7 @@ class MotionModel:
             blinks=initial_blink_state(seed),
             rest=RestState(),
             head=initial_head_state(NUM_HEAD),
+            posture=initial_posture_state(seed),
         )
 
     @torch.inference_mode()
@@ -122,7 +126,8 @@ class MotionModel:
         denoise = self._guided(motion_frames, audio, head_speed, blink)
         motion = euler_flow_sampler(denoise, noise, num_steps)
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
-        heads = reach(motion[..., -NUM_HEAD:], head_speed)
+        postures = np.stack([next_postures(s.posture, c.hop_frames) for s in states])
+        heads = reach(motion[..., -NUM_HEAD:], torch.from_numpy(postures), head_speed)
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]

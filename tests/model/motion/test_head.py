@@ -39,10 +39,11 @@ def test_hops_are_as_good_as_one_piece() -> None:
 
 def test_a_livelier_head_reaches_farther_and_none_too_far() -> None:
     wanted = torch.linspace(-9, 9, 42).reshape(1, 7, 6).expand(3, -1, -1)
-    still, lively, liveliest = reach(wanted, torch.tensor([0.0, 0.2, 0.4])).abs()
+    ahead = torch.zeros(3, 7, 6)
+    still, lively, liveliest = reach(wanted, ahead, torch.tensor([0.0, 0.2, 0.4])).abs()
     assert (lively > still).all()
     assert (liveliest > lively).all()
     assert liveliest.max() < FARTHEST
-    small = reach(0.1 * torch.ones(1, 1, 6), torch.tensor([0.4]))
+    small = reach(0.1 * torch.ones(1, 1, 6), ahead[:1, :1], torch.tensor([0.4]))
     farther = 0.1 * (1 + 0.4 * REACH)
     torch.testing.assert_close(small, farther * torch.ones(1, 1, 6), atol=2e-3, rtol=0)

@@ -8,6 +8,7 @@ import torch
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.head import follow, initial_head_state, reach
 from model.motion.motion_model import MotionModel
+from model.motion.posture import initial_posture_state, next_postures
 from model.motion.space import NUM_HEAD
 
 SPEED = torch.tensor([0.1])
@@ -35,7 +36,8 @@ def test_the_past_is_what_it_said_and_the_head_follows_that(motion_model: Motion
     made = [motion_model.step(hop, [state], SPEED, 2)[0] for hop in features(hops)]
     said, shown = state.motion_frames[0], torch.cat(made)
     torch.testing.assert_close(shown[:, :-NUM_HEAD], said[:, :-NUM_HEAD])
-    wanted = reach(said[None, :, -NUM_HEAD:], SPEED)[0]
+    postures = torch.from_numpy(next_postures(initial_posture_state(0), len(said)))
+    wanted = reach(said[None, :, -NUM_HEAD:], postures[None], SPEED)[0]
     followed = follow(initial_head_state(NUM_HEAD), wanted)
     torch.testing.assert_close(shown[:, -NUM_HEAD:], followed)
 
