@@ -20,7 +20,7 @@ ROWS = 4
 """Rows of 20 ms that the probe hears: the one that it judges, and those before it."""
 
 # Logits between which lips come together. Below, they stay as the denoiser has them.
-_APART, _TOGETHER = -0.5, 0.5
+_APART, _TOGETHER = -1.5, -0.5
 # Of the closing's least squares: ties it to what mouths do, at 1 % of the gap.
 _RIDGE = 1e-6
 
