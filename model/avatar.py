@@ -1,7 +1,7 @@
 """The model as a whole: portrait to identity, sound to motion, motion to frames."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -238,26 +238,6 @@ class Avatar:
             motion[:, mouth] = torch.lerp(rest, motion[:, mouth], gains)
         face = self._face_of(identity, motion)
         return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
-
-    def draw(
-        self,
-        identity: Identity,
-        motion: Tensor,
-        state: AvatarState,
-        *,
-        painted: bool = True,
-        mouth_gain: Sequence[float] | None = None,
-        together: bool = False,
-    ) -> Iterator[NDArray[np.uint8]]:
-        """Draw as `render` does, frame by frame: each can leave while the next is drawn.
-
-        together: all at once, which takes less time, but the first is there later.
-        """
-        step = max(len(motion), 1) if together else 1
-        for start in range(0, len(motion), step):
-            some = slice(start, start + step)
-            gain = None if mouth_gain is None else mouth_gain[some]
-            yield from self.render(identity, motion[some], state, painted=painted, mouth_gain=gain)
 
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """The model, as far as the server knows it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +36,7 @@ class Animator(Protocol):
         """Return (hop_frames, M) motion for each request and advance its state."""
         ...
 
-    def draw(
+    def render(
         self,
         identity: Identity,
         motion: Tensor,
@@ -44,12 +44,10 @@ class Animator(Protocol):
         *,
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
-        together: bool = False,
-    ) -> Iterator[NDArray[np.uint8]]:
-        """Draw (n, M) motion as a session's next frames, (size_px, size_px, 3) RGB each.
+    ) -> NDArray[np.uint8]:
+        """Draw (n, M) motion as a session's next frames (n, size_px, size_px, 3) RGB.
 
-        Each is there as early as it can be, and may leave while the next is drawn. ``together``:
-        all at once, which takes less time in all, but the first is there later.
+        Most of what a picture costs is there but once for all of them.
         """
         ...
 

@@ -1,7 +1,7 @@
 """What the model's process does: it answers the calls of ``server.avatar_process``."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,40 +30,34 @@ class _Remote:
         self._identities: dict[int, Identity] = {}
         self._states: dict[int, AvatarState] = {}
 
-    def answers(self, call: Call) -> Iterator[Any]:
-        """One, or, where pictures are to be drawn, one for each."""
+    def answer(self, call: Call) -> Any:
+        """What the called method returns."""
         for key in call.forgotten_identities:
             self._identities.pop(key, None)
         for key in call.forgotten_states:
             # A session that ended before its first hop has none here.
             self._states.pop(key, None)
         self._identities |= call.identities
-        answer = getattr(self, call.method)(*call.arguments)
-        if isinstance(answer, Iterator):
-            yield from answer
-        else:
-            yield answer
+        return getattr(self, call.method)(*call.arguments)
 
     def animate(self, requests: list[HopRequest]) -> list[NDArray[np.float32]]:
         own = [replace(request, state=self._state(request.state)) for request in requests]
         return [motion.numpy() for motion in self._avatar.animate(own)]
 
-    def draw(
+    def render(
         self,
         key: int,
         motion: NDArray[np.float32],
         state: AvatarState,
         painted: bool,
         mouth_gain: Sequence[float] | None,
-        together: bool,
-    ) -> Iterator[NDArray[np.uint8]]:
-        return self._avatar.draw(
+    ) -> NDArray[np.uint8]:
+        return self._avatar.render(
             self._identities[key],
             torch.from_numpy(motion),
             self._state(state),
             painted=painted,
             mouth_gain=mouth_gain,
-            together=together,
         )
 
     def cut_out(
@@ -106,8 +100,7 @@ def answer_calls(file_descriptor: int) -> None:
         while True:
             call = receive(connection)
             try:
-                for answer in remote.answers(call):
-                    send(connection, answer)
+                send(connection, remote.answer(call))
             except _FAILURES as error:
                 send(connection, error)
             except OSError:

@@ -7,9 +7,8 @@ beside a call's network traffic a picture then takes twice as long, and traffic 
 import contextlib
 import itertools
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import numpy as np
@@ -22,14 +21,6 @@ from model.identity.identity import Identity
 from server.animator import Animator
 from server.avatar_calls import AvatarProcessError, Call, RemoteState, receive, send
 from server.model_process import ModelProcess
-
-
-@dataclass
-class _Coming:
-    """Pictures that were asked for: how many are still to be received, and those that were."""
-
-    count: int = 0
-    here: deque[Any] = field(default_factory=deque)
 
 
 class AvatarProcess:
@@ -47,7 +38,6 @@ class AvatarProcess:
         self._sent: dict[int, int] = {}
         self._forgotten_identities: list[int] = []
         self._forgotten_states: list[int] = []
-        self._coming = _Coming()
         self._process = process or ModelProcess()
         self._connection = self._process.connection
         try:
@@ -92,7 +82,7 @@ class AvatarProcess:
         """See Animator."""
         return [torch.from_numpy(motion) for motion in self._call("animate", (list(requests),), {})]
 
-    def draw(
+    def render(
         self,
         identity: Identity,
         motion: Tensor,
@@ -100,16 +90,11 @@ class AvatarProcess:
         *,
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
-        together: bool = False,
-    ) -> Iterator[NDArray[np.uint8]]:
+    ) -> NDArray[np.uint8]:
         """See Animator."""
         key, unsent = self._key(identity)
-        self._ask("draw", (key, motion.numpy(), state, painted, mouth_gain, together), unsent)
-        coming = self._coming = _Coming(len(motion))
-        while coming.count or coming.here:
-            if not coming.here:
-                self._receive_next(coming)
-            yield cast(NDArray[np.uint8], _raised(coming.here.popleft()))
+        arguments = (key, motion.numpy(), state, painted, mouth_gain)
+        return cast(NDArray[np.uint8], self._call("render", arguments, unsent))
 
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
@@ -138,13 +123,6 @@ class AvatarProcess:
     def _call(
         self, method: str, arguments: tuple[Any, ...], identities: dict[int, Identity]
     ) -> Any:
-        self._ask(method, arguments, identities)
-        with _telling_that_it_is_gone():
-            return _raised(receive(self._connection))
-
-    def _ask(
-        self, method: str, arguments: tuple[Any, ...], identities: dict[int, Identity]
-    ) -> None:
         call = Call(
             method,
             arguments,
@@ -152,18 +130,12 @@ class AvatarProcess:
             _taken(self._forgotten_identities),
             _taken(self._forgotten_states),
         )
-        # Pictures that are asked for already come before what is asked now.
-        while self._coming.count:
-            self._receive_next(self._coming)
         with _telling_that_it_is_gone():
             send(self._connection, call)
-
-    def _receive_next(self, coming: "_Coming") -> None:
-        with _telling_that_it_is_gone():
             answer = receive(self._connection)
-        # A failure is the last that comes.
-        coming.count = 0 if isinstance(answer, Exception) else coming.count - 1
-        coming.here.append(answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 @contextlib.contextmanager
@@ -174,13 +146,6 @@ def _telling_that_it_is_gone() -> Iterator[None]:
         raise AvatarProcessError(
             "the model's process is gone, as if killed: restart the server"
         ) from error
-
-
-def _raised(answer: Any) -> Any:
-    """The answer, raised if it is what went wrong."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def _taken(forgotten: list[int]) -> tuple[int, ...]:

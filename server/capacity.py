@@ -54,7 +54,7 @@ def measure(avatar: Animator, identity: Identity, video: VideoConfig) -> Capacit
         start_s = time.perf_counter()
         motion = avatar.animate([request])[0]
         drawing_s = time.perf_counter()
-        pictures = list(avatar.draw(identity, motion, state))
+        pictures = avatar.render(identity, motion, state)
         coding_s = time.perf_counter()
         for row, picture in enumerate(pictures):
             encoder.encode(picture, hop * avatar.hop_frames + row)

@@ -46,10 +46,10 @@ class InferenceStopped(InferenceError):
 class HopJob(Generic[F]):
     """One hop of one session.
 
-    ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, ``together`` or one
-    by one, and coded as ``frames``, and each is given to ``on_frame`` on the event loop. The mouth
-    follows its motion by ``mouth_gain`` of the frame, asked as late as when the hop is drawn;
-    ``deadline_s`` is the monotonic time at which the first of them is due.
+    ``rows`` of the motion are drawn, with the mouth ``painted`` or only warped, and coded as
+    ``frames``, and each is given to ``on_frame`` on the event loop. The mouth follows its motion by
+    ``mouth_gain`` of the frame, asked as late as when the hop is drawn; ``deadline_s`` is the
+    monotonic time at which the first of them is due.
     """
 
     request: HopRequest
@@ -57,7 +57,6 @@ class HopJob(Generic[F]):
     rows: tuple[int, ...]
     frames: tuple[int, ...]
     painted: bool
-    together: bool
     coder: PictureCoder[F]
     deadline_s: float
     mouth_gain: Callable[[int], float]
@@ -225,13 +224,8 @@ class InferenceThread:
         start_s, coding_s = time.perf_counter(), 0.0
         motion = motion[list(job.rows)]
         gains = [job.mouth_gain(frame) for frame in job.frames]
-        pictures = self.avatar.draw(
-            job.identity,
-            motion,
-            job.request.state,
-            painted=job.painted,
-            mouth_gain=gains,
-            together=job.together,
+        pictures = self.avatar.render(
+            job.identity, motion, job.request.state, painted=job.painted, mouth_gain=gains
         )
         for i, (index, picture) in enumerate(zip(job.frames, pictures, strict=True)):
             drawn_s = time.perf_counter()

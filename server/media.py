@@ -130,8 +130,6 @@ class SessionMedia(Generic[F]):
             rows=tuple(index - first_frame for index in hop.render_frames),
             frames=hop.render_frames,
             painted=hop.painted,
-            # At half the size most of what a picture costs is there but once for both.
-            together=hop.halved,
             coder=self._outlet.coder,
             deadline_s=hop.deadline,
             mouth_gain=self.stream.lips.gain,

@@ -14,9 +14,8 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-from torch import Tensor
 
-from model.avatar import AvatarState, Controls, HopRequest
+from model.avatar import Controls, HopRequest
 from model.identity.identity import Identity
 from model.rates import FPS
 from server.animator import Animator
@@ -105,7 +104,7 @@ class Rendering:
                 return []
             first = hop.index * self._config.hop_frames - self._config.lookahead_frames
             rows = [index - first for index in hop.render_frames]
-            drawing = drawer.submit(self._draw, motion[rows], state)
+            drawing = drawer.submit(self._avatar.render, self._identity, motion[rows], state)
             return [partial(_picture, drawing, row) for row in range(len(rows))]
 
         with ThreadPoolExecutor(1, thread_name_prefix="drawing") as drawer:
@@ -114,12 +113,10 @@ class Rendering:
                 yield from (frame.index for frame in due.frames)
         writer.finish()
 
-    def _draw(self, motion: Tensor, state: AvatarState) -> list[NDArray[np.uint8]]:
-        return list(self._avatar.draw(self._identity, motion, state, together=True))
 
-
-def _picture(drawing: Future[list[NDArray[np.uint8]]], row: int) -> NDArray[np.uint8]:
-    return drawing.result()[row]
+def _picture(drawing: Future[NDArray[np.uint8]], row: int) -> NDArray[np.uint8]:
+    picture: NDArray[np.uint8] = drawing.result()[row]
+    return picture
 
 
 class _Writer:

@@ -1,7 +1,7 @@
 """Stand-ins for what is slow: a model that draws loudness, and a peer that calls."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import cast
@@ -131,7 +131,7 @@ class FakeAvatar:
         happy = controls.expression_strength * (controls.expression == "happy")
         return torch.tensor([[level, happy] for level in loudness])
 
-    def draw(
+    def render(
         self,
         identity: Identity,
         motion: Tensor,
@@ -139,16 +139,15 @@ class FakeAvatar:
         *,
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
-        together: bool = False,
-    ) -> Iterator[NDArray[np.uint8]]:
+    ) -> NDArray[np.uint8]:
         shade, size = cast(FakeIdentity, identity).shade, identity.size_px
         gains = [1.0] * len(motion) if mouth_gain is None else mouth_gain
-        for (level, happy), gain in zip(motion.tolist(), gains, strict=True):
-            picture = np.zeros((size, size, 3), np.uint8)
+        pictures = np.zeros((len(motion), size, size, 3), np.uint8)
+        for picture, (level, happy), gain in zip(pictures, motion.tolist(), gains, strict=True):
             picture[..., 0] = 200 * happy
             picture[..., 1] = 40 + min(1.0, 2 * level) * gain * 200
             picture[..., 2] = shade
-            yield picture
+        return pictures
 
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]

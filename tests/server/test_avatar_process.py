@@ -77,7 +77,7 @@ def test_pictures_are_those_of_the_portrait_asked_for(avatar: AvatarProcess, hal
         identity = cast(Identity, portrait.half if halved else portrait)
         state = avatar.open(0)
         found, expected = (
-            np.stack(list(own.draw(identity, motion, state, painted=False, mouth_gain=[0.5, 1.0])))
+            own.render(identity, motion, state, painted=False, mouth_gain=[0.5, 1.0])
             for own in (avatar, local)
         )
         np.testing.assert_array_equal(found, expected)
@@ -86,23 +86,6 @@ def test_pictures_are_those_of_the_portrait_asked_for(avatar: AvatarProcess, hal
         # Another portrait may be where this one was in memory: it must not be taken for it.
         del portrait, identity
         gc.collect()
-
-
-def test_what_is_asked_between_two_pictures_does_not_mix_them_up(avatar: AvatarProcess) -> None:
-    motion, identity = torch.tensor([[0.4, 0.6], [0.1, 0.0]]), cast(Identity, FakeIdentity(7))
-    expected = list(FakeAvatar().draw(identity, motion, avatar.open(0)))
-    pictures = avatar.draw(identity, motion, avatar.open(0))
-    first = next(pictures)
-    avatar.cut_out(identity, motion[:1], first[None])
-    np.testing.assert_array_equal([first, *pictures], expected)
-
-
-def test_pictures_that_nobody_waits_for_are_not_taken_for_others(avatar: AvatarProcess) -> None:
-    motion, identity = torch.tensor([[0.4, 0.6], [0.1, 0.0]]), cast(Identity, FakeIdentity(7))
-    next(avatar.draw(identity, motion, avatar.open(0)))
-    again = avatar.draw(identity, motion.flip(0), avatar.open(0))
-    expected = FakeAvatar().draw(identity, motion.flip(0), avatar.open(0))
-    np.testing.assert_array_equal(list(again), list(expected))
 
 
 def test_what_fails_is_raised_here_and_the_next_call_is_answered(avatar: AvatarProcess) -> None:
@@ -133,10 +116,8 @@ def test_a_bug_in_it_is_told_here_and_ends_it(capfd: pytest.CaptureFixture[str])
     with AvatarProcess(FakeAvatar) as avatar:
         motion, state = torch.tensor([[0.4, 0.6]]), avatar.open(0)
         with pytest.raises(AvatarProcessError, match="TypeError: 'int' object"):
-            next(
-                avatar.draw(
-                    cast(Identity, FakeIdentity(0)), motion, state, mouth_gain=cast(list[float], 5)
-                )
+            avatar.render(
+                cast(Identity, FakeIdentity(0)), motion, state, mouth_gain=cast(list[float], 5)
             )
         with pytest.raises(AvatarProcessError, match="is gone"):
             avatar.warm_up()

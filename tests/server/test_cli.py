@@ -192,7 +192,7 @@ def test_render_does_not_overwrite_what_it_reads(
 def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeAvatar, "identify", lambda self, *_: FakeAvatar.open(self, 0))
     black = np.zeros((512, 512, 3), np.uint8)
-    monkeypatch.setattr(FakeAvatar, "draw", lambda *_: iter([black, black]))
+    monkeypatch.setattr(FakeAvatar, "render", lambda *_: np.stack([black, black]))
     assert cli.main(["doctor"]) == 0
     said = capsys.readouterr().out
     for word in ("cores", "bf16", "libx264: yes", "libopus: yes", "times real time", "sessions"):

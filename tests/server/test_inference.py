@@ -51,7 +51,6 @@ def job(
         rows=tuple(range(len(frames))),
         frames=frames,
         painted=True,
-        together=False,
         coder=CallCoder(PictureEncoder(VideoCodec.VP8, VideoConfig(size_px=SIZE_PX))),
         deadline_s=deadline_s,
         mouth_gain=mouth_gain,

@@ -54,7 +54,7 @@ class LaterInference(InferenceThread):
         if self.failure is not None:
             self.futures[-1].set_exception(self.failure)
             return
-        pictures = self.avatar.draw(
+        pictures = self.avatar.render(
             job.identity,
             self.avatar.animate([job.request])[0][list(job.rows)],
             job.request.state,
