@@ -152,7 +152,8 @@ class Avatar:
                 )
         try:
             encoder.run_by(Graph.of(weights_dir / "audio_encoder.safetensors"))
-            motion.run_by(Graph.of(weights_dir / "motion_denoiser.safetensors"))
+            trained = weights_dir / "motion_denoiser.safetensors"
+            motion.run_by(Graph.of(trained, "motion_memory"), Graph.of(trained))
         except (FileNotFoundError, ValueError) as error:
             raise WeightsError(
                 f"a network in {weights_dir} is not compiled: {error}; reinstall likeness, or run"

@@ -44,7 +44,7 @@ def test_the_encoder_hears_the_same_hop_after_hop(batch: int) -> None:
 @torch.inference_mode()
 def test_motion_is_the_same_hop_after_hop(batch: int, num_steps: int) -> None:
     eager, compiled = MotionModel.load(DENOISER), MotionModel.load(DENOISER)
-    compiled.run_by(Graph.of(DENOISER))
+    compiled.run_by(Graph.of(DENOISER, "motion_memory"), Graph.of(DENOISER))
     generator = torch.Generator().manual_seed(batch)
     speed = torch.linspace(0, 0.3, batch)
     expected_states, found_states = (
@@ -64,11 +64,12 @@ def test_a_graph_of_other_weights_is_refused(weights: Path) -> None:
         Graph.of(file)
 
 
-@pytest.mark.parametrize("length", [0, 1000, 2_000_000])
-def test_a_damaged_graph_says_so(weights: Path, length: int) -> None:
-    file = weights / "motion_denoiser.onnx"
+@pytest.mark.parametrize("name", ["motion_memory.onnx", "motion_denoiser.onnx"])
+@pytest.mark.parametrize("length", [0, 1000, 1_000_000])
+def test_a_damaged_graph_says_so(weights: Path, name: str, length: int) -> None:
+    file = weights / name
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(WeightsError, match=r"not compiled: motion_denoiser\.onnx is damaged"):
+    with pytest.raises(WeightsError, match=f"not compiled: {name} is damaged"):
         Avatar.load(weights)
 
 
