@@ -76,7 +76,7 @@ def features_figure(avatar: Avatar, runs: int) -> Figure:
 
 
 def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], list[Figure]]:
-    """Draw a clip of speech: its frames, and the time of each, whole and at half the size."""
+    """Draw a clip of speech: its frames, and the time of each; by hops as in a call, and alone."""
     identity = avatar.identify(material.portrait())
     state = avatar.open(0)
     hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
@@ -94,11 +94,15 @@ def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], list[Figure]]:
         assert identity.half is not None
         return avatar.render(identity.half, motions[next(turns) % len(motions)], state)
 
-    whole, half = (
-        measure(name, draw, count=len(motions), per=avatar.hop_frames)
-        for name, draw in (("draw a frame", work), ("draw a frame at half the size", draw_half))
-    )
-    return drawn, [whole, half]
+    def draw_one() -> object:
+        return avatar.render(identity, motions[next(turns) % len(motions)][:1], state)
+
+    runs = len(motions)
+    return drawn, [
+        measure("draw a frame", work, count=runs, per=avatar.hop_frames),
+        measure("draw a frame alone", draw_one, count=runs),
+        measure("draw a frame at half the size", draw_half, count=runs, per=avatar.hop_frames),
+    ]
 
 
 def encoder_figures(frames: list[NDArray[np.uint8]]) -> list[Figure]:

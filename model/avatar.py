@@ -19,7 +19,7 @@ from model.frames.renderer import Renderer
 from model.identity.half import halve
 from model.identity.identity import Identity, build_identity
 from model.motion.contact import ContactProbe, LipCloser
-from model.motion.expression import EXPRESSIONS, expression_offsets, put_aside
+from model.motion.expression import EXPRESSIONS, expression_offsets, share_put_aside
 from model.motion.face import FaceMotion
 from model.motion.motion_model import MotionModel, MotionState
 from model.motion.space import MotionSpace
@@ -75,7 +75,10 @@ class Controls:
 
 @dataclass
 class AvatarState:
-    """What one session carries from hop to hop; opaque to callers, made by `Avatar.open`."""
+    """What one session carries from hop to hop; opaque to callers, made by `Avatar.open`.
+
+    offset: (M,) of the expression. aside: how far the portrait's own makes way for it, 0..1.
+    """
 
     encoder: EncoderState
     motion: MotionState
@@ -207,7 +210,7 @@ class Avatar:
     def _finish(self, request: HopRequest, motion: Tensor) -> Tensor:
         state, controls = request.state, request.controls
         target = self._offsets[controls.expression] * controls.expression_strength
-        aside = put_aside(controls.expression, controls.expression_strength)
+        aside = share_put_aside(controls.expression, controls.expression_strength)
         rows = []
         for row in motion:
             state.offset = state.offset + (target - state.offset) * _EXPRESSION_RATE
@@ -251,11 +254,11 @@ class Avatar:
         return self._renderer.cut_out(identity, face, frames, motion[:, -1])
 
     def face_motion(self, motion: Tensor) -> FaceMotion:
-        """Say what motion (n, M + 2) does to any face."""
+        """Say what motion (n, M + 2) does to a face without an expression of its own."""
         return self._space.decode(motion[:, COEFFICIENTS])
 
     def _face_of(self, identity: Identity, motion: Tensor) -> FaceMotion:
-        """Say what it does to this one, which has an expression of its own at rest."""
+        """Say what motion (n, M + 2) does to a portrait's face, which may smile at rest."""
         face = self.face_motion(motion)
         return replace(face, deltas=face.deltas - motion[:, -2, None, None] * identity.kept)
 

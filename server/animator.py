@@ -33,7 +33,7 @@ class Animator(Protocol):
         ...
 
     def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
-        """Return (hop_frames, M) motion for each request and advance its state."""
+        """Return (hop_frames, M + 2) motion for each request and advance its state."""
         ...
 
     def render(
@@ -45,16 +45,16 @@ class Animator(Protocol):
         painted: bool = True,
         mouth_gain: Sequence[float] | None = None,
     ) -> NDArray[np.uint8]:
-        """Draw (n, M) motion as a session's next frames (n, size_px, size_px, 3) RGB.
+        """Draw (n, M + 2) motion as a session's next frames (n, size_px, size_px, 3) RGB.
 
-        Most of what a picture costs is there but once for all of them.
+        Together they take far less time than one by one; but the first is there later.
         """
         ...
 
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
-        """Cut the person out of frames drawn of (n, M) motion: (n, size_px, size_px, 4) RGBA."""
+        """Cut the person out of frames drawn of (n, M + 2) motion: (n, size_px, size_px, 4)."""
         ...
 
     def warm_up(self) -> None:

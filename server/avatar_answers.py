@@ -31,7 +31,7 @@ class _Remote:
         self._states: dict[int, AvatarState] = {}
 
     def answer(self, call: Call) -> Any:
-        """What the called method returns."""
+        """Call the method and return its result, or raise what it raises."""
         for key in call.forgotten_identities:
             self._identities.pop(key, None)
         for key in call.forgotten_states:

@@ -1,9 +1,8 @@
 """The one thread on which the model runs, for all sessions together.
 
 It takes the hops that wait, the most urgent first, animates them as one batch, then draws and
-codes hop by hop. Each picture is handed over as soon as it is coded; the model may draw the next
-one meanwhile. Nothing of this ever runs on the event loop; torch and the codecs release the GIL
-while they work.
+codes hop by hop. Each picture is handed over as soon as it is coded. Nothing of this ever runs on
+the event loop; the model has a process of its own, and codecs release the GIL while they work.
 """
 
 import asyncio
@@ -217,7 +216,7 @@ class InferenceThread:
             self._hand_back(future, future.set_result, result)
 
     def _draw(self, job: HopJob[Any], motion: Tensor) -> tuple[float, float]:
-        """Draw, code and hand over a hop's pictures: the seconds waited for, and of coding."""
+        """Draw, code and hand over a hop's pictures: the seconds of drawing, and of coding."""
         if not job.frames:
             return 0.0, 0.0
         assert self._loop is not None

@@ -115,7 +115,7 @@ class Stream(Generic[T]):
         return hop
 
     def put_frame(self, hop: Hop, index: int, frame: T, now: float) -> None:
-        """Hand in one frame of the hop taken last: it can be shown while the next one is drawn.
+        """Hand in one frame of the hop taken last: it can be shown while the next one is coded.
 
         Raises ValueError for another hop, or out of the order of `hop.render_frames`.
         """

@@ -26,9 +26,8 @@ from streaming.stream import Stream
 from streaming.window import Hop
 
 _TICK_S = 0.005
-# A hop's motion, and both of its pictures, on a slow machine; their lips are asked for when drawing
-# begins.
-_MOTION_S, _DRAWING_S = 0.03, 0.028
+# A hop's motion, and both of its pictures; their lips are asked for when drawing begins.
+_MOTION_S, _DRAWING_S = 0.015, 0.04
 _PACKET_S = 0.02
 _AFTER_S = 1.0
 

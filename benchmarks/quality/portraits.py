@@ -25,7 +25,7 @@ from benchmarks.material import speech
 from benchmarks.quality.animate import Take, animate, load_model, opening
 from benchmarks.quality.head import rotation
 from benchmarks.record import Figure, measure_baseline, report
-from model.avatar import DEFAULT_WEIGHTS, Avatar
+from model.avatar import COEFFICIENTS, DEFAULT_WEIGHTS, Avatar
 from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
 from model.motion.space import MotionSpace
@@ -86,10 +86,11 @@ def perform(avatar: Avatar, space: MotionSpace) -> Performance:
 
 def draw(avatar: Avatar, identity: Identity, motion: NDArray[np.float32]) -> Picture:
     """Frames (n, S, S, 3) of a portrait in this motion (n, M)."""
-    breathless = np.pad(motion, ((0, 0), (0, 2)))
+    # As it came, and breathless.
+    columns = np.pad(motion, ((0, 0), (0, -COEFFICIENTS.stop)))
     state = avatar.open(0)
     return np.concatenate(
-        [avatar.render(identity, row[None], state) for row in torch.from_numpy(breathless)]
+        [avatar.render(identity, row[None], state) for row in torch.from_numpy(columns)]
     )
 
 

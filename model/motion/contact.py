@@ -19,7 +19,8 @@ from model.motion.space import INNER_LIP_PAIRS
 ROWS = 4
 """Rows of 20 ms that the probe hears: the one that it judges, and those before it."""
 
-# Logits between which lips come together. Below, they stay as the denoiser has them.
+# Logits between which lips come together. Below, they stay as the denoiser has them. Less than an
+# even chance is enough: a mouth that stays open on a b is a worse fault than lips that meet at a t.
 _APART, _TOGETHER = -1.5, -0.5
 # Of the closing's least squares: ties it to what mouths do, at 1 % of the gap.
 _RIDGE = 1e-6

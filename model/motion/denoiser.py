@@ -115,8 +115,8 @@ class DecoderLayer(nn.Module):
         """Attend and feed forward: x (B, L, W), its memory (B, S, 2W), condition (B, W)."""
         scale, shift = self.modulation(condition)[:, None].chunk(2, dim=-1)
         normed = self.norm(x) * (1 + scale) + shift
-        own = self.attention.key_value(normed)
-        x = x + self.attention(normed, torch.cat([memory, own], dim=1))
+        new = self.attention.key_value(normed)
+        x = x + self.attention(normed, torch.cat([memory, new], dim=1))
         out: Tensor = x + self.feed_forward(x)
         return out
 
@@ -153,11 +153,11 @@ class MotionDenoiser(nn.Module):
         memory = torch.cat([motion, audio], dim=1)
         for layer in self.memory:
             memory = layer(memory)
-        known = []
+        keys_values = []
         for layer in self.decoder:
             assert isinstance(layer, DecoderLayer)
-            known.append(layer.attention.key_value(memory))
-        return torch.stack(known, dim=1)
+            keys_values.append(layer.attention.key_value(memory))
+        return torch.stack(keys_values, dim=1)
 
     def forward(
         self,
@@ -182,8 +182,8 @@ class MotionDenoiser(nn.Module):
         condition = self.condition(
             torch.cat([_sinusoid(sigma, self.config.width), speed_layers(head_speed)], dim=-1)
         )
-        for layer, own in zip(self.decoder, memory.unbind(dim=1), strict=True):
-            x = layer(x, own, condition)
+        for layer, of_layer in zip(self.decoder, memory.unbind(dim=1), strict=True):
+            x = layer(x, of_layer, condition)
         denoised: Tensor = self.out(x)
         return denoised
 

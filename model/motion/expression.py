@@ -39,7 +39,7 @@ def expression_offsets(space: MotionSpace) -> dict[str, Tensor]:
     return {name: _offset(space, *_MOVES[name]) for name in EXPRESSIONS}
 
 
-def put_aside(expression: str, strength: float) -> float:
+def share_put_aside(expression: str, strength: float) -> float:
     """How far a portrait's own expression makes way for another, 0..1; `strength` is 0..1."""
     return min(1.0, strength / _ALONE_FROM) if expression in _CONTRARY else 0.0
 

@@ -10,7 +10,7 @@ from torch import Tensor
 class FaceMotion:
     """Motion of n frames, in face space (see `model.identity.pose`).
 
-    deltas: (n, 478, 3) displacement of each landmark from the neutral face with closed lips,
+    deltas: (n, 478, 3) displacement of each landmark from the face at rest, whose lips are closed,
         without lids, gaze and head; one unit is the face's width.
     lid_closure: (n, 2) right and left eye of the person (image left first); 0 is the portrait's
         neutral opening, 1 is closed, slightly negative is wide open.

@@ -39,7 +39,10 @@ def guided(
 def remember(
     denoiser: MotionDenoiser, motion_frames: Tensor, audio_features: Tensor, guidance_scale: float
 ) -> Tensor:
-    """What `evaluate` needs of the past, at whatever noise level: (B, ...)."""
+    """What `evaluate` needs of the past, at whatever noise level.
+
+    As `MotionDenoiser.remember` has it, or, guided, (B, 2, layers, N + A, 2W): with sound, without.
+    """
     if guidance_scale == 1:
         return denoiser.remember(motion_frames, audio_features)
     memory = denoiser.remember(_twice(motion_frames), _and_silence(audio_features))

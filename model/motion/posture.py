@@ -15,6 +15,8 @@ from model.rates import FPS
 MEAN_INTERVAL_S = 2.2
 MIN_INTERVAL_S = 0.6
 _SPREAD = 0.5
+# Tells its draws from those of other processes of the same seed.
+_STREAM = 1
 # Standard deviation of each of the head's coefficients (nodding, turning, tilting; no translation),
 # for each rad/s of head speed: at 0.2, about 2 degrees.
 _SPREADS = np.array([2.5, 4.0, 2.5, 0.0, 0.0, 0.0])
@@ -32,7 +34,7 @@ class PostureState:
 
 def initial_posture_state(seed: int) -> PostureState:
     """Return the state of a head that is still turned as in its portrait."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, _STREAM))
     return PostureState(rng, _interval_frames(rng))
 
 

@@ -154,7 +154,7 @@ def _halve_weights(graph: onnx.GraphProto) -> None:
 
 
 def main() -> None:
-    """Compile both."""
+    """Compile all of them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

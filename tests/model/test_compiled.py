@@ -57,11 +57,14 @@ def test_motion_is_the_same_hop_after_hop(batch: int, num_steps: int) -> None:
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
 
 
-def test_a_graph_of_other_weights_is_refused(weights: Path) -> None:
-    file = weights / ENCODER.name
+@pytest.mark.parametrize(
+    ("name", "of"), [("audio_encoder", ENCODER.name), ("motion_memory", DENOISER.name)]
+)
+def test_a_graph_of_other_weights_is_refused(weights: Path, name: str, of: str) -> None:
+    file = weights / of
     file.write_bytes(file.read_bytes() + b"\0")
-    with pytest.raises(ValueError, match="does not hold the weights of audio_encoder"):
-        Graph.of(file)
+    with pytest.raises(ValueError, match=f"{name}.onnx does not hold the weights of {of}"):
+        Graph.of(file, name)
 
 
 @pytest.mark.parametrize("name", ["motion_memory.onnx", "motion_denoiser.onnx"])
@@ -73,9 +76,10 @@ def test_a_damaged_graph_says_so(weights: Path, name: str, length: int) -> None:
         Avatar.load(weights)
 
 
-def test_a_missing_graph_says_how_it_is_made(weights: Path) -> None:
-    (weights / "audio_encoder.onnx").unlink()
-    with pytest.raises(WeightsError, match=r"audio_encoder\.onnx.*python -m model\.train export"):
+@pytest.mark.parametrize("name", ["audio_encoder", "motion_memory"])
+def test_a_missing_graph_says_how_it_is_made(weights: Path, name: str) -> None:
+    (weights / f"{name}.onnx").unlink()
+    with pytest.raises(WeightsError, match=rf"{name}\.onnx.*python -m model\.train export"):
         Avatar.load(weights)
 
 
