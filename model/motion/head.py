@@ -15,7 +15,7 @@ from model.rates import FPS
 
 # In 1/s. Follows within 2 / STIFFNESS seconds; what is faster than STIFFNESS / 2 pi Hz is damped.
 STIFFNESS = 10.0
-# By how much a head reaches farther for each rad/s asked for, in s/rad: it then moves at 0.15 rad/s
+# By how much a head reaches farther for each rad/s asked for, in s/rad: it then moves at 0.16 rad/s
 # where 0.2 are asked for, and at 0.24 where it is 0.4 (`benchmarks.quality.head`).
 REACH = 9.0
 # Beyond it a warp tears. In coefficients, whose unit is a standard deviation of people's heads.
