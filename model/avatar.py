@@ -155,8 +155,7 @@ class Avatar:
                 )
         try:
             encoder.run_by(Graph.of(weights_dir / "audio_encoder.safetensors"))
-            trained = weights_dir / "motion_denoiser.safetensors"
-            motion.run_by(Graph.of(trained, "motion_memory"), Graph.of(trained))
+            motion.run_by(Graph.of(weights_dir / "motion_denoiser.safetensors"))
         except (FileNotFoundError, ValueError) as error:
             raise WeightsError(
                 f"a network in {weights_dir} is not compiled: {error}; reinstall likeness, or run"

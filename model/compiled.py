@@ -28,13 +28,13 @@ class Graph:
         self._names = [each.name for each in session.get_inputs()]
 
     @classmethod
-    def of(cls, weights: Path, name: str | None = None) -> "Graph":
-        """Read a graph of a safetensors file, for as many threads as torch has now.
+    def of(cls, weights: Path) -> "Graph":
+        """Read the graph beside a safetensors file, for as many threads as torch has now.
 
-        name: of the graph, where it is not the file's. Raises FileNotFoundError when either file is
-        missing, ValueError when the graph is damaged or holds other weights.
+        Raises FileNotFoundError when either file is missing, ValueError when the graph is damaged
+        or holds other weights.
         """
-        path = weights.with_name(f"{name or weights.stem}.onnx")
+        path = weights.with_suffix(".onnx")
         content = path.read_bytes()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()

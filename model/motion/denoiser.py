@@ -58,11 +58,7 @@ def speed_layers(speed: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries (B, L, W) over keys and values of S places (B, S, 2W).
-
-    What is attended to more than once, by noise level after noise level, is projected by
-    `key_value` only once.
-    """
+    """Multi-head attention of queries (B, L, W) over a memory (B, S, W)."""
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
@@ -71,12 +67,12 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, key_value: Tensor) -> Tensor:
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         """Attend; (B, L, W)."""
         batch, length, width = x.shape
         query = self.query(x).view(batch, length, self.num_heads, -1).transpose(1, 2)
-        heads = key_value.view(batch, key_value.shape[1], 2, self.num_heads, -1)
-        key, value = heads.permute(2, 0, 3, 1, 4)
+        key_value = self.key_value(memory).view(batch, memory.shape[1], 2, self.num_heads, -1)
+        key, value = key_value.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         return out
@@ -94,7 +90,7 @@ class MemoryLayer(nn.Module):
     def forward(self, memory: Tensor) -> Tensor:
         """(B, S, W) to (B, S, W)."""
         normed = self.norm(memory)
-        memory = memory + self.attention(normed, self.attention.key_value(normed))
+        memory = memory + self.attention(normed, normed)
         out: Tensor = memory + self.feed_forward(memory)
         return out
 
@@ -112,11 +108,10 @@ class DecoderLayer(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, x: Tensor, memory: Tensor, condition: Tensor) -> Tensor:
-        """Attend and feed forward: x (B, L, W), its memory (B, S, 2W), condition (B, W)."""
+        """Attend and feed forward: x (B, L, W), memory (B, S, W), condition (B, W)."""
         scale, shift = self.modulation(condition)[:, None].chunk(2, dim=-1)
         normed = self.norm(x) * (1 + scale) + shift
-        new = self.attention.key_value(normed)
-        x = x + self.attention(normed, torch.cat([memory, new], dim=1))
+        x = x + self.attention(normed, torch.cat([memory, normed], dim=1))
         out: Tensor = x + self.feed_forward(x)
         return out
 
@@ -144,20 +139,13 @@ class MotionDenoiser(nn.Module):
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.motion_dim))
 
     def remember(self, motion_frames: Tensor, audio_features: Tensor) -> Tensor:
-        """Encode motion frames (B, N, M) and audio features (B, A, D) to a memory.
-
-        It is (B, layers, N + A, 2W): what each decoder layer attends to, its keys and values.
-        """
+        """Encode motion frames (B, N, M) and audio features (B, A, D) to a memory (B, N + A, W)."""
         motion = self.embed_motion(motion_frames) + self.motion_places
         audio = self.embed_audio(audio_features) + self.audio_places
         memory = torch.cat([motion, audio], dim=1)
         for layer in self.memory:
             memory = layer(memory)
-        keys_values = []
-        for layer in self.decoder:
-            assert isinstance(layer, DecoderLayer)
-            keys_values.append(layer.attention.key_value(memory))
-        return torch.stack(keys_values, dim=1)
+        return memory
 
     def forward(
         self,
@@ -171,7 +159,7 @@ class MotionDenoiser(nn.Module):
         """Return the `denoised` estimate (B, H, M) of noisy motion (B, H, M).
 
         sigma: (B,) noise level 0..1, where noisy = (1 - sigma) * clean + sigma * noise.
-        memory: from `remember`; audio_features: (B, A, D), the same that it was given.
+        memory: (B, S, W) from `remember`; audio_features: (B, A, D), the same that it was given.
         head_speed: (B,) rad/s. blink: (B, H) 1 while the eyes are to blink, else 0.
         """
         hop = self.config.hop_frames
@@ -182,8 +170,8 @@ class MotionDenoiser(nn.Module):
         condition = self.condition(
             torch.cat([_sinusoid(sigma, self.config.width), speed_layers(head_speed)], dim=-1)
         )
-        for layer, of_layer in zip(self.decoder, memory.unbind(dim=1), strict=True):
-            x = layer(x, of_layer, condition)
+        for layer in self.decoder:
+            x = layer(x, memory, condition)
         denoised: Tensor = self.out(x)
         return denoised
 

@@ -61,13 +61,13 @@ class MotionModel:
         self.config = denoiser.config
         self.trained_with = dict(trained_with or {})
         self.guidance_scale = guidance_scale
-        self._graphs: tuple[Graph, Graph] | None = None
+        self._graph: Graph | None = None
         self._rest_by: tuple[VoiceProbe, slice] | None = None
         self._close_by: tuple[ContactProbe, LipCloser, slice] | None = None
 
-    def run_by(self, memory: Graph, denoiser: Graph) -> None:
-        """Run `remember` and `evaluate` of the guidance as these graphs."""
-        self._graphs = memory, denoiser
+    def run_by(self, graph: Graph) -> None:
+        """Evaluate the denoiser, with its guidance, by `graph`."""
+        self._graph = graph
 
     def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
         """Bring the coefficients `mouth` to rest while `probe` hears nobody speak."""
@@ -148,15 +148,14 @@ class MotionModel:
     def _guided(
         self, motion_frames: Tensor, audio: Tensor, head_speed: Tensor, blink: Tensor
     ) -> Denoise:
-        if self._graphs is None:
-            conditions = (motion_frames, audio, head_speed, blink)
+        conditions = (motion_frames, audio, head_speed, blink)
+        graph = self._graph
+        if graph is None:
             return guided(self.denoiser, *conditions, self.guidance_scale)
-        remember, evaluate = self._graphs
-        (memory,) = remember.run(motion_frames, audio)
 
         def denoise(noisy: Tensor, sigma: float | Tensor) -> Tensor:
             levels = torch.as_tensor(sigma).expand(noisy.shape[0])
-            return evaluate.run(noisy, levels, memory, audio, head_speed, blink)[0]
+            return graph.run(noisy, levels, *conditions)[0]
 
         return denoise
 

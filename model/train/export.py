@@ -2,8 +2,7 @@
 
     python -m model.train export [WEIGHTS]
 
-Writes `audio_encoder.onnx`, and of the motion denoiser `motion_memory.onnx`, for what is the same
-at all noise levels, and `motion_denoiser.onnx`, beside the safetensors files in WEIGHTS, the
+Writes `audio_encoder.onnx` and `motion_denoiser.onnx` beside the safetensors files in WEIGHTS, the
 shipped ones by default. To be run whenever one of those has changed: another's graph is refused.
 """
 
@@ -21,7 +20,7 @@ from torch.export import Dim
 from model.avatar import DEFAULT_WEIGHTS
 from model.compiled import WEIGHTS_KEY, digest
 from model.features.encoder import CausalAudioEncoder, load_encoder
-from model.motion.guidance import evaluate, remember
+from model.motion.guidance import guided
 from model.motion.motion_model import MotionModel
 
 # Not 1 or 2: a size that is a constant in the code would be taken for it.
@@ -41,16 +40,6 @@ class _Encoder(nn.Module):
         return self.encoder.network(log_mel, mel, conv, hidden)
 
 
-class _Memory(nn.Module):
-    def __init__(self, model: MotionModel) -> None:
-        super().__init__()
-        self.denoiser = model.denoiser
-        self.guidance_scale = model.guidance_scale
-
-    def forward(self, motion_frames: Tensor, audio_features: Tensor) -> Tensor:
-        return remember(self.denoiser, motion_frames, audio_features, self.guidance_scale)
-
-
 class _GuidedDenoiser(nn.Module):
     def __init__(self, model: MotionModel) -> None:
         super().__init__()
@@ -61,13 +50,15 @@ class _GuidedDenoiser(nn.Module):
         self,
         noisy: Tensor,
         sigma: Tensor,
-        memory: Tensor,
+        motion_frames: Tensor,
         audio_features: Tensor,
         head_speed: Tensor,
         blink: Tensor,
     ) -> Tensor:
-        conditions = (memory, audio_features, head_speed, blink)
-        return evaluate(self.denoiser, noisy, sigma, *conditions, self.guidance_scale)
+        denoise = guided(
+            self.denoiser, motion_frames, audio_features, head_speed, blink, self.guidance_scale
+        )
+        return denoise(noisy, sigma)
 
 
 def export_encoder(weights: Path) -> None:
@@ -81,20 +72,14 @@ def export_encoder(weights: Path) -> None:
 
 
 def export_denoiser(weights: Path) -> None:
-    """Compile what is the same at all noise levels of a hop, and one guided evaluation."""
+    """Compile one guided evaluation."""
     model = MotionModel.load(weights)
     c = model.config
-    past = {
-        "motion_frames": torch.zeros(_BATCH, c.num_motion_frames, c.motion_dim),
-        "audio_features": torch.zeros(_BATCH, c.num_audio_frames, c.feature_dim),
-    }
-    memory = _Memory(model)
-    _export(memory, past, ["memory"], weights, "motion_memory")
     inputs = {
         "noisy": torch.zeros(_BATCH, c.hop_frames, c.motion_dim),
         "sigma": torch.zeros(_BATCH),
-        "memory": memory(*past.values()).detach(),
-        "audio_features": past["audio_features"],
+        "motion_frames": torch.zeros(_BATCH, c.num_motion_frames, c.motion_dim),
+        "audio_features": torch.zeros(_BATCH, c.num_audio_frames, c.feature_dim),
         "head_speed": torch.zeros(_BATCH),
         "blink": torch.zeros(_BATCH, c.hop_frames),
     }
@@ -102,11 +87,7 @@ def export_denoiser(weights: Path) -> None:
 
 
 def _export(
-    network: nn.Module,
-    inputs: dict[str, Tensor],
-    outputs: list[str],
-    weights: Path,
-    name: str | None = None,
+    network: nn.Module, inputs: dict[str, Tensor], outputs: list[str], weights: Path
 ) -> None:
     batch = Dim("batch", min=1, max=1024)
     program = torch.onnx.export(
@@ -122,7 +103,7 @@ def _export(
     _forget_sources(model.graph)
     _halve_weights(model.graph)
     helper.set_model_props(model, {WEIGHTS_KEY: digest(weights)})
-    weights.with_name(f"{name or weights.stem}.onnx").write_bytes(model.SerializeToString())
+    weights.with_suffix(".onnx").write_bytes(model.SerializeToString())
 
 
 def _forget_sources(graph: onnx.GraphProto) -> None:
@@ -154,7 +135,7 @@ def _halve_weights(graph: onnx.GraphProto) -> None:
 
 
 def main() -> None:
-    """Compile all of them."""
+    """Compile both."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -89,8 +89,7 @@ def test_memory_is_independent_of_the_noise(denoiser: MotionDenoiser) -> None:
     past = torch.randn(1, config.num_motion_frames, config.motion_dim)
     audio = torch.randn(1, config.num_audio_frames, 8)
     memory = denoiser.remember(past, audio)
-    places = config.num_motion_frames + config.num_audio_frames
-    assert memory.shape == (1, config.decoder_layers, places, 2 * config.width)
+    assert memory.shape == (1, config.num_motion_frames + config.num_audio_frames, 32)
     noisy, blink = torch.randn(1, 2, config.motion_dim), torch.zeros(1, 2)
     low = denoiser(noisy, torch.tensor([0.1]), memory, audio, SPEED, blink)
     high = denoiser(noisy, torch.tensor([0.9]), memory, audio, SPEED, blink)
