@@ -28,6 +28,9 @@ from model.rates import FPS, SAMPLES_PER_FRAME
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
 MAX_STEPS = 2
+COEFFICIENTS = slice(0, -2)
+"""Of what `Avatar.animate` returns, the coefficients of the motion space."""
+_ASIDE, _BREATH = -2, -1  # what follows them
 # Angular speed of the head when the control is at 1; people who talk are at 0.1 to 0.3.
 _MAX_HEAD_SPEED = 0.4
 _BREATH_S = 4.2
@@ -35,10 +38,6 @@ _BREATH_S = 4.2
 _EXPRESSION_RATE = 3 / FPS
 # What the motion denoiser reads and writes is defined by these; other numbers would be noise to it.
 _PARTS = ("audio_encoder.safetensors", "motion_space.safetensors")
-
-
-COEFFICIENTS = slice(0, -2)
-"""Of what `Avatar.animate` returns, the coefficients of the motion space."""
 
 
 class WeightsError(RuntimeError):
@@ -240,7 +239,9 @@ class Avatar:
             gains = torch.tensor(mouth_gain)[:, None]
             motion[:, mouth] = torch.lerp(rest, motion[:, mouth], gains)
         face = self._face_of(identity, motion)
-        return self._renderer.render(identity, face, motion[:, -1], state.paint, painted=painted)
+        return self._renderer.render(
+            identity, face, motion[:, _BREATH], state.paint, painted=painted
+        )
 
     def cut_out(
         self, identity: Identity, motion: Tensor, frames: NDArray[np.uint8]
@@ -250,7 +251,7 @@ class Avatar:
         (n, size_px, size_px, 4) RGB, not multiplied by the matte, and matte.
         """
         face = self._face_of(identity, motion)
-        return self._renderer.cut_out(identity, face, frames, motion[:, -1])
+        return self._renderer.cut_out(identity, face, frames, motion[:, _BREATH])
 
     def face_motion(self, motion: Tensor) -> FaceMotion:
         """Say what motion (n, M + 2) does to a face without an expression of its own."""
@@ -259,7 +260,7 @@ class Avatar:
     def _face_of(self, identity: Identity, motion: Tensor) -> FaceMotion:
         """Say what motion (n, M + 2) does to a portrait's face, which may smile at rest."""
         face = self.face_motion(motion)
-        return replace(face, deltas=face.deltas - motion[:, -2, None, None] * identity.kept)
+        return replace(face, deltas=face.deltas - motion[:, _ASIDE, None, None] * identity.kept)
 
     def warm_up(self) -> None:
         """Run every stage once, so that the first real hop takes no longer than the others."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.motion.renewal import draw_interval_s
 from model.rates import FPS
 
 MEAN_INTERVAL_S = 4.0
@@ -43,6 +44,5 @@ def next_blinks(state: BlinkState, count: int) -> list[float]:
 
 
 def _interval_frames(rng: np.random.Generator) -> int:
-    median = (MEAN_INTERVAL_S - MIN_INTERVAL_S) / float(np.exp(_SPREAD**2 / 2))
-    pause_s = MIN_INTERVAL_S + median * float(np.exp(_SPREAD * rng.standard_normal()))
+    pause_s = draw_interval_s(rng, MEAN_INTERVAL_S, MIN_INTERVAL_S, _SPREAD)
     return max(1, round(pause_s * FPS) - BLINK_FRAMES)

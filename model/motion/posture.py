@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from model.motion.renewal import draw_interval_s
 from model.motion.space import NUM_HEAD
 from model.rates import FPS
 
@@ -19,7 +20,7 @@ _SPREAD = 0.5
 _STREAM = 1
 # Standard deviation of each of the head's coefficients (nodding, turning, tilting; no translation),
 # for each rad/s of head speed: at 0.2, about 2 degrees.
-_SPREADS = np.array([2.5, 4.0, 2.5, 0.0, 0.0, 0.0])
+_DEVIATIONS = np.array([2.5, 4.0, 2.5, 0.0, 0.0, 0.0])
 _WIDEST = 2.0  # standard deviations
 
 
@@ -44,7 +45,7 @@ def next_postures(state: PostureState, count: int) -> NDArray[np.float32]:
     for _ in range(count):
         if state.frames_to_next == 0:
             drawn = np.clip(state.rng.standard_normal(NUM_HEAD), -_WIDEST, _WIDEST)
-            state.posture = drawn * _SPREADS
+            state.posture = drawn * _DEVIATIONS
             state.frames_to_next = _interval_frames(state.rng)
         state.frames_to_next -= 1
         postures.append(state.posture)
@@ -52,6 +53,5 @@ def next_postures(state: PostureState, count: int) -> NDArray[np.float32]:
 
 
 def _interval_frames(rng: np.random.Generator) -> int:
-    median = (MEAN_INTERVAL_S - MIN_INTERVAL_S) / float(np.exp(_SPREAD**2 / 2))
-    interval_s = MIN_INTERVAL_S + median * float(np.exp(_SPREAD * rng.standard_normal()))
+    interval_s = draw_interval_s(rng, MEAN_INTERVAL_S, MIN_INTERVAL_S, _SPREAD)
     return max(1, round(interval_s * FPS))

@@ -1,4 +1,4 @@
-"""A head shifts every few seconds, by a few degrees, in each session otherwise."""
+"""A head shifts every few seconds, by a few degrees, in each session differently."""
 
 import numpy as np
 
