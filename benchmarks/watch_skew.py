@@ -29,8 +29,8 @@ _WORDS = 24
 _AVATAR = "still"
 
 
-def make_live(url: str) -> None:
-    """Keep an avatar whose head rests, and let it be live."""
+def make_live(url: str) -> bytes:
+    """Keep an avatar whose head rests, and let it be live; return how it looks, a JPEG."""
     with httpx.Client(base_url=url, timeout=30) as http:
         http.put(
             f"/v1/avatars/{_AVATAR}",
@@ -38,6 +38,8 @@ def make_live(url: str) -> None:
             data={"consent": WORDS, "head_speed": "0"},
         ).raise_for_status()
         http.put(f"/v1/avatars/{_AVATAR}/live").raise_for_status()
+        # Not what was uploaded: a portrait is cut to its face.
+        return http.get(f"/v1/avatars/{_AVATAR}/still.jpg").raise_for_status().content
 
 
 def watch(seconds: float) -> Recording:
@@ -51,11 +53,11 @@ def watch(seconds: float) -> Recording:
         player, wav = npm_player(folder / "npm"), folder / "words.wav"
         write_wav(wav, speech_bursts(_WORDS)[0])
         with serve("--port", "0", data_home=folder) as served:
-            make_live(served.url)
+            mouth = mouth_box(make_live(served.url))
             with (
                 chromium_hearing(wav, executable) as browser,
                 publishing(served.url, wav, _AVATAR),
-                watching(browser, served.url, player, _AVATAR, mouth_box(portrait())) as page,
+                watching(browser, served.url, player, _AVATAR, mouth) as page,
             ):
                 record(page, WARM_UP_S)
                 return record(page, seconds)

@@ -1,13 +1,14 @@
 /**
- * One WebRTC connection to the server, from offer to close, whatever it carries. It never
- * reconnects: who uses it makes a new one.
+ * One WebRTC connection to the server, from offer to close, whatever it carries. It changes its
+ * way through the network with the device, but never reconnects: who uses it makes a new one.
  */
 
 import { CallError } from "./call_error.js";
+import { inNewIceSession } from "./signalling.js";
 
 /** Connecting takes well under a second; beyond this, something on the way is closed. */
 const CONNECT_TIMEOUT_MS = 12_000;
-/** ICE often heals by itself when a phone changes networks; it is given this long. */
+/** A phone that changes networks restarts ICE, or it heals by itself; it is given this long. */
 const DISCONNECTED_GRACE_MS = 4_000;
 
 /** @typedef {import("./signalling.js").Answered} Answered */
@@ -29,6 +30,7 @@ export class Link {
   #resource = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #restarting = false;
   #closed = false;
 
   /** @param {LinkCallbacks} callbacks */
@@ -100,12 +102,36 @@ export class Link {
       case "disconnected":
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.lose(), DISCONNECTED_GRACE_MS);
+        this.#restartIce();
         break;
       case "failed":
       case "closed":
         this.lose();
         break;
       default: // It is on its way, and has the time that it was given.
+    }
+  }
+
+  /** Looks for another way through the network. Where there is none, the grace runs out. */
+  async #restartIce() {
+    const { pc } = this;
+    if (this.#restarting || !this.#resource) return;
+    this.#restarting = true;
+    try {
+      const fragment = await this.#resource.restartIce(async () => {
+        await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+        return pc.localDescription?.sdp ?? "";
+      });
+      const sdp = inNewIceSession(pc.remoteDescription?.sdp ?? "", fragment);
+      await pc.setRemoteDescription({ type: "answer", sdp });
+    } catch (error) {
+      if (this.#closed) return;
+      console.warn("ICE could not be restarted", error);
+      if (pc.signalingState === "have-local-offer") {
+        await pc.setLocalDescription({ type: "rollback" });
+      }
+    } finally {
+      this.#restarting = false;
     }
   }
 

@@ -9,6 +9,7 @@ import { readProblem } from "./problem.js";
 
 /** A server that is full and names no time is asked again after this many seconds. */
 const DEFAULT_RETRY_AFTER_S = 5;
+const SDP_FRAGMENT = "application/trickle-ice-sdpfrag";
 
 /**
  * ICE servers from a `Link` header (RFC 9725 section 4.6), such as
@@ -54,6 +55,29 @@ export function sdpFragment(sdp, candidates, complete) {
   ];
   if (complete) lines.push("a=end-of-candidates");
   return `${lines.join("\r\n")}\r\n`;
+}
+
+/**
+ * What the server has answered to be, in another ICE session (RFC 9725 section 4.3.3).
+ *
+ * @param {string} sdp the remote description
+ * @param {string} fragment the server's credentials and candidates of the new session
+ */
+export function inNewIceSession(sdp, fragment) {
+  /** @param {string} text @param {RegExp} pattern */
+  const lines = (text, pattern) => text.split(/\r?\n/).filter((line) => pattern.test(line));
+  const ofIce = /^a=(ice-ufrag|ice-pwd|candidate|end-of-candidates)/;
+  const fresh = lines(fragment, ofIce);
+  const credentials = fresh.filter((line) => line.startsWith("a=ice-"));
+  let isFirst = true;
+  const renewed = lines(sdp, /./).flatMap((line) => {
+    if (ofIce.test(line)) return [];
+    if (!line.startsWith("a=mid:")) return [line];
+    const own = isFirst ? fresh : credentials;
+    isFirst = false;
+    return [line, ...own];
+  });
+  return `${renewed.join("\r\n")}\r\n`;
 }
 
 /**
@@ -108,7 +132,10 @@ export class CallResource {
   /** @type {string[]} */
   #candidates = [];
   #complete = false;
-  #sending = false;
+  /** @type {Promise<void> | null} */
+  #sending = null;
+  /** An ICE restart is under way: candidates wait until the server has its new session. */
+  #restarting = false;
   #closed = false;
 
   /**
@@ -131,19 +158,53 @@ export class CallResource {
   trickle(sdp, candidate) {
     if (candidate) this.#candidates.push(candidate);
     else this.#complete = true;
-    if (!this.#sending) this.#flush(sdp);
+    this.#flush(sdp);
+  }
+
+  /**
+   * Asks for a new ICE session.
+   *
+   * @param {() => Promise<string>} begin makes the local description of the new session
+   * @returns {Promise<string>} the server's own fragment
+   * @throws {CallError | TypeError} refused, or no answer: the session is still the old one
+   */
+  async restartIce(begin) {
+    this.#restarting = true;
+    try {
+      await this.#sending;
+      this.#candidates = [];
+      this.#complete = false;
+      const sdp = await begin();
+      const headers = { "Content-Type": SDP_FRAGMENT, "If-Match": "*" };
+      const body = sdpFragment(sdp, [], false);
+      const response = await this.api.fetch(this.url, { method: "PATCH", headers, body });
+      if (response.status !== 200) throw await refusal(response);
+      this.etag = response.headers.get("ETag");
+      this.#restarting = false;
+      this.#flush(sdp);
+      return await response.text();
+    } finally {
+      this.#restarting = false;
+    }
   }
 
   /** @param {string} sdp */
-  async #flush(sdp) {
-    this.#sending = true;
+  #flush(sdp) {
+    if (this.#restarting || this.#sending) return;
+    this.#sending = this.#send(sdp).finally(() => {
+      this.#sending = null;
+    });
+  }
+
+  /** @param {string} sdp */
+  async #send(sdp) {
     let told = false;
     try {
       while (!this.#closed && (this.#candidates.length || (this.#complete && !told))) {
         told = this.#complete;
         const body = sdpFragment(sdp, this.#candidates.splice(0), told);
         /** @type {Record<string, string>} */
-        const headers = { "Content-Type": "application/trickle-ice-sdpfrag" };
+        const headers = { "Content-Type": SDP_FRAGMENT };
         if (this.etag) headers["If-Match"] = this.etag;
         const response = await this.api.fetch(this.url, { method: "PATCH", headers, body });
         if (!response.ok) throw await refusal(response);
@@ -152,8 +213,6 @@ export class CallResource {
       if (this.#closed) return;
       if (error instanceof CallError) this.onError(error);
       else this.onError(new CallError("server-away", String(error), { retry: true }));
-    } finally {
-      this.#sending = false;
     }
   }
 

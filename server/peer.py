@@ -1,6 +1,7 @@
 """A WebRTC connection that somebody else opened with an offer: a caller, viewer or publisher."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -8,9 +9,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc.rtcicetransport import RTCIceParameters
 
-from server import sdp, turn
+from server import ice_consent, sdp, trickle, turn
 from server.config import Config
+from server.ice_restart import IceRestart
 from server.problems import Problem
 from server.trickle import Fragment
 
@@ -23,27 +26,30 @@ _MAX_CANDIDATES = 64
 class Peer:
     """One connection. ``connected`` is set when media can flow, ``on_gone`` called when it is over.
 
-    ``etag`` names its one ICE session (RFC 9725 section 4.3.1). Create it on the event loop;
-    whoever did must ``close`` it.
+    ``etag`` names its ICE session (RFC 9725 section 4.3.1). Create it on the event loop;
+    whoever did must ``close`` it. One that ``only_listens`` asks nobody for consent to send.
     """
 
-    def __init__(self, config: Config, on_gone: Callable[[], None]) -> None:
-        self.etag = f'"{secrets.token_hex(8)}"'
+    def __init__(
+        self, config: Config, on_gone: Callable[[], None], *, only_listens: bool = False
+    ) -> None:
+        self.etag = _new_etag()
         self.connected = asyncio.Event()
+        self._ice_servers = config.ice_servers
         self.connection = RTCPeerConnection(
             RTCConfiguration(
-                iceServers=[
-                    RTCIceServer(server.url, server.username, server.credential)
-                    for server in turn.fresh(config.ice_servers, time.time())
-                ],
+                iceServers=self._fresh_ice_servers(),
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
             )
         )
         # aiortc uses the first one.
         self._turn_url = next((s.url for s in config.ice_servers if s.url.startswith("turn")), None)
         self._on_gone = on_gone
+        self._only_listens = only_listens
         self._ice_ufrag = ""
         self._candidates = 0
+        self._restart: IceRestart | None = None
+        self._restarting = asyncio.Lock()
         self.connection.on("connectionstatechange", self._on_connection_state)
 
     async def answer(self, offer: sdp.Description, *, ignored: str | None = None) -> str:
@@ -54,7 +60,8 @@ class Peer:
         """
         self._ice_ufrag = offer.ice_ufrag
         self._count_candidates(offer.candidates)
-        answer = await sdp.negotiate(self.connection, offer, ignored)
+        with self._consent():
+            answer = await sdp.negotiate(self.connection, offer, ignored)
         if self._turn_url is not None and " typ relay" not in answer:
             logger.warning(
                 "%s relays nothing for this server: check that it runs, that it can be reached from"
@@ -84,27 +91,75 @@ class Peer:
         self._ice_ufrag = answer.ice_ufrag
 
     async def add_candidates(self, fragment: Fragment) -> None:
-        """Add ICE candidates that were found after the offer.
+        """Add ICE candidates that were found after the offer, or after the last restart.
 
-        Raises Problem 422 for those of another ICE session: restarts are not supported; and when
-        they become too many: ICE sends checks to each of them.
+        Raises Problem 422 for those of another ICE session; and when they become too many: ICE
+        sends checks to each of them.
         """
         if fragment.ice_ufrag not in (None, self._ice_ufrag):
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
-                "ice-restart",
+                "other-ice-session",
                 f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}:"
-                " ICE restarts are not supported, hang up and call again",
+                " to restart ICE, send If-Match: *",
             )
         self._count_candidates(len(fragment.candidates))
+        add = self._restart.add_candidate if self._restart else self.connection.addIceCandidate
         for candidate in fragment.candidates:
-            await self.connection.addIceCandidate(candidate)
+            await add(candidate)
         if fragment.complete:
-            await self.connection.addIceCandidate(None)
+            await add(None)
+
+    async def restart_ice(self, fragment: Fragment) -> str:
+        """Begin a new ICE session (RFC 9725 section 4.3.3); return the fragment that answers it.
+
+        Media flow as before until it is connected, and if it never is. Raises Problem, 409: there
+        is no connection to restart. 422: no new credentials, or too many candidates.
+        """
+        if not (fragment.ice_ufrag and fragment.ice_pwd) or fragment.ice_ufrag == self._ice_ufrag:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "ice-restart",
+                "an ICE restart needs a new a=ice-ufrag and a new a=ice-pwd, expected both",
+            )
+        section = self.connection.getTransceivers()[0]
+        assert section.mid is not None
+        transport = section.receiver.transport.transport
+        if transport.state != "completed":
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "not-connected",
+                f"found ICE {transport.state}, expected it to be connected: offer again",
+            )
+        remote = RTCIceParameters(fragment.ice_ufrag, fragment.ice_pwd)
+        async with self._restarting:
+            if self._restart is not None:
+                await self._restart.close()
+            self._candidates = 0
+            self._count_candidates(len(fragment.candidates))
+            self._restart = IceRestart(transport, self._fresh_ice_servers())
+            own = trickle.write(section.kind, section.mid, *await self._restart.gather())
+            self.etag, self._ice_ufrag = _new_etag(), fragment.ice_ufrag
+            await self.add_candidates(fragment)
+            with self._consent():
+                self._restart.connect(remote)
+        return own
 
     async def close(self) -> None:
         """End the connection."""
+        async with self._restarting:
+            if self._restart is not None:
+                await self._restart.close()
         await self.connection.close()
+
+    def _consent(self) -> contextlib.AbstractContextManager[None]:
+        return ice_consent.not_asked_for() if self._only_listens else contextlib.nullcontext()
+
+    def _fresh_ice_servers(self) -> list[RTCIceServer]:
+        return [
+            RTCIceServer(server.url, server.username, server.credential)
+            for server in turn.fresh(self._ice_servers, time.time())
+        ]
 
     def _count_candidates(self, more: int) -> None:
         if self._candidates + more > _MAX_CANDIDATES:
@@ -123,3 +178,7 @@ class Peer:
             self.connected.set()
         elif state in ("failed", "closed"):
             self._on_gone()
+
+
+def _new_etag() -> str:
+    return f'"{secrets.token_hex(8)}"'

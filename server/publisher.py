@@ -26,7 +26,7 @@ class Publisher:
         self.id = publisher_id
         self.performance = performance
         self._voice: Source = performance.take_voice(f"the publisher {publisher_id[:6]}...")
-        self.peer = Peer(services.config, self.end)
+        self.peer = Peer(services.config, self.end, only_listens=True)
         performance.on_end.add(self.end)
         self.peer.connection.on("track", self._on_track)
         self._connect_timeout_s = services.config.call.connect_timeout_s
@@ -43,8 +43,7 @@ class Publisher:
         """
         audio = self.peer.connection.addTransceiver("audio", "recvonly")
         audio.setCodecPreferences(sdp.opus_preferences())
-        with ice_consent.not_asked_for():
-            return await self.peer.answer(offer, ignored="video")
+        return await self.peer.answer(offer, ignored="video")
 
     async def discard(self) -> None:
         """Close a connection that got no answer."""

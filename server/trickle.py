@@ -1,10 +1,12 @@
-"""ICE candidates that arrive after the offer: the body of a PATCH (RFC 9725 4.3.2, RFC 8840)."""
+"""ICE after the offer: the body of a PATCH (RFC 9725 sections 4.3.2 and 4.3.3, RFC 8840)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiortc import RTCIceCandidate
-from aiortc.sdp import candidate_from_sdp
+from aiortc.rtcicetransport import RTCIceParameters
+from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
 from server.problems import Problem
 
@@ -13,9 +15,13 @@ MEDIA_TYPE = "application/trickle-ice-sdpfrag"
 
 @dataclass(frozen=True)
 class Fragment:
-    """``ice_ufrag`` names the ICE session the candidates belong to; ``complete``: all are known."""
+    """``ice_ufrag`` names the ICE session the candidates belong to; ``complete``: all are known.
+
+    ``ice_pwd`` matters where the session is a new one.
+    """
 
     ice_ufrag: str | None
+    ice_pwd: str | None
     candidates: tuple[RTCIceCandidate, ...]
     complete: bool
 
@@ -31,6 +37,7 @@ def parse(body: bytes) -> Fragment:
     except UnicodeDecodeError as error:
         raise _malformed(f"not text: {error}") from error
     ice_ufrag: str | None = None
+    ice_pwd: str | None = None
     mid: str | None = None
     candidates: list[RTCIceCandidate] = []
     complete = False
@@ -41,6 +48,8 @@ def parse(body: bytes) -> Fragment:
         match line[0], name:
             case "a", "ice-ufrag":
                 ice_ufrag = value
+            case "a", "ice-pwd":
+                ice_pwd = value
             case "a", "mid":
                 mid = value
             case "a", "candidate":
@@ -49,7 +58,22 @@ def parse(body: bytes) -> Fragment:
                     candidates.append(candidate)
             case "a", "end-of-candidates":
                 complete = True
-    return Fragment(ice_ufrag, tuple(candidates), complete)
+    return Fragment(ice_ufrag, ice_pwd, tuple(candidates), complete)
+
+
+def write(
+    kind: str, mid: str, parameters: RTCIceParameters, candidates: Iterable[RTCIceCandidate]
+) -> str:
+    """A fragment with all ``candidates`` of the media section that the others are bundled with."""
+    lines = [
+        f"a=ice-ufrag:{parameters.usernameFragment}",
+        f"a=ice-pwd:{parameters.password}",
+        f"m={kind} 9 UDP/TLS/RTP/SAVPF 0",
+        f"a=mid:{mid}",
+        *(f"a=candidate:{candidate_to_sdp(candidate)}" for candidate in candidates),
+        "a=end-of-candidates",
+    ]
+    return "\r\n".join(lines) + "\r\n"
 
 
 def _candidate(value: str, mid: str | None) -> RTCIceCandidate:

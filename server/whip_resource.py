@@ -1,7 +1,7 @@
 """The rules of RFC 9725 (WHIP) section 4 that calls, publishers and viewers share.
 
 An endpoint takes SDP offers by POST and tells by OPTIONS what it takes; what a POST creates is a
-resource that takes ICE candidates by PATCH and ends by DELETE.
+resource that takes ICE candidates and restarts by PATCH and ends by DELETE.
 """
 
 import time
@@ -23,6 +23,8 @@ MAX_SDP_BYTES = 65_536
 
 _ENDPOINT_METHODS = "POST, GET, HEAD, OPTIONS"
 _RESOURCE_METHODS = "PATCH, DELETE, GET, HEAD, OPTIONS"
+# Of If-Match, where the ICE session is to be a new one (RFC 9725 section 4.3.3).
+_ANY_SESSION = "*"
 
 
 class Resources(Protocol):
@@ -72,15 +74,28 @@ def add_resource_routes(
         path,
         status_code=HTTPStatus.NO_CONTENT,
         openapi_extra={"requestBody": {"content": {name: {} for name in taken}, "required": True}},
+        responses={
+            200: {"content": {trickle.MEDIA_TYPE: {}}, "description": "ICE has been restarted"},
+            409: {"description": "There is no connection whose ICE could be restarted"},
+        },
     )
-    async def add_candidates(request: Request, resource_id: str) -> Response:
-        """Add ICE candidates; If-Match must carry the ETag of its ICE session."""
+    async def change_ice(request: Request, resource_id: str) -> Response:
+        """Add ICE candidates; If-Match must carry the ETag of the ICE session.
+
+        With If-Match: * and new credentials, restart ICE.
+        """
         peer = resources.peer(resource_id)
         if take_answer is not None and media_type(request) == SDP_MEDIA_TYPE:
             await take_answer(resource_id, await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
             return Response(status_code=HTTPStatus.NO_CONTENT)
         body = await read_body(request, trickle.MEDIA_TYPE, MAX_SDP_BYTES)
-        _check_if_match(request.headers.get("If-Match"), peer.etag)
+        if_match = request.headers.get("If-Match")
+        if if_match == _ANY_SESSION:
+            own = await peer.restart_ice(trickle.parse(body))
+            response = Response(own, HTTPStatus.OK, media_type=trickle.MEDIA_TYPE)
+            response.headers["ETag"] = peer.etag
+            return response
+        _check_if_match(if_match, peer.etag)
         await peer.add_candidates(trickle.parse(body))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -147,12 +162,6 @@ def _check_if_match(if_match: str | None, etag: str) -> None:
             HTTPStatus.PRECONDITION_REQUIRED,
             "if-match-required",
             f"found no If-Match header, expected the ETag {etag} (RFC 9725 4.3.1)",
-        )
-    if if_match == "*":
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "ice-restart",
-            "If-Match: * asks for an ICE restart, which is not supported: hang up and call again",
         )
     if if_match != etag:
         raise Problem(

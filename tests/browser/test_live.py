@@ -149,3 +149,37 @@ def test_a_dropped_connection_is_told_and_healed(browser: Browser) -> None:
                 expect(page.locator("body")).to_have_attribute("data-call", "live", timeout=40_000)
                 expect(page.locator("#frame")).to_have_class(re.compile("moving"), timeout=20_000)
                 expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_a_call_goes_on_when_the_network_changes(browser: Browser, small_server: Served) -> None:
+    """ICE is restarted: the same connection over another pair of addresses."""
+    with live_page(browser, small_server.url) as page:
+        page.evaluate(
+            """async () => {
+                 const { pc } = likenessProbe;
+                 window.iceNow = async () => {
+                   const stats = [...(await pc.getStats()).values()];
+                   return stats.find(({ type }) => type === "transport");
+                 };
+                 window.iceBefore = await iceNow();
+                 // Chromium needs seconds to notice that nothing comes any more.
+                 const changed = new Event("connectionstatechange");
+                 Object.defineProperty(pc, "connectionState", {
+                   value: "disconnected", configurable: true,
+                 });
+                 pc.dispatchEvent(changed);
+                 delete pc.connectionState;
+                 pc.dispatchEvent(changed);
+               }"""
+        )
+        page.wait_for_function(
+            """async () => {
+                 const { iceLocalUsernameFragment, selectedCandidatePairId } = await iceNow();
+                 return iceLocalUsernameFragment !== iceBefore.iceLocalUsernameFragment
+                   && selectedCandidatePairId !== iceBefore.selectedCandidatePairId
+                   && likenessProbe.pc.signalingState === "stable";
+               }"""
+        )
+        record(page, 1.0)  # what was on the way came by the old one
+        assert len(record(page, 4.0).mouths)
+        expect(page.locator("body")).to_have_attribute("data-call", "live")

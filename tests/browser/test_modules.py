@@ -170,6 +170,67 @@ def test_a_fragment_names_credentials_first_medium_and_candidates(idle_page: Pag
     ]
 
 
+def test_a_new_ice_session_changes_only_what_is_of_ice(idle_page: Page) -> None:
+    sdp = OFFER.replace("m=video", "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\nm=video").replace(
+        "a=mid:1\r\n", "a=mid:1\r\na=ice-ufrag:AbCd\r\na=ice-pwd:secret\r\na=end-of-candidates\r\n"
+    )
+    fragment = (
+        "a=ice-ufrag:new\r\na=ice-pwd:newer\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+        "a=candidate:2 1 udp 1 127.0.0.2 9 typ host\r\na=end-of-candidates\r\n"
+    )
+    renewed = run(
+        idle_page,
+        "return (await load('signalling')).inNewIceSession(...argument)",
+        [sdp, fragment],
+    )
+    assert renewed.split("\r\n") == [
+        "v=0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=mid:0",
+        "a=ice-ufrag:new",
+        "a=ice-pwd:newer",
+        "a=candidate:2 1 udp 1 127.0.0.2 9 typ host",
+        "a=end-of-candidates",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "a=mid:1",
+        "a=ice-ufrag:new",
+        "a=ice-pwd:newer",
+        "",
+    ]
+
+
+def test_candidates_wait_for_the_session_that_they_belong_to(idle_page: Page) -> None:
+    sent: list[tuple[str, str]] = []
+
+    def answer(route: Any) -> None:
+        match = route.request.headers["if-match"]
+        sent.append((match, route.request.post_data))
+        if match == "*":
+            route.fulfill(status=200, headers={"ETag": '"new"'}, body="a=ice-ufrag:theirs")
+        else:
+            route.fulfill(status=204)
+
+    idle_page.route("**/v1/calls/7", answer)
+    with idle_page.expect_event(
+        "requestfinished", lambda request: "candidate:new" in (request.post_data or "")
+    ):
+        fragment = run(
+            idle_page,
+            """const { CallResource } = await load('signalling');
+               const url = new URL('/v1/calls/7', document.baseURI).href;
+               const call = new CallResource(url, '"old"', window, (error) => { throw error });
+               const renewed = argument.replace('AbCd', 'EfGh');
+               return call.restartIce(async () => {
+                 call.trickle(renewed, 'candidate:new');
+                 return renewed;
+               })""",
+            OFFER,
+        )
+    assert fragment == "a=ice-ufrag:theirs"
+    assert [match for match, _ in sent] == ["*", '"new"']
+    assert all("a=ice-ufrag:EfGh" in body for _, body in sent)
+
+
 def test_candidates_found_while_one_is_sent_share_the_next_request(idle_page: Page) -> None:
     bodies: list[str] = []
 

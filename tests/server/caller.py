@@ -19,11 +19,13 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcicetransport import RTCIceParameters
 from av import AudioFrame, VideoFrame
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from server import messages
+from server import messages, trickle
+from server.ice_restart import IceRestart
 from server.messages import ServerMessage
 
 RATE = 48_000
@@ -134,6 +136,21 @@ class RemotePeer:
             while self.peer.connectionState != state:
                 changed.clear()
                 await changed.wait()
+
+    async def restart_ice(self) -> httpx.Response:
+        """Ask for a new ICE session, and connect in it; return what the server answered."""
+        dtls = self.peer.getTransceivers()[0].receiver.transport
+        restart = IceRestart(dtls.transport, [])
+        own = trickle.write("audio", "0", *await restart.gather())
+        headers = {"Content-Type": trickle.MEDIA_TYPE, "If-Match": "*"}
+        response = await self.http.patch(self.location, content=own, headers=headers)
+        assert response.status_code == 200, response.text
+        answer = trickle.parse(response.content)
+        for candidate in answer.candidates:
+            await restart.add_candidate(candidate)
+        await restart.add_candidate(None)
+        await restart.connect(RTCIceParameters(answer.ice_ufrag, answer.ice_pwd))
+        return response
 
     async def vanish(self) -> None:
         """Cut the network without a word."""

@@ -1,4 +1,5 @@
 import pytest
+from aiortc.rtcicetransport import RTCIceParameters
 
 from server import trickle
 from server.problems import Problem
@@ -22,7 +23,15 @@ def test_fragment_of_the_rfc() -> None:
 
 
 def test_nothing_is_a_fragment_too() -> None:
-    assert trickle.parse(b"") == trickle.Fragment(None, (), complete=False)
+    assert trickle.parse(b"") == trickle.Fragment(None, None, (), complete=False)
+
+
+def test_what_is_written_is_read_again() -> None:
+    candidates = trickle.parse(FRAGMENT.encode()).candidates
+    written = trickle.write("audio", "0", RTCIceParameters("EsAw", "P2uYro0UCOQ4"), candidates)
+    assert trickle.parse(written.encode()) == trickle.Fragment(
+        "EsAw", "P2uYro0UCOQ4", candidates, complete=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,23 +125,6 @@ async def test_an_entity_tag_is_needed_and_must_match(serve: Serve, kind: Kind) 
 
 
 @both
-async def test_an_ice_restart_is_refused_with_422_and_the_session_goes_on(
-    serve: Serve, kind: Kind
-) -> None:
-    async with serve() as running, kind(running.http, "first") as peer:
-        await running.http.put("/v1/avatars/first/live")
-        await peer.connect()
-        assert peer.response is not None
-        anew = "a=ice-ufrag:anew\r\na=ice-pwd:0123456789012345678901\r\n" + HOST
-        for tag in ("*", peer.response.headers["ETag"]):
-            headers = FRAGMENT | {"If-Match": tag}
-            response = await running.http.patch(peer.location, content=anew, headers=headers)
-            problem(response, 422, "ice-restart")
-        assert peer.peer.connectionState == "connected"
-        assert (await running.http.get(peer.location)).status_code == 204
-
-
-@both
 async def test_a_fragment_must_be_one(serve: Serve, kind: Kind) -> None:
     async with serve() as running, kind(running.http, "first") as peer:
         response = await posted(running, peer)

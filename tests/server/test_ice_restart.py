@@ -1,0 +1,158 @@
+"""A connection goes on over other addresses (RFC 9725 section 4.3.3), media and all."""
+
+import asyncio
+
+import aioice
+import httpx
+import pytest
+
+from server import ice_restart, trickle
+from tests.server.caller import Broadcaster, Caller, RemotePeer, Watcher
+from tests.server.conftest import Running, Serve
+from tests.server.test_calls import FRAGMENT, problem
+
+ANEW = "a=ice-ufrag:anew\r\na=ice-pwd:0123456789012345678901\r\n"
+# The port of "discard": nobody answers.
+NOWHERE = (
+    "a=mid:0\r\na=candidate:1 1 udp 2122260223 127.0.0.1 9 typ host\r\na=end-of-candidates\r\n"
+)
+
+
+def agent(running: Running, peer: RemotePeer) -> aioice.Connection:
+    """The server's ICE agent of a connection."""
+    server = running.server
+    kinds = {Caller: server.calls, Broadcaster: server.publishers, Watcher: server.viewers}
+    found = kinds[type(peer)].peer(peer.location.rpartition("/")[2])  # type: ignore[attr-defined]
+    dtls = found.connection.getTransceivers()[0].receiver.transport
+    return dtls.transport._connection  # type: ignore[no-any-return]
+
+
+async def until_settled() -> None:
+    """Wait until every restart has succeeded or failed, by the tasks that run them."""
+    tasks = [task for task in asyncio.all_tasks() if task.get_name() == ice_restart.TASK_NAME]
+    if tasks:
+        _, left = await asyncio.wait(tasks, timeout=20)
+        assert not left
+
+
+async def patch(peer: RemotePeer, content: str, if_match: str) -> httpx.Response:
+    """PATCH what ``peer`` is connected to."""
+    headers = FRAGMENT | {"If-Match": if_match}
+    return await peer.http.patch(peer.location, content=content, headers=headers)
+
+
+async def restart(running: Running, peer: RemotePeer) -> None:
+    """Restart ICE of ``peer``, and see that both ends have moved."""
+    first = agent(running, peer)
+    response = await peer.restart_ice()
+    await until_settled()
+    second, found = agent(running, peer), trickle.parse(response.content)
+    assert second is not first
+    assert (second.local_username, second.local_password) == (found.ice_ufrag, found.ice_pwd)
+    assert second.ice_controlling is first.ice_controlling
+    assert first.local_candidates == []  # it is closed
+    assert peer.peer.connectionState == "connected"
+
+
+async def test_media_of_publisher_and_viewer_go_on(serve: Serve) -> None:
+    async with (
+        serve() as running,
+        Broadcaster(running.http, "first") as publisher,
+        Watcher(running.http, "first") as watcher,
+    ):
+        await publisher.connect()
+        await watcher.connect()
+        await watcher.until_sound(lambda rms: rms > 5000)
+        for peer in (publisher, watcher, publisher):
+            await restart(running, peer)
+        publisher.speaker.loud = False
+        await watcher.until_sound(lambda rms: rms < 100)
+        publisher.speaker.loud = True
+        await watcher.until_sound(lambda rms: rms > 5000)
+        await watcher.until_pictures(lambda _: True)
+
+
+async def test_media_and_messages_of_a_call_go_on(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        await restart(running, caller)
+        caller.speaker.loud = False
+        await caller.until_sound(lambda rms: rms < 100)
+        caller.speaker.loud = True
+        await caller.until_sound(lambda rms: rms > 5000)
+        caller.say('{"type": "portrait", "id": "second"}')
+        await caller.until_pictures(lambda colour: colour[2] > 150)
+
+
+async def test_the_new_session_has_another_entity_tag(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        assert caller.response is not None
+        first = caller.response.headers["ETag"]
+        response = await patch(caller, ANEW, "*")
+        assert response.status_code == 200
+        assert response.headers["Content-Type"].startswith(trickle.MEDIA_TYPE)
+        problem(await patch(caller, NOWHERE, first), 412, "other-ice-session")
+        later = ANEW + NOWHERE
+        assert (await patch(caller, later, response.headers["ETag"])).status_code == 204
+
+
+async def test_where_it_fails_the_connection_stays_as_it_was(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aioice.stun.RETRY_MAX", 1)
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        first = agent(running, caller)
+        assert (await patch(caller, ANEW + NOWHERE, "*")).status_code == 200
+        await until_settled()
+        assert agent(running, caller) is first
+        caller.speaker.loud = False
+        await caller.until_sound(lambda rms: rms < 100)
+        await restart(running, caller)
+
+
+async def test_a_later_restart_takes_the_place_of_one_under_way(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        # No end of candidates: it waits for more of them.
+        assert (await patch(caller, ANEW, "*")).status_code == 200
+        await restart(running, caller)
+        await caller.until_pictures(lambda _: True)
+
+
+async def test_who_has_moved_can_still_be_seen_to_vanish(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
+    async with serve() as running, Watcher(running.http, "first") as watcher:
+        await running.http.put("/v1/avatars/first/live")
+        await watcher.connect()
+        await restart(running, watcher)
+        await watcher.vanish()
+        await running.until_ended("viewer")
+
+
+async def test_hanging_up_ends_a_restart_under_way(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        assert (await patch(caller, ANEW, "*")).status_code == 200
+        assert (await running.http.delete(caller.location)).status_code == 200
+        assert running.server.admission.sessions == 0
+        assert ice_restart.TASK_NAME not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "a=ice-ufrag:anew\r\n", "a=ice-pwd:0123456789012345678901\r\n"]
+)
+async def test_a_restart_without_new_credentials(serve: Serve, content: str) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        problem(await patch(caller, content, "*"), 422, "ice-restart")
+        await caller.until_pictures(lambda _: True)
+
+
+async def test_there_is_no_connection_to_restart_yet(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        caller.location = (await caller.post()).headers["Location"]
+        problem(await patch(caller, ANEW, "*"), 409, "not-connected")
