@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection, Request
 
-from server import clients, keys, problems
+from server import clients, keys
 from server.key_file import KeyFile, KeyFileError
 from server.keys import Key, Scope, UnknownKeyError
 from server.metrics import Metrics
@@ -36,12 +36,10 @@ _Presented = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {
         "description": "No key, or one that is unknown or has expired (RFC 6750)",
-        "content": {problems.MEDIA_TYPE: {}},
         "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
     },
     403: {
         "description": "The key lacks the scope; or there are no keys, and this is not loopback",
-        "content": {problems.MEDIA_TYPE: {}},
     },
 }
 

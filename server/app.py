@@ -16,6 +16,7 @@ from server import (
     calls,
     consent,
     cross_origin,
+    description,
     health,
     hosts,
     ice_consent,
@@ -123,6 +124,7 @@ class Server:
         self._default = default
         self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
         problems.install(self.app)
+        description.install(self.app)
         ice_consent.install()
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))

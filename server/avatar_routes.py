@@ -74,7 +74,7 @@ def router(
         PATH + "/{name}/still.jpg",
         response_class=Response,
         dependencies=may_see,
-        responses={200: {"content": {"image/jpeg": {}}}, **_problems(404)},
+        responses={200: {"content": {"image/jpeg": {}}}, **problems.refusals(404)},
     )
     async def avatar_still(name: Name) -> Response:
         """Show the prepared portrait, as it looks before the stream starts."""
@@ -85,7 +85,7 @@ def router(
             headers={"Cache-Control": "private, no-cache"},
         )
 
-    @routes.get(_NAMED, dependencies=may_see, responses=_problems(404))
+    @routes.get(_NAMED, dependencies=may_see, responses=problems.refusals(404))
     async def get_avatar(name: Name) -> AvatarDetails:
         """Tell all that is known of one avatar."""
         for file in portraits.files:
@@ -103,7 +103,7 @@ def router(
         ),
         responses={
             200: {"model": AvatarDetails, "description": "There was one of this name: replaced"},
-            **_problems(409, 412, 413, 415),
+            **problems.refusals(400, 404, 408, 409, 412, 413, 415),
             **rate_limit.REFUSALS,
         },
     )
@@ -139,7 +139,7 @@ def router(
                 "required": True,
             }
         },
-        responses=_problems(404, 409, 413, 415),
+        responses=problems.refusals(400, 404, 408, 409, 413, 415),
     )
     async def change_avatar(name: Name, request: Request) -> AvatarDetails:
         """Change some settings: for calls that select the avatar from now on."""
@@ -158,7 +158,7 @@ def router(
         _NAMED,
         status_code=HTTPStatus.NO_CONTENT,
         dependencies=may_change,
-        responses=_problems(404, 409),
+        responses=problems.refusals(404, 409),
     )
     async def delete_avatar(name: Name) -> Response:
         """Delete an avatar and its picture. Calls that show it go on with it."""
@@ -222,13 +222,3 @@ def _built_in(file: PortraitFile) -> AvatarInfo:
 def _still_url(name: str, version: str = "") -> str:
     """The address of a still: another one when it shows another picture, for who keeps them."""
     return f"{PATH}/{name}/still.jpg" + (f"?v={version}" if version else "")
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {problems.MEDIA_TYPE: {}},
-        }
-        for status in statuses
-    }

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import access, logs, rate_limit, sdp
+from server import access, logs, problems, rate_limit, sdp
 from server.access import Access
 from server.admission import Admission
 from server.body import read_body
@@ -137,6 +137,7 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
         responses={
             201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
+            **problems.refusals(400, 404, 413, 415, 422, 503),
             **rate_limit.REFUSALS,
         },
     )
@@ -150,7 +151,7 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         ice_servers = services.config.ice_servers
         return created(answer, f"{PATH}/{session.id}", session.peer.etag, ice_servers)
 
-    @routes.options(PATH)
+    @routes.options(PATH, response_class=Response)
     async def describe_calls() -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)

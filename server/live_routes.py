@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from server import access, rate_limit
+from server import access, problems, rate_limit
 from server.access import Access
 from server.keys import Scope
 from server.performance import Performance
@@ -35,17 +35,21 @@ def router(performances: Performances, services: Services, guard: Access) -> API
         "performances", limits.calls_per_minute, limits.calls_burst, services.metrics
     )
 
-    @routes.put(path, dependencies=[not_too_often], responses={**rate_limit.REFUSALS})
+    @routes.put(
+        path,
+        dependencies=[not_too_often],
+        responses={**problems.refusals(404, 503), **rate_limit.REFUSALS},
+    )
     async def begin(name: str) -> Live:
         """Begin the performance, if it is not live; it ends when nobody uses it for a while."""
         return _describe(await performances.open(name))
 
-    @routes.get(path)
+    @routes.get(path, responses=problems.refusals(404, 409))
     async def describe(name: str) -> Live:
         """Tell about it; 409 when it is not live."""
         return _describe(await performances.get(name))
 
-    @routes.delete(path, status_code=HTTPStatus.NO_CONTENT)
+    @routes.delete(path, status_code=HTTPStatus.NO_CONTENT, responses=problems.refusals(404, 409))
     async def end(name: str) -> Response:
         """End it; its viewers are disconnected."""
         await performances.close(name)

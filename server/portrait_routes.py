@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from server import access, consent, rate_limit, upload
+from server import access, consent, problems, rate_limit, upload
 from server.access import Access
 from server.config import Config
 from server.keys import Scope
@@ -56,7 +56,7 @@ def router(portraits: Portraits, config: Config, guard: Access, metrics: Metrics
         status_code=HTTPStatus.CREATED,
         dependencies=may_upload,
         openapi_extra=upload.described(consent.FIELDS, required=["consent"]),
-        responses=rate_limit.REFUSALS,
+        responses={**problems.refusals(400, 408, 413, 415, 422, 503), **rate_limit.REFUSALS},
     )
     async def upload_portrait(request: Request, response: Response) -> UploadedPortrait:
         """Upload a picture of one face; only who knows its id can use it."""
@@ -72,7 +72,7 @@ def router(portraits: Portraits, config: Config, guard: Access, metrics: Metrics
         PATH + "/{portrait_id}/image",
         response_class=Response,
         dependencies=may_see,
-        responses={200: {"content": {"image/jpeg": {}}}},
+        responses={200: {"content": {"image/jpeg": {}}}, **problems.refusals(404)},
     )
     async def portrait_image(portrait_id: str) -> Response:
         """Show the prepared portrait, as it looks before the stream starts."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -56,9 +58,22 @@ async def _on_problem(_: Request, error: Exception) -> Response:
     return problem_response(error)
 
 
-async def _on_http_exception(_: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _response(HTTPStatus(error.status_code), "about:blank", str(error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return _response(HTTPStatus(error.status_code), "about:blank", str(error.detail), headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """All that a path takes (RFC 9110 section 15.5.6): each of its routes knows only its own."""
+    found: set[str] = set()
+    for template, operations in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].match(request.url.path):
+            found |= {method.upper() for method in operations}
+    # What is not described is the page's own files.
+    return found | {"HEAD"} if "GET" in found else found or {"GET", "HEAD"}
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
@@ -67,6 +82,11 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
         f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
     )
     return _response(HTTPStatus.UNPROCESSABLE_ENTITY, "urn:likeness:problem:invalid-request", found)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Tell the interface's description that a route may answer with these."""
+    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def install(app: FastAPI) -> None:

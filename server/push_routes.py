@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
-from server import access
+from server import access, problems
 from server.access import Access
 from server.keys import Scope
 from server.outgoing_config import PublishConfig
@@ -44,17 +44,17 @@ def router(pushes: Pushes, guard: Access) -> APIRouter:
     )
     path = "/v1/avatars/{name}/publish"
 
-    @routes.put(path)
+    @routes.put(path, responses=problems.refusals(404, 409, 503))
     async def begin(name: str, target: Target) -> Published:
         """Send the avatar there; it goes live by this. Another server, if any, is left."""
         return _describe(await pushes.begin(name, checked(target)))
 
-    @routes.get(path)
+    @routes.get(path, responses=problems.refusals(404))
     async def describe(name: str) -> Published:
         """Tell how it goes; 404 when it is sent nowhere."""
         return _describe(pushes.get(name))
 
-    @routes.delete(path, status_code=HTTPStatus.NO_CONTENT)
+    @routes.delete(path, status_code=HTTPStatus.NO_CONTENT, responses=problems.refusals(404))
     async def end(name: str) -> Response:
         """Send it there no more."""
         await pushes.end(name)

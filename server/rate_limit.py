@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request, params
 from starlette.requests import HTTPConnection
 
-from server import clients, problems
+from server import clients
 from server.metrics import Metrics
 from server.problems import Problem
 from server.token_buckets import TokenBuckets
@@ -21,7 +21,6 @@ _MAX_CLIENTS = 10_000
 REFUSALS: dict[int | str, dict[str, Any]] = {
     429: {
         "description": "Too many of these from one address: come back after Retry-After seconds",
-        "content": {problems.MEDIA_TYPE: {}},
         "headers": {"Retry-After": {"schema": {"type": "integer"}}},
     }
 }

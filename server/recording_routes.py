@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import FileResponse, Response
 
-from server import access
+from server import access, problems
 from server.access import Access
 from server.keys import Scope
 from server.performance_recording import PerformanceRecordings
@@ -86,7 +86,7 @@ def router(
     @routes.get(
         PATH + "/{recording_id}",
         response_class=FileResponse,
-        responses={409: {"description": "It still runs"}},
+        responses={**problems.refusals(404), 409: {"description": "It still runs"}},
     )
     async def download(request: Request, recording_id: str) -> FileResponse:
         """Download one that is finished."""
@@ -98,7 +98,11 @@ def router(
             headers={"Cache-Control": "no-store"},
         )
 
-    @routes.delete(PATH + "/{recording_id}", status_code=HTTPStatus.NO_CONTENT)
+    @routes.delete(
+        PATH + "/{recording_id}",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=problems.refusals(404, 409),
+    )
     async def delete(request: Request, recording_id: str) -> Response:
         """Delete one that is finished."""
         entry = await find(request, recording_id)
@@ -107,18 +111,24 @@ def router(
 
     path = "/v1/avatars/{name}/recording"
 
-    @routes.put(path, responses={507: {"description": "There is no room for it"}})
+    @routes.put(
+        path,
+        responses={
+            **problems.refusals(404, 409, 503),
+            507: {"description": "There is no room for it"},
+        },
+    )
     async def begin(request: Request, name: str) -> Running:
         """Record the performance, if it is not recorded; it ends with it. 409: it is not live."""
         performance = await performances.get(name)
         return _describe(await of_performances.begin(performance, access.owner(request)))
 
-    @routes.get(path)
+    @routes.get(path, responses=problems.refusals(404, 409))
     async def describe(name: str) -> Running:
         """Tell about the recording that runs; 404 when none does."""
         return _describe(of_performances.get(await performances.get(name)))
 
-    @routes.delete(path)
+    @routes.delete(path, responses=problems.refusals(404, 409))
     async def stop(request: Request, name: str) -> Running:
         """Stop it. What it says can be downloaded then."""
         performance = await performances.get(name)

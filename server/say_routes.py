@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from server import access, rate_limit
+from server import access, problems, rate_limit
 from server.access import Access
 from server.body import media_type, read_body
 from server.keys import Scope
@@ -89,6 +89,7 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
             }
         },
         responses={
+            **problems.refusals(400, 404, 408),
             409: {"description": "The avatar speaks for somebody else"},
             413: {"description": "Too many bytes, or too long a recording"},
             415: {"description": "Neither JSON nor a recording"},
@@ -112,13 +113,18 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
             speeches = [Speech(None, lambda: _recorded(pcm))]
         return Queued(sentences=[_info(s) for s in await presenters.say(name, speeches)])
 
-    @routes.get(_PATH, dependencies=[may_speak])
+    @routes.get(_PATH, dependencies=[may_speak], responses=problems.refusals(404))
     async def show(name: str) -> Queue:
         """Show what is still to be said."""
         presenter = await presenters.get(name)
         return Queue(sentences=[_info(s) for s in presenter.sentences], paused=presenter.is_paused)
 
-    @routes.delete(_PATH, status_code=HTTPStatus.NO_CONTENT, dependencies=[may_speak])
+    @routes.delete(
+        _PATH,
+        status_code=HTTPStatus.NO_CONTENT,
+        dependencies=[may_speak],
+        responses=problems.refusals(404),
+    )
     async def stop(name: str) -> Response:
         """Fall silent at once, and forget the queue."""
         (await presenters.get(name)).stop()
@@ -127,7 +133,10 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
     @routes.put(
         _PATH + "/pause",
         dependencies=[may_speak],
-        responses={409: {"description": "It has nothing to say"}},
+        responses={
+            **problems.refusals(400, 404),
+            409: {"description": "It has nothing to say"},
+        },
     )
     async def pause(name: str, wish: Pause) -> Pause:
         """Keep silent, or go on in the middle of the sentence."""
@@ -138,7 +147,7 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         "/v1/avatars/{name}/events",
         response_class=Response,
         dependencies=[guard.needs(Scope.VIEW, Scope.PUBLISH)],
-        responses={200: {"content": {MEDIA_TYPE: {}}}},
+        responses={200: {"content": {MEDIA_TYPE: {}}}, **problems.refusals(404)},
     )
     async def events(name: str) -> Response:
         """Hear as server-sent events how the queue is said.

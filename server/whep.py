@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import access, counter_offer, rate_limit, sdp
+from server import access, counter_offer, problems, rate_limit, sdp
 from server.access import Access
 from server.body import read_body
 from server.connections import Connections
@@ -60,6 +60,7 @@ def router(
             },
             409: {"description": "The avatar is not live: come back later"},
             503: {"description": "As many watch it as may"},
+            **problems.refusals(400, 404, 413, 415, 422),
             **rate_limit.REFUSALS,
         },
     )
@@ -93,7 +94,7 @@ def router(
             counter_offer.mark(response, services.config.call.connect_timeout_s)
         return response
 
-    @routes.options(PATH + "/{name}")
+    @routes.options(PATH + "/{name}", response_class=Response)
     async def describe(name: str) -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import access, rate_limit, sdp
+from server import access, problems, rate_limit, sdp
 from server.access import Access
 from server.body import read_body
 from server.connections import Connections
@@ -51,6 +51,7 @@ def router(
             201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
             409: {"description": "Somebody else speaks through this avatar"},
             503: {"description": "No place is free: come back later"},
+            **problems.refusals(400, 404, 413, 415, 422),
             **rate_limit.REFUSALS,
         },
     )
@@ -71,7 +72,7 @@ def router(
         location = f"{PATH}/{name}/{publisher.id}"
         return created(answer, location, publisher.peer.etag, services.config.ice_servers)
 
-    @routes.options(PATH + "/{name}")
+    @routes.options(PATH + "/{name}", response_class=Response)
     async def describe(name: str) -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)

@@ -12,7 +12,7 @@ from typing import Protocol
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from server import trickle, turn
+from server import problems, trickle, turn
 from server.body import media_type, read_body
 from server.peer import Peer
 from server.problems import Problem
@@ -76,6 +76,7 @@ def add_resource_routes(
         openapi_extra={"requestBody": {"content": {name: {} for name in taken}, "required": True}},
         responses={
             200: {"content": {trickle.MEDIA_TYPE: {}}, "description": "ICE has been restarted"},
+            **problems.refusals(400, 404, 412, 413, 415, 422, 428),
             409: {"description": "There is no connection whose ICE could be restarted"},
         },
     )
@@ -99,13 +100,13 @@ def add_resource_routes(
         await peer.add_candidates(trickle.parse(body))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    @routes.delete(path, status_code=HTTPStatus.OK)
+    @routes.delete(path, response_class=Response, responses=problems.refusals(404))
     async def hang_up(resource_id: str) -> Response:
         """End it."""
         await resources.hang_up(resource_id)
         return Response(status_code=HTTPStatus.OK)
 
-    @routes.options(path)
+    @routes.options(path, response_class=Response, responses=problems.refusals(404))
     async def describe(resource_id: str) -> Response:
         """What it understands."""
         resources.peer(resource_id)

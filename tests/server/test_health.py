@@ -2,7 +2,7 @@
 
 import asyncio
 
-from server import messages
+from server import messages, problems
 from tests.server.caller import Caller
 from tests.server.conftest import Serve
 from tests.server.fakes import FakeAvatar
@@ -99,3 +99,27 @@ async def test_the_page_is_served(serve: Serve) -> None:
         assert page.status_code == 200
         assert page.headers["Content-Type"].startswith("text/html")
         assert (await running.http.get("/messages.js")).status_code == 200
+
+
+async def test_refusals_are_described_as_what_they_are(serve: Serve) -> None:
+    async with serve(ready=False) as running:
+        described = (await running.http.get("/openapi.json")).json()
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            refusals = {s: a for s, a in operation["responses"].items() if s >= "400"}
+            # WHEP's counter-offer is no refusal, though its status is 406.
+            kinds = {kind for s, a in refusals.items() if s != "406" for kind in a["content"]}
+            assert kinds <= {problems.MEDIA_TYPE}
+            # What may be posted under a name, and its overlay, are there before it is.
+            is_there = "{" not in path or path.startswith("/overlay") or method == "options"
+            assert "404" in refusals or is_there, f"{method} {path}"
+
+
+async def test_a_method_that_is_not_allowed_is_told_all_that_are(serve: Serve) -> None:
+    async with serve(ready=False) as running:
+        response = await running.http.post("/v1/avatars/first")
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "DELETE, GET, HEAD, PATCH, PUT"
+        response = await running.http.post("/app.js")
+        assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
