@@ -28,6 +28,8 @@ from model.rates import FPS, SAMPLES_PER_FRAME
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
 MAX_STEPS = 2
+SOUND_LEAD_MS = 10
+"""How much ahead of its frames' time the sound is heard: so late the lips of these weights move."""
 COEFFICIENTS = slice(0, -2)
 """Of what `Avatar.animate` returns, the coefficients of the motion space."""
 _ASIDE, _BREATH = -2, -1  # what follows them
@@ -114,6 +116,7 @@ class Avatar:
         self._offsets = expression_offsets(space)
         self.hop_frames = motion.config.hop_frames
         self.lookahead_frames = encoder.lookahead_frames
+        self.sound_lead_ms = SOUND_LEAD_MS
         self.max_steps = MAX_STEPS
         self.paints = painter is not None
         self.is_alive = True
@@ -181,7 +184,8 @@ class Avatar:
     def animate(self, requests: Sequence[HopRequest]) -> list[Tensor]:
         """Advance every session by one hop, as one batch; returns (hop_frames, M + 2) for each.
 
-        Row j of hop i is the motion of video frame i * hop_frames - lookahead_frames + j; its last
+        Row j of hop i is the motion of video frame i * hop_frames - lookahead_frames + j, if the
+        first hop's sound is that from sound_lead_ms after the first frame's beginning on; its last
         numbers are how far the portrait's own expression is put aside, 0..1, and the breath, -1..1.
         """
         expected = self.hop_frames * SAMPLES_PER_FRAME

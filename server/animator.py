@@ -16,6 +16,7 @@ class Animator(Protocol):
 
     hop_frames: int
     lookahead_frames: int
+    sound_lead_ms: int
     max_steps: int
     paints: bool
 

@@ -209,6 +209,7 @@ def stream_config(config: Config, avatar: Animator) -> StreamConfig:
     fixed = StreamConfig(
         hop_frames=avatar.hop_frames,
         lookahead_frames=avatar.lookahead_frames,
+        sound_lead_ms=avatar.sound_lead_ms,
         max_steps=avatar.max_steps,
         paints=avatar.paints,
         packet_ms=config.call.microphone_packet_ms,

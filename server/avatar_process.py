@@ -48,6 +48,7 @@ class AvatarProcess:
             raise
         self.hop_frames = local.hop_frames
         self.lookahead_frames = local.lookahead_frames
+        self.sound_lead_ms = local.sound_lead_ms
         self.max_steps = local.max_steps
         self.paints = local.paints
 

@@ -78,7 +78,7 @@ class CallConfig:
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
-    playout_delay_ms: Annotated[int, Field(ge=80, le=2000)] = 290
+    playout_delay_ms: Annotated[int, Field(ge=80, le=2000)] = 300
     microphone_packet_ms: Literal[10, 20, 40, 60] = 10
     connect_timeout_s: Annotated[float, Field(ge=1, le=120)] = 15.0
     idle_timeout_s: Annotated[float, Field(ge=1)] = 1800.0

@@ -19,6 +19,8 @@ class StreamConfig:
     """New frames per step of the model."""
     lookahead_frames: int = 2
     """Future audio that a frame needs, in frames."""
+    sound_lead_ms: int = 0
+    """How much ahead of its frames' time the model hears the sound: so late its lips move."""
     max_steps: int = 4
     """Denoising steps at full quality."""
     paints: bool = True
@@ -46,7 +48,9 @@ class StreamConfig:
     governor: GovernorConfig = field(default_factory=GovernorConfig)
 
     def __post_init__(self) -> None:
-        WindowPlan(self.hop_frames, self.lookahead_frames)
+        if self.sound_lead_ms < 0:
+            raise ValueError(f"sound_lead_ms is {self.sound_lead_ms}, expected 0 or more")
+        self.plan()
         if self.max_steps < 1:
             raise ValueError(f"max_steps is {self.max_steps}, expected 1 or more")
         for name in (
@@ -69,17 +73,24 @@ class StreamConfig:
                 f"compute_budget_ms ({self.compute_budget_ms:g}) or jitter_ms ({self.jitter_ms:g})"
             )
 
+    def plan(self) -> WindowPlan:
+        """Return which sound a hop hears, and which frames it yields."""
+        lead_samples = ms_to_samples(self.sound_lead_ms)
+        return WindowPlan(self.hop_frames, self.lookahead_frames, lead_samples)
+
     @property
     def min_playout_delay_ms(self) -> float:
         """The shortest delay at which every frame can be on time.
 
-        The first frame of a hop starts `lookahead_frames` before the hop's sound, which has
-        arrived when the hop's last sample has, and 1.5 ms more for the filter. A hop that ends
-        inside a packet waits for the packet's end. Then it is computed.
+        The first frame of a hop starts `lookahead_frames` before the hop's sound, `sound_lead_ms`
+        aside, which has arrived when the hop's last sample has, and 1.5 ms more for the filter. A
+        hop that ends inside a packet waits for the packet's end. Then it is computed.
         """
-        window_ms = (self.hop_frames + self.lookahead_frames) * FRAME_MS
+        hop_ms = self.hop_frames * FRAME_MS
+        window_ms = hop_ms + self.lookahead_frames * FRAME_MS + self.sound_lead_ms
         filter_ms = samples_to_ms(HEARING_REACH_SAMPLES)
-        packet_wait_ms = self.packet_ms - math.gcd(self.packet_ms, self.hop_frames * FRAME_MS)
+        step_ms = math.gcd(self.packet_ms, hop_ms, self.sound_lead_ms)
+        packet_wait_ms = self.packet_ms - step_ms
         return window_ms + filter_ms + packet_wait_ms + self.compute_budget_ms + self.jitter_ms
 
     @property

@@ -17,7 +17,7 @@ from streaming.playout import Due, Playout
 from streaming.rates import samples_to_ms
 from streaming.resample import HEARING_REACH_SAMPLES, hear, lead_in, voice_samples
 from streaming.stats import StreamStats
-from streaming.window import Hop, WindowPlan
+from streaming.window import Hop
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Stream(Generic[T]):
 
     def __init__(self, config: StreamConfig, *, now: float) -> None:
         self.config = config
-        self._plan = WindowPlan(config.hop_frames, config.lookahead_frames)
+        self._plan = config.plan()
         self._clock = SessionClock(config.clock, now)
         self._microphone = Microphone(config.history_samples)
         self.lips = Lips()

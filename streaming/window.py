@@ -13,18 +13,22 @@ class WindowPlan:
     """Hop i hears frames [i * h, i * h + h) and yields frames [i * h - L, i * h + h - L).
 
     h = `hop_frames`, L = `lookahead_frames`: a frame's lips need the sound that follows it.
-    Positions are samples at 48 kHz. Frame k is seen while position k * 1920 is heard.
+    Positions are samples at 48 kHz. Frame k is seen while position k * 1920 is heard. The model
+    hears each hop `lead_samples` ahead of that, as much as its lips are late.
     Raises ValueError for a plan that yields nothing.
     """
 
     hop_frames: int
     lookahead_frames: int
+    lead_samples: int = 0
 
     def __post_init__(self) -> None:
         if self.hop_frames < 1:
             raise ValueError(f"hop_frames is {self.hop_frames}, expected 1 or more")
         if self.lookahead_frames < 0:
             raise ValueError(f"lookahead_frames is {self.lookahead_frames}, expected 0 or more")
+        if self.lead_samples < 0:
+            raise ValueError(f"lead_samples is {self.lead_samples}, expected 0 or more")
 
     @property
     def hop_samples(self) -> int:
@@ -33,7 +37,7 @@ class WindowPlan:
 
     def start(self, hop: int) -> int:
         """Return the position where the sound of hop number `hop` starts."""
-        return hop * self.hop_samples
+        return hop * self.hop_samples + self.lead_samples
 
     def frames(self, hop: int) -> range:
         """Return the frames of hop number `hop`; those below 0 were before the session."""

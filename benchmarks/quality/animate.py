@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.avatar import COEFFICIENTS, Avatar, Controls, HopRequest
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
-from model.rates import FPS, SAMPLES_PER_FRAME
+from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.motion_data import usable_clips
 from model.train.recording import decode_audio
 
@@ -118,7 +118,7 @@ def animate(
 def _hops(avatar: Avatar, take: Take) -> NDArray[np.float32]:
     hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
     count = -(-(take.frames + avatar.lookahead_frames) // avatar.hop_frames)
-    sound = take.sound[: count * hop_samples]
+    sound = take.sound[avatar.sound_lead_ms * SAMPLE_RATE // 1000 :][: count * hop_samples]
     return np.pad(sound, (0, count * hop_samples - len(sound))).reshape(count, hop_samples)
 
 

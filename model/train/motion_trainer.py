@@ -23,7 +23,7 @@ from model.train.motion_data import Batch
 from model.train.motion_space import LIPS
 
 # Above 1, the sound opens the mouth more than the past keeps it where it is.
-GUIDANCE_SCALE = 1.5
+GUIDANCE_SCALE = 1.2
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class FakeAvatar:
 
     hop_frames = 2
     lookahead_frames = 2
+    sound_lead_ms = 10
     max_steps = 4
     paints = True
 

@@ -50,7 +50,7 @@ def hops(state: AvatarState, seed: int, happy: float) -> list[HopRequest]:
 
 def test_it_says_of_itself_what_the_local_one_does(avatar: AvatarProcess) -> None:
     local = FakeAvatar()
-    for name in ("hop_frames", "lookahead_frames", "max_steps", "paints"):
+    for name in ("hop_frames", "lookahead_frames", "sound_lead_ms", "max_steps", "paints"):
         assert getattr(avatar, name) == getattr(local, name)
     assert avatar.identify(b"FACE\x07").size_px == local.identify(b"FACE\x07").size_px
     avatar.warm_up()

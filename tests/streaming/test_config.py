@@ -17,6 +17,15 @@ def test_a_hop_that_ends_inside_a_packet_waits_for_its_end() -> None:
     assert straddling.min_playout_delay_ms - aligned.min_playout_delay_ms == 40
 
 
+def test_sound_that_is_heard_ahead_is_waited_for() -> None:
+    together = StreamConfig(packet_ms=10, playout_delay_ms=500)
+    ahead = StreamConfig(packet_ms=10, playout_delay_ms=500, sound_lead_ms=10)
+    assert ahead.min_playout_delay_ms - together.min_playout_delay_ms == 10
+    # And to the end of the packet of 20 ms in which a hop ends.
+    ahead = StreamConfig(packet_ms=20, playout_delay_ms=500, sound_lead_ms=10)
+    assert ahead.min_playout_delay_ms - together.min_playout_delay_ms == 20
+
+
 def test_a_delay_too_short_for_the_window_is_refused_with_the_way_out() -> None:
     with pytest.raises(ValueError, match=r"is 150, expected 217\.5 or more .* raise it"):
         StreamConfig(playout_delay_ms=150)
@@ -31,6 +40,7 @@ def test_a_delay_too_short_for_the_window_is_refused_with_the_way_out() -> None:
         {"compute_budget_ms": 0},
         {"jitter_ms": -1},
         {"packet_ms": 0},
+        {"sound_lead_ms": -1},
         {"concealment_ms": 0},
         {"max_behind_ms": -5},
     ],
