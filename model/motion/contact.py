@@ -21,7 +21,7 @@ ROWS = 4
 
 # Logits between which lips come together. Below, they stay as the denoiser has them. Less than an
 # even chance is enough: a mouth that stays open on a b is a worse fault than lips that meet at a t.
-_APART, _TOGETHER = -1.5, -0.5
+_APART, _TOGETHER = -2.0, -1.0
 # Of the closing's least squares: ties it to what mouths do, at 1 % of the gap.
 _RIDGE = 1e-6
 
@@ -55,15 +55,17 @@ class ContactProbe:
     def closing(self, features: Tensor, frames: int) -> Tensor:
         """How far lips are brought together, 0..1, in the last frames of features (B, A, D).
 
-        A frame shows the time of the last of its rows. Raises ValueError if the features do not
-        reach back far enough.
+        A frame shows the time of the first of its rows, half of which is heard before it begins
+        (`model.avatar.SOUND_LEAD_MS`). Raises ValueError if the features do not reach back far
+        enough.
         """
         batch, length, width = features.shape
         rows = features.reshape(batch, SUBFRAMES * length, width // SUBFRAMES)
+        rows = rows[:, : SUBFRAMES * (length - 1) + 1]
         if rows.shape[1] < SUBFRAMES * (frames - 1) + ROWS:
             raise ValueError(
                 f"found features of {length} frames, expected at least "
-                f"{frames + (ROWS - 1) // SUBFRAMES} to judge {frames} of them"
+                f"{frames + ROWS // SUBFRAMES} to judge {frames} of them"
             )
         judged = rows.unfold(1, ROWS, 1)[:, -1 - SUBFRAMES * (frames - 1) :: SUBFRAMES]
         logits = self.logits(judged.transpose(2, 3).flatten(2))

@@ -35,19 +35,19 @@ def gaps(mouth: Tensor, space: MotionSpace) -> Tensor:
 
 @pytest.mark.parametrize(
     ("row", "closing"),
-    [(7, [0, 0, 1]), (6, [0, 0, 0]), (5, [0, 1, 0]), (3, [1, 0, 0]), (1, [0, 0, 0])],
+    [(9, [0, 0, 0]), (8, [0, 0, 1]), (7, [0, 0, 0]), (6, [0, 1, 0]), (4, [1, 0, 0])],
 )
-def test_a_frame_shows_the_last_of_its_rows(
+def test_a_frame_shows_the_first_of_its_rows(
     probe: ContactProbe, row: int, closing: list[int]
 ) -> None:
-    features = torch.zeros(1, 4, 2 * SUBVECTOR)
-    features.view(8, SUBVECTOR)[row, 0] = LOUD
+    features = torch.zeros(1, 5, 2 * SUBVECTOR)
+    features.view(10, SUBVECTOR)[row, 0] = LOUD
     assert probe.closing(features, 3).tolist() == [closing]
 
 
 def test_lips_come_together_by_degrees(probe: ContactProbe) -> None:
     features = torch.zeros(50, 4, 2 * SUBVECTOR)
-    features.view(50, 8, SUBVECTOR)[:, 7, 0] = torch.linspace(0, LOUD, 50)
+    features.view(50, 8, SUBVECTOR)[:, 6, 0] = torch.linspace(0, LOUD, 50)
     closing = probe.closing(features, 1)[:, 0]
     assert closing[0] == 0
     assert closing[-1] == 1
@@ -56,8 +56,8 @@ def test_lips_come_together_by_degrees(probe: ContactProbe) -> None:
 
 
 def test_features_must_reach_back(probe: ContactProbe) -> None:
-    with pytest.raises(ValueError, match="features of 2 frames, expected at least 3"):
-        probe.closing(torch.zeros(1, 2, 2 * SUBVECTOR), 2)
+    with pytest.raises(ValueError, match="features of 3 frames, expected at least 4"):
+        probe.closing(torch.zeros(1, 3, 2 * SUBVECTOR), 2)
 
 
 def test_closed_lips_touch_and_the_mouth_is_changed_no_more_than_needed(space: MotionSpace) -> None:
@@ -109,7 +109,7 @@ def test_a_model_closes_the_mouth_where_it_hears_contact_and_does_not_remember_i
         state = motion_model.initial_state(0)
         for _ in range(40):
             features = torch.randn(1, 2, 2 * SUBVECTOR, generator=state.generator)
-            features[0, :, SUBVECTOR] = loud
+            features[0, :, 0] = loud
             motion = motion_model.step(features, [state], torch.tensor([0.1]), 2)
             (shut if loud else open_mouths).append(motion[..., 0])
             remembered.append(state.motion_frames[:, -2:, 0])
