@@ -95,7 +95,7 @@ class Server:
         recordings = Recordings(config, metrics)
         self.services = Services(
             config=config,
-            stream=stream_config(config, avatar),
+            stream=stream_config(config, avatar, display_lag_ms=config.video.display_lag_ms),
             inference=InferenceThread(avatar),
             portraits=portraits,
             avatars=Avatars(avatar_store, portraits, config.avatars),
@@ -199,17 +199,18 @@ def _synthesizer(config: SpeechConfig) -> Synthesizer:
     return BuiltInVoice() if config.url is None else RemoteVoice(config, config.url)
 
 
-def stream_config(config: Config, avatar: Animator) -> StreamConfig:
+def stream_config(config: Config, avatar: Animator, *, display_lag_ms: int = 0) -> StreamConfig:
     """The numbers of every call's stream: what of its delay is left is there for computing.
 
-    Only so much of it that hops do not pile up; the rest evens out hiccups.
+    Only so much of it that hops do not pile up; the rest evens out hiccups. Lips are drawn
+    ``display_lag_ms`` ahead of their sound.
 
     Raises ConfigError when ``call.playout_delay_ms`` leaves nothing.
     """
     fixed = StreamConfig(
         hop_frames=avatar.hop_frames,
         lookahead_frames=avatar.lookahead_frames,
-        sound_lead_ms=avatar.sound_lead_ms,
+        sound_lead_ms=avatar.sound_lead_ms + display_lag_ms,
         max_steps=avatar.max_steps,
         paints=avatar.paints,
         packet_ms=config.call.microphone_packet_ms,

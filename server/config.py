@@ -78,7 +78,7 @@ class CallConfig:
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
-    playout_delay_ms: Annotated[int, Field(ge=80, le=2000)] = 300
+    playout_delay_ms: Annotated[int, Field(ge=80, le=2000)] = 310
     microphone_packet_ms: Literal[10, 20, 40, 60] = 10
     connect_timeout_s: Annotated[float, Field(ge=1, le=120)] = 15.0
     idle_timeout_s: Annotated[float, Field(ge=1)] = 1800.0
@@ -114,10 +114,13 @@ class VideoConfig:
     """The picture: square, ``size_px`` on a side, at a fixed bitrate.
 
     ``painted_mouth``: the inside of the mouth is painted by the frame denoiser, not only drawn.
+    ``display_lag_ms``: so much later than its sound does a browser show a picture that it got with
+    it, one or two refreshes of the screen; lips are drawn that much ahead. Not in files.
     """
 
     size_px: Annotated[int, Field(ge=256, le=1024, multiple_of=16)] = 512
     painted_mouth: bool = False
+    display_lag_ms: Annotated[int, Field(ge=0, le=100)] = 10
     bitrate_kbps: Annotated[int, Field(ge=200, le=20_000)] = 1500
     keyframe_interval_s: Annotated[float, Field(ge=0.4, le=60)] = 2.0
 

@@ -153,13 +153,22 @@ def test_missing_file() -> None:
         load(Path("nowhere.toml"), Flags())
 
 
-@pytest.mark.parametrize(("delay_ms", "budget_ms"), [(220, 38.5), (240, 58.5), (400, 68)])
+@pytest.mark.parametrize(("delay_ms", "budget_ms"), [(230, 38.5), (250, 58.5), (400, 68)])
 def test_what_is_left_of_the_delay_is_for_computing(delay_ms: int, budget_ms: float) -> None:
     stream = stream_config(with_calls(CallConfig(playout_delay_ms=delay_ms)), FakeAvatar())
     assert stream.playout_delay_ms == delay_ms
     assert stream.compute_budget_ms == pytest.approx(budget_ms, abs=0.1)
 
 
+def test_lips_are_drawn_ahead_of_what_a_display_takes() -> None:
+    avatar = FakeAvatar()
+    file = stream_config(Config(), avatar)
+    live = stream_config(Config(), avatar, display_lag_ms=10)
+    assert file.sound_lead_ms == avatar.sound_lead_ms
+    assert live.sound_lead_ms == avatar.sound_lead_ms + 10
+    assert live.compute_budget_ms == file.compute_budget_ms, "the default delay covers both"
+
+
 def test_a_delay_too_short_for_the_model() -> None:
-    with pytest.raises(ConfigError, match=r"playout_delay_ms = 160.* need 18\d ms"):
+    with pytest.raises(ConfigError, match=r"playout_delay_ms = 160.* need 19\d ms"):
         stream_config(with_calls(CallConfig(playout_delay_ms=160)), FakeAvatar())
