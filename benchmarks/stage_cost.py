@@ -12,12 +12,14 @@ import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks import material
 from benchmarks.record import Figure, measure, measure_baseline, report
-from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
+from model.avatar import DEFAULT_WEIGHTS, Avatar, AvatarState, Controls, HopRequest
 from model.compiled import Graph
 from model.features.encoder import load_encoder
+from model.identity.identity import Identity
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 from server.config import CallConfig, Config, VideoConfig, VoiceConfig
 from server.encoders import PictureEncoder, VoiceEncoder
@@ -75,15 +77,20 @@ def features_figure(avatar: Avatar, runs: int) -> Figure:
         return measure("audio features of a hop", work, count=runs)
 
 
-def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], list[Figure]]:
-    """Draw a clip of speech: its frames, and the time of each; by hops as in a call, and alone."""
-    identity = avatar.identify(material.portrait())
+def talking(avatar: Avatar) -> tuple[Identity, AvatarState, list[Tensor]]:
+    """A portrait, a session of it, and its motion, hop by hop, while it says something."""
     state = avatar.open(0)
     hop_samples = avatar.hop_frames * SAMPLES_PER_FRAME
     motions = [
         avatar.animate([HopRequest(state, samples, Controls(), avatar.max_steps)])[0]
         for samples in material.speech(CLIP_S, SAMPLE_RATE).reshape(-1, hop_samples)
     ]
+    return avatar.identify(material.portrait()), state, motions
+
+
+def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], list[Figure]]:
+    """Draw a clip of speech: its frames, and the time of each; by hops as in a call, and alone."""
+    identity, state, motions = talking(avatar)
     drawn: list[NDArray[np.uint8]] = []
     turns = count()
 
@@ -103,6 +110,19 @@ def pictures(avatar: Avatar) -> tuple[list[NDArray[np.uint8]], list[Figure]]:
         measure("draw a frame alone", draw_one, count=runs),
         measure("draw a frame at half the size", draw_half, count=runs, per=avatar.hop_frames),
     ]
+
+
+def painted_figure() -> Figure:
+    """Time a frame whose mouth is painted over its warp, by hops as in a call."""
+    avatar = Avatar.load(paints=True)
+    identity, state, motions = talking(avatar)
+    turns = count()
+
+    def work() -> object:
+        return avatar.render(identity, motions[next(turns) % len(motions)], state)
+
+    name = "draw a frame, its mouth painted"
+    return measure(name, work, count=len(motions), per=avatar.hop_frames)
 
 
 def encoder_figures(frames: list[NDArray[np.uint8]]) -> list[Figure]:
@@ -183,6 +203,7 @@ def main() -> None:
         features_figure(avatar, runs),
         *motion_figures(avatar, runs),
         *drawing,
+        painted_figure(),
         *encoder_figures(frames),
     ]
     report(

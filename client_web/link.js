@@ -8,8 +8,11 @@ import { inNewIceSession } from "./signalling.js";
 
 /** Connecting takes well under a second; beyond this, something on the way is closed. */
 const CONNECT_TIMEOUT_MS = 12_000;
-/** A phone that changes networks restarts ICE, or it heals by itself; it is given this long. */
-const DISCONNECTED_GRACE_MS = 4_000;
+/**
+ * A device that changes networks restarts ICE, or it heals by itself; it is given this long. To find
+ * its own addresses for it, the server may need 5 s.
+ */
+const DISCONNECTED_GRACE_MS = 7_000;
 
 /** @typedef {import("./signalling.js").Answered} Answered */
 
@@ -56,7 +59,10 @@ export class Link {
       const { answer, iceServers, resource } = await post(
         offer.sdp ?? "",
         this.#abort.signal,
-        (error) => this.#lose(error),
+        (error) => {
+          // A connection that is there needs no more candidates.
+          if (pc.connectionState !== "connected") this.#lose(error);
+        },
       );
       if (this.#closed) {
         resource.hangUp();
@@ -118,18 +124,24 @@ export class Link {
     if (this.#restarting || !this.#resource) return;
     this.#restarting = true;
     try {
-      const fragment = await this.#resource.restartIce(async () => {
-        await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
-        return pc.localDescription?.sdp ?? "";
-      });
+      const fragment = await this.#resource.restartIce(
+        async () => {
+          await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+          return pc.localDescription?.sdp ?? "";
+        },
+        async () => {
+          if (pc.signalingState === "have-local-offer") {
+            await pc.setLocalDescription({ type: "rollback" });
+          }
+        },
+      );
       const sdp = inNewIceSession(pc.remoteDescription?.sdp ?? "", fragment);
       await pc.setRemoteDescription({ type: "answer", sdp });
     } catch (error) {
       if (this.#closed) return;
-      console.warn("ICE could not be restarted", error);
-      if (pc.signalingState === "have-local-offer") {
-        await pc.setLocalDescription({ type: "rollback" });
-      }
+      // A server that is there and refuses will not change its mind; a network may come back.
+      if (error instanceof CallError) this.lose(error.message);
+      else console.warn("ICE could not be restarted", error);
     } finally {
       this.#restarting = false;
     }

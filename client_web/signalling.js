@@ -97,6 +97,7 @@ const MEANINGS = {
   "not-live": { kind: "not-live", retry: false },
   "too-many-viewers": { kind: "server-full", retry: true },
   "unknown-call": { kind: "connection-lost", retry: true },
+  "other-ice-session": { kind: "connection-lost", retry: true },
 };
 
 /**
@@ -165,10 +166,11 @@ export class CallResource {
    * Asks for a new ICE session.
    *
    * @param {() => Promise<string>} begin makes the local description of the new session
+   * @param {() => Promise<void>} undo takes it back
    * @returns {Promise<string>} the server's own fragment
    * @throws {CallError | TypeError} refused, or no answer: the session is still the old one
    */
-  async restartIce(begin) {
+  async restartIce(begin, undo) {
     this.#restarting = true;
     try {
       await this.#sending;
@@ -180,9 +182,15 @@ export class CallResource {
       const response = await this.api.fetch(this.url, { method: "PATCH", headers, body });
       if (response.status !== 200) throw await refusal(response);
       this.etag = response.headers.get("ETag");
+      const fragment = await response.text();
       this.#restarting = false;
       this.#flush(sdp);
-      return await response.text();
+      return fragment;
+    } catch (error) {
+      await undo();
+      this.#candidates = [];
+      this.#complete = false;
+      throw error;
     } finally {
       this.#restarting = false;
     }

@@ -221,8 +221,8 @@ def stream_config(config: Config, avatar: Animator, *, display_lag_ms: int = 0) 
     budget_ms = config.call.playout_delay_ms - needed_ms
     if budget_ms <= 0:
         raise ConfigError(
-            f"call.playout_delay_ms = {config.call.playout_delay_ms}: hop, lookahead and jitter"
-            f" need {needed_ms:.0f} ms and computing some more: raise it"
+            f"call.playout_delay_ms = {config.call.playout_delay_ms}: hop, lookahead, lead and"
+            f" jitter need {needed_ms:.0f} ms and computing some more: raise it"
         )
     sustainable_ms = _SUSTAINABLE_LOAD * avatar.hop_frames * FRAME_MS
     return dataclasses.replace(

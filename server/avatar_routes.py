@@ -103,7 +103,7 @@ def router(
         ),
         responses={
             200: {"model": AvatarDetails, "description": "There was one of this name: replaced"},
-            **problems.refusals(400, 404, 408, 409, 412, 413, 415),
+            **problems.refusals(400, 404, 408, 409, 412, 413, 415, 503),
             **rate_limit.REFUSALS,
         },
     )

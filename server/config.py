@@ -74,7 +74,7 @@ class CallConfig:
     after ``no_microphone_timeout_s`` once the browser has ended its microphone track; so does a
     publisher's connection through which nothing comes, after 30 s at the latest.
     ``udp_ports``: the lowest and the highest for media, of which a connection takes one for each
-    address of this machine; None: any.
+    address of this machine, twice while it changes its network; None: any.
     """
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -115,7 +115,8 @@ class VideoConfig:
 
     ``painted_mouth``: the inside of the mouth is painted by the frame denoiser, not only drawn.
     ``display_lag_ms``: so much later than its sound does a browser show a picture that it got with
-    it, one or two refreshes of the screen; lips are drawn that much ahead. Not in files.
+    it, one or two refreshes of the screen; lips are drawn that much ahead, also in recordings of
+    what was live, but not by ``likeness render``.
     """
 
     size_px: Annotated[int, Field(ge=256, le=1024, multiple_of=16)] = 512

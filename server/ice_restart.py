@@ -22,8 +22,12 @@ TASK_NAME = "ice restart"
 class IceRestart:
     """``gather``, then ``connect``; whoever made it must ``close`` it before ``transport``."""
 
-    def __init__(self, transport: RTCIceTransport, servers: list[RTCIceServer]) -> None:
+    def __init__(
+        self, transport: RTCIceTransport, servers: list[RTCIceServer], timeout_s: float
+    ) -> None:
+        """``timeout_s``: it is given up where the two ends have not met by then."""
         self._transport = transport
+        self._timeout_s = timeout_s
         self._gatherer = RTCIceGatherer(servers)
         self._agent: Connection = self._gatherer._connection
         self._agent.ice_controlling = transport._connection.ice_controlling
@@ -64,13 +68,18 @@ class IceRestart:
 
     async def _connect(self) -> None:
         try:
-            await self._agent.connect()
-        except ConnectionError:
+            async with asyncio.timeout(self._timeout_s):
+                await self._agent.connect()
+        except (ConnectionError, TimeoutError):
             logger.info("ICE restart failed: the connection stays as it was")
+            await self._agent.close()
             return
         if self._transport.state == "completed":
             await self._take_over()
             logger.info("ICE restarted")
+        else:
+            logger.info("ICE restarted too late: the connection is gone")
+            await self._agent.close()
 
     async def _take_over(self) -> None:
         first, self._transport._connection = self._transport._connection, self._agent

@@ -8,7 +8,13 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransport,
+    RTCPeerConnection,
+)
 from aiortc.rtcicetransport import RTCIceParameters
 
 from server import ice_consent, sdp, trickle, turn
@@ -36,6 +42,7 @@ class Peer:
         self.etag = _new_etag()
         self.connected = asyncio.Event()
         self._ice_servers = config.ice_servers
+        self._connect_timeout_s = config.call.connect_timeout_s
         self.connection = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=self._fresh_ice_servers(),
@@ -50,6 +57,7 @@ class Peer:
         self._candidates = 0
         self._restart: IceRestart | None = None
         self._restarting = asyncio.Lock()
+        self._closed = False
         self.connection.on("connectionstatechange", self._on_connection_state)
 
     async def answer(self, offer: sdp.Description, *, ignored: str | None = None) -> str:
@@ -114,40 +122,61 @@ class Peer:
         """Begin a new ICE session (RFC 9725 section 4.3.3); return the fragment that answers it.
 
         Media flow as before until it is connected, and if it never is. Raises Problem, 409: there
-        is no connection to restart. 422: no new credentials, or too many candidates.
+        is no connection to restart. 422: no new credentials, or too many candidates. 503: no port
+        is free. The session that there is goes on then.
         """
+        async with self._restarting:
+            transport = self._check_restart(fragment)
+            section = self.connection.getTransceivers()[0]
+            assert section.mid is not None
+            restart = IceRestart(transport, self._fresh_ice_servers(), self._connect_timeout_s)
+            try:
+                parameters, own = await restart.gather()
+                if not own:
+                    raise Problem(
+                        HTTPStatus.SERVICE_UNAVAILABLE,
+                        "no-port",
+                        "no port is free for another way through the network: come back later",
+                    )
+                for candidate in fragment.candidates:
+                    await restart.add_candidate(candidate)
+                if fragment.complete:
+                    await restart.add_candidate(None)
+            except BaseException:
+                await restart.close()
+                raise
+            if self._restart is not None:
+                await self._restart.close()
+            assert fragment.ice_ufrag is not None
+            self._restart, self._candidates = restart, len(fragment.candidates)
+            self.etag, self._ice_ufrag = _new_etag(), fragment.ice_ufrag
+            with self._consent():
+                restart.connect(RTCIceParameters(fragment.ice_ufrag, fragment.ice_pwd))
+        return trickle.write(section.kind, section.mid, parameters, own)
+
+    def _check_restart(self, fragment: Fragment) -> RTCIceTransport:
         if not (fragment.ice_ufrag and fragment.ice_pwd) or fragment.ice_ufrag == self._ice_ufrag:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "ice-restart",
                 "an ICE restart needs a new a=ice-ufrag and a new a=ice-pwd, expected both",
             )
-        section = self.connection.getTransceivers()[0]
-        assert section.mid is not None
-        transport = section.receiver.transport.transport
-        if transport.state != "completed":
+        _check_candidates(len(fragment.candidates))
+        transport: RTCIceTransport = self.connection.getTransceivers()[
+            0
+        ].receiver.transport.transport
+        if self._closed or transport.state != "completed":
             raise Problem(
                 HTTPStatus.CONFLICT,
                 "not-connected",
                 f"found ICE {transport.state}, expected it to be connected: offer again",
             )
-        remote = RTCIceParameters(fragment.ice_ufrag, fragment.ice_pwd)
-        async with self._restarting:
-            if self._restart is not None:
-                await self._restart.close()
-            self._candidates = 0
-            self._count_candidates(len(fragment.candidates))
-            self._restart = IceRestart(transport, self._fresh_ice_servers())
-            own = trickle.write(section.kind, section.mid, *await self._restart.gather())
-            self.etag, self._ice_ufrag = _new_etag(), fragment.ice_ufrag
-            await self.add_candidates(fragment)
-            with self._consent():
-                self._restart.connect(remote)
-        return own
+        return transport
 
     async def close(self) -> None:
         """End the connection."""
         async with self._restarting:
+            self._closed = True
             if self._restart is not None:
                 await self._restart.close()
         await self.connection.close()
@@ -162,13 +191,7 @@ class Peer:
         ]
 
     def _count_candidates(self, more: int) -> None:
-        if self._candidates + more > _MAX_CANDIDATES:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "too-many-candidates",
-                f"found {self._candidates + more} ICE candidates in this call, expected at most"
-                f" {_MAX_CANDIDATES}",
-            )
+        _check_candidates(self._candidates + more)
         self._candidates += more
 
     def _on_connection_state(self) -> None:
@@ -182,3 +205,12 @@ class Peer:
 
 def _new_etag() -> str:
     return f'"{secrets.token_hex(8)}"'
+
+
+def _check_candidates(count: int) -> None:
+    if count > _MAX_CANDIDATES:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "too-many-candidates",
+            f"found {count} ICE candidates in this call, expected at most {_MAX_CANDIDATES}",
+        )

@@ -67,13 +67,13 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """All that a path takes (RFC 9110 section 15.5.6): each of its routes knows only its own."""
+    """What a path is described to take (RFC 9110 section 15.5.6): a route knows only its own."""
     found: set[str] = set()
     for template, operations in request.app.openapi()["paths"].items():
         if compile_path(template)[0].match(request.url.path):
             found |= {method.upper() for method in operations}
     # What is not described is the page's own files.
-    return found | {"HEAD"} if "GET" in found else found or {"GET", "HEAD"}
+    return found or {"GET", "HEAD"}
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:

@@ -44,7 +44,7 @@ def router(pushes: Pushes, guard: Access) -> APIRouter:
     )
     path = "/v1/avatars/{name}/publish"
 
-    @routes.put(path, responses=problems.refusals(404, 409, 503))
+    @routes.put(path, responses=problems.refusals(404))
     async def begin(name: str, target: Target) -> Published:
         """Send the avatar there; it goes live by this. Another server, if any, is left."""
         return _describe(await pushes.begin(name, checked(target)))

@@ -114,7 +114,7 @@ def router(
     @routes.put(
         path,
         responses={
-            **problems.refusals(404, 409, 503),
+            **problems.refusals(404, 409),
             507: {"description": "There is no room for it"},
         },
     )

@@ -76,8 +76,8 @@ def add_resource_routes(
         openapi_extra={"requestBody": {"content": {name: {} for name in taken}, "required": True}},
         responses={
             200: {"content": {trickle.MEDIA_TYPE: {}}, "description": "ICE has been restarted"},
-            **problems.refusals(400, 404, 412, 413, 415, 422, 428),
-            409: {"description": "There is no connection whose ICE could be restarted"},
+            **problems.refusals(400, 404, 412, 413, 415, 422, 428, 503),
+            409: {"description": "No connection is there to restart, or no answer is expected"},
         },
     )
     async def change_ice(request: Request, resource_id: str) -> Response:

@@ -89,8 +89,8 @@ class StreamConfig:
         hop_ms = self.hop_frames * FRAME_MS
         window_ms = hop_ms + self.lookahead_frames * FRAME_MS + self.sound_lead_ms
         filter_ms = samples_to_ms(HEARING_REACH_SAMPLES)
-        step_ms = math.gcd(self.packet_ms, hop_ms, self.sound_lead_ms)
-        packet_wait_ms = self.packet_ms - step_ms
+        step_ms = math.gcd(self.packet_ms, hop_ms)
+        packet_wait_ms = self.packet_ms - step_ms + -self.sound_lead_ms % step_ms
         return window_ms + filter_ms + packet_wait_ms + self.compute_budget_ms + self.jitter_ms
 
     @property

@@ -55,9 +55,9 @@ class ContactProbe:
     def closing(self, features: Tensor, frames: int) -> Tensor:
         """How far lips are brought together, 0..1, in the last frames of features (B, A, D).
 
-        A frame shows the time of the first of its rows, half of which is heard before it begins
-        (`model.avatar.SOUND_LEAD_MS`). Raises ValueError if the features do not reach back far
-        enough.
+        A frame shows the time of the first of its rows: heard ahead (`model.avatar.SOUND_LEAD_MS`),
+        its 20 ms are the middle of the frame's 40. Raises ValueError if the features do not reach
+        back far enough.
         """
         batch, length, width = features.shape
         rows = features.reshape(batch, SUBFRAMES * length, width // SUBFRAMES)

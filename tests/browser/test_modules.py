@@ -223,12 +223,44 @@ def test_candidates_wait_for_the_session_that_they_belong_to(idle_page: Page) ->
                return call.restartIce(async () => {
                  call.trickle(renewed, 'candidate:new');
                  return renewed;
-               })""",
+               }, async () => {})""",
             OFFER,
         )
     assert fragment == "a=ice-ufrag:theirs"
     assert [match for match, _ in sent] == ["*", '"new"']
     assert all("a=ice-ufrag:EfGh" in body for _, body in sent)
+
+
+def test_a_restart_that_fails_leaves_nothing_behind(idle_page: Page) -> None:
+    sent: list[tuple[str, str]] = []
+
+    def answer(route: Any) -> None:
+        match = route.request.headers["if-match"]
+        sent.append((match, route.request.post_data))
+        route.fulfill(status=409 if match == "*" else 204)
+
+    idle_page.route("**/v1/calls/7", answer)
+    with idle_page.expect_event(
+        "requestfinished", lambda request: "candidate:old" in (request.post_data or "")
+    ):
+        undone = run(
+            idle_page,
+            """const { CallResource } = await load('signalling');
+               const url = new URL('/v1/calls/7', document.baseURI).href;
+               const call = new CallResource(url, '"old"', window, (error) => { throw error });
+               let undone = false;
+               const begin = async () => {
+                 call.trickle(argument.replace('AbCd', 'EfGh'), 'candidate:new');
+                 return argument.replace('AbCd', 'EfGh');
+               };
+               await call.restartIce(begin, async () => { undone = true }).catch(() => {});
+               call.trickle(argument, 'candidate:old');
+               return undone""",
+            OFFER,
+        )
+    assert undone
+    assert [match for match, _ in sent] == ["*", '"old"']
+    assert "candidate:new" not in sent[1][1]
 
 
 def test_candidates_found_while_one_is_sent_share_the_next_request(idle_page: Page) -> None:

@@ -140,7 +140,7 @@ class RemotePeer:
     async def restart_ice(self) -> httpx.Response:
         """Ask for a new ICE session, and connect in it; return what the server answered."""
         dtls = self.peer.getTransceivers()[0].receiver.transport
-        restart = IceRestart(dtls.transport, [])
+        restart = IceRestart(dtls.transport, [], timeout_s=20)
         own = trickle.write("audio", "0", *await restart.gather())
         headers = {"Content-Type": trickle.MEDIA_TYPE, "If-Match": "*"}
         response = await self.http.patch(self.location, content=own, headers=headers)

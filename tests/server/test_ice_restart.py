@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from server import ice_restart, trickle
+from server.config import CallConfig
+from server.problems import Problem
 from tests.server.caller import Broadcaster, Caller, RemotePeer, Watcher
-from tests.server.conftest import Running, Serve
+from tests.server.conftest import Running, Serve, with_calls
 from tests.server.test_calls import FRAGMENT, problem
 
 ANEW = "a=ice-ufrag:anew\r\na=ice-pwd:0123456789012345678901\r\n"
@@ -150,6 +152,43 @@ async def test_a_restart_without_new_credentials(serve: Serve, content: str) -> 
         await caller.connect()
         problem(await patch(caller, content, "*"), 422, "ice-restart")
         await caller.until_pictures(lambda _: True)
+
+
+@pytest.mark.parametrize(("count", "status"), [(40, 200), (65, 422)])
+async def test_candidates_of_a_restart_are_as_many_as_of_an_offer(
+    serve: Serve, count: int, status: int
+) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        host = "a=candidate:1 1 udp 2122260223 127.0.0.1 {} typ host\r\n"
+        many = "a=mid:0\r\n" + "".join(host.format(20_000 + i) for i in range(count))
+        assert (await patch(caller, ANEW + many, "*")).status_code == status
+        assert caller.response is not None
+        first = caller.response.headers["ETag"]
+        still = await patch(caller, "", first)
+        assert still.status_code == (412 if status == 200 else 204)
+
+
+async def test_a_restart_that_nobody_answers_is_given_up(serve: Serve) -> None:
+    config = with_calls(CallConfig(max_sessions=1, connect_timeout_s=2))
+    async with serve(config) as running, Caller(running.http) as caller:
+        await caller.connect()
+        # No end of candidates: by itself ICE would wait for ever.
+        assert (await patch(caller, ANEW, "*")).status_code == 200
+        await until_settled()
+        await restart(running, caller)
+
+
+async def test_a_call_that_ends_cannot_be_restarted(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        peer = running.server.calls.peer(caller.location.rpartition("/")[2])
+        fragment = trickle.parse(ANEW.encode())
+        closing = asyncio.create_task(peer.close())
+        await asyncio.sleep(0)  # it has begun
+        with pytest.raises(Problem, match="expected it to be connected"):
+            await peer.restart_ice(fragment)
+        await closing
 
 
 async def test_there_is_no_connection_to_restart_yet(serve: Serve) -> None:
