@@ -87,7 +87,8 @@ async def hold(
     """Run `sessions` at once; what each did in `seconds` after the warm-up."""
     sound = (material.speech(12.0, VOICE_RATE) * 32767).astype(np.int16)
     avatar = inference.avatar
-    config = stream_config(Config(), avatar, display_lag_ms=Config().video.display_lag_ms)
+    settings = Config()
+    config = stream_config(settings, avatar, display_lag_ms=settings.video.display_lag_ms)
     hop_s = avatar.hop_frames / FPS
     medias: list[SessionMedia[EncodedFrame]] = []
     tasks: list[asyncio.Task[None]] = []

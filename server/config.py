@@ -114,9 +114,9 @@ class VideoConfig:
     """The picture: square, ``size_px`` on a side, at a fixed bitrate.
 
     ``painted_mouth``: the inside of the mouth is painted by the frame denoiser, not only drawn.
-    ``display_lag_ms``: so much later than its sound does a browser show a picture that it got with
-    it, one or two refreshes of the screen; lips are drawn that much ahead, also in recordings of
-    what was live, but not by ``likeness render``.
+    ``display_lag_ms``: lips are drawn so much ahead of their sound, since a browser shows pictures
+    later than the sound that came with them (``benchmarks.live_skew``). Recordings of what was live
+    have it too, ``likeness render`` does not.
     """
 
     size_px: Annotated[int, Field(ge=256, le=1024, multiple_of=16)] = 512

@@ -12,7 +12,6 @@ from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCIceServer,
-    RTCIceTransport,
     RTCPeerConnection,
 )
 from aiortc.rtcicetransport import RTCIceParameters
@@ -126,8 +125,9 @@ class Peer:
         is free. The session that there is goes on then.
         """
         async with self._restarting:
-            transport = self._check_restart(fragment)
             section = self.connection.getTransceivers()[0]
+            transport = section.receiver.transport.transport
+            self._check_restart(fragment, transport.state)
             assert section.mid is not None
             restart = IceRestart(transport, self._fresh_ice_servers(), self._connect_timeout_s)
             try:
@@ -154,24 +154,22 @@ class Peer:
                 restart.connect(RTCIceParameters(fragment.ice_ufrag, fragment.ice_pwd))
         return trickle.write(section.kind, section.mid, parameters, own)
 
-    def _check_restart(self, fragment: Fragment) -> RTCIceTransport:
+    def _check_restart(self, fragment: Fragment, ice_state: str) -> None:
         if not (fragment.ice_ufrag and fragment.ice_pwd) or fragment.ice_ufrag == self._ice_ufrag:
+            password = "an" if fragment.ice_pwd else "no"
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "ice-restart",
-                "an ICE restart needs a new a=ice-ufrag and a new a=ice-pwd, expected both",
+                f"found ice-ufrag {fragment.ice_ufrag!r} and {password} ice-pwd, expected new ones"
+                " of both to restart ICE",
             )
         _check_candidates(len(fragment.candidates))
-        transport: RTCIceTransport = self.connection.getTransceivers()[
-            0
-        ].receiver.transport.transport
-        if self._closed or transport.state != "completed":
+        if self._closed or ice_state != "completed":
             raise Problem(
                 HTTPStatus.CONFLICT,
                 "not-connected",
-                f"found ICE {transport.state}, expected it to be connected: offer again",
+                f"found ICE {ice_state}, expected it to be connected: offer again",
             )
-        return transport
 
     async def close(self) -> None:
         """End the connection."""
