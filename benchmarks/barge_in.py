@@ -1,157 +1,137 @@
-"""How long from a `clear` to silence and to a closed mouth, as a viewer receives them?
+"""How long from a `clear` to silence and to a closed mouth, as a browser plays and shows them?
 
-`python -m benchmarks.barge_in [--trials 20]`. A real server; its voice and its viewer are one
-client in this process, by one clock. Each trial cuts a sentence somewhere. From: the message is
-sent. To silence: the last audible packet has been received. To a closed mouth: the first decoded
-picture from which on the mouth is within 40 % of its way back to rest. A screen's and a
-loudspeaker's delay are not included. Trials whose mouth was closed when it was cut are left out.
+`python -m benchmarks.barge_in [--trials 20]`. Chromium watches an avatar, whose head is held still,
+by WHEP with a player from npm; the same page is its voice, and cuts a sentence somewhere in each
+trial, so that all is by one clock. From: the message is sent. To silence: the last audible 2.5 ms
+are taken for playing. To a closed mouth: the first picture from which on the mouth is within 40 %
+of its way back to rest is to be on the screen. A loudspeaker's delay is not included. Trials whose
+mouth did not stand out from its rest when it was cut are left out.
 """
 
 import argparse
-import asyncio
-import contextlib
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import base64
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from av import AudioFrame, VideoFrame
-from numpy.typing import NDArray
-from PIL import Image
 
 from benchmarks.material import speech
 from benchmarks.record import Figure, measure_baseline, report
-from model.identity.landmarks import FaceDetector, LandmarkTracker
-from server.adapters.client import AvatarClient
-from server.voice_messages import PlaybackFinished, PlaybackStarted
+from benchmarks.watch_skew import WARM_UP_S, make_live
+from tests.browser import chromium
+from tests.browser.bursts import speech_bursts, write_wav
+from tests.browser.launch import chromium_hearing
+from tests.browser.lip_sync import mouth_movement
+from tests.browser.mouth_box import mouth_box
+from tests.browser.recording import Recording, record
 from tests.browser.serving import serve
+from tests.browser.watching import npm_player, watching
 
 RATE = 24_000
+_SCRIPT = Path(__file__).with_suffix(".js")
+_AVATAR = "still"
+# One binary frame of the voice socket holds at most 5.4 s at this rate.
 _SENTENCE_S = 4.0
-_AUDIBLE = 150  # of 32768; the codec's noise is below
-_CLOSED_SHARE = 0.4
-_BEFORE_S, _AFTER_S = 0.4, 1.0
-# By then the mouth rests, and is compared with how far it is open there.
-_REST_S = 0.7
+_DELAYS_MS = (700, 2500)
+_AUDIBLE = 0.005  # root mean square, of 1; the codec's noise is below
+_CLOSED_SHARE, _STANDS_OUT = 0.4, 2.0
+_BEFORE_MS, _AFTER_MS = 400.0, 1000.0
+# By then the mouth rests.
+_REST_MS = 700.0
+_SETTLE_MS = 1600
 
 
-@dataclass
-class Diary:
-    """What the viewer received, with the times at which it did."""
+@dataclass(frozen=True)
+class Watched:
+    """What was heard and drawn, and when (N,) sentences were cut, on the page's clock."""
 
-    started: int = 0
-    finished: int = 0
-    sounds: list[tuple[float, int]] = field(default_factory=list)
-    pictures: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def keep(self, client: AvatarClient) -> None:
-        """Write down what `client` receives."""
-        async for received in client:
-            now = time.perf_counter()
-            if isinstance(received, AudioFrame):
-                self.sounds.append((now, int(np.abs(received.to_ndarray().astype(int)).max())))
-            elif isinstance(received, VideoFrame):
-                self.pictures.append(
-                    (now, np.asarray(received.to_ndarray(format="rgb24"), np.uint8))
-                )
-            elif isinstance(received, PlaybackStarted):
-                self.started += 1
-            elif isinstance(received, PlaybackFinished):
-                self.finished += 1
-            self.changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for what is received to fulfil `condition`."""
-        async with asyncio.timeout(30):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
-
-    def silence_ms(self, cut: float) -> float:
-        """From `cut` to the last audible packet."""
-        after = [at for at, peak in self.sounds if cut <= at <= cut + _AFTER_S and peak > _AUDIBLE]
-        return 1000 * (max(after, default=cut) - cut)
-
-    def closed_ms(self, cut: float) -> float | None:
-        """From `cut` to the closed mouth; None when it was closed already."""
-        near = [(at, own) for at, own in self.pictures if -_BEFORE_S <= at - cut <= _AFTER_S]
-        times = np.array([at - cut for at, _ in near])
-        if min((times > _REST_S).sum(), (times < 0).sum()) < 3:
-            raise RuntimeError(
-                f"found {len(near)} pictures in {_BEFORE_S + _AFTER_S:g} s, expected 25 a second:"
-                " the machine is too slow now"
-            )
-        gaps = lip_gaps([own for _, own in near])
-        shut = float(np.median(gaps[times > _REST_S]))
-        level = shut + _CLOSED_SHARE * (float(gaps[times < 0].max()) - shut)
-        open_at = np.flatnonzero((gaps > level) & (times < _REST_S))
-        if not len(open_at) or times[open_at[-1]] < 0:
-            return None
-        return 1000 * float(times[open_at[-1] + 1])
+    recording: Recording
+    cuts_ms: list[float]
 
 
-def lip_gaps(pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Return how far the inner lips are apart in each picture, in widths of the mouth."""
-    tracker = LandmarkTracker()
-    roi = FaceDetector().detect(Image.fromarray(pictures[0]))[0].roi
-    gaps = []
-    for picture in pictures:
-        found = tracker.track(Image.fromarray(picture), roi)
-        assert found is not None, "the portrait has a face"
-        left, right, upper, lower = found[[61, 291, 13, 14], :2]
-        gaps.append(np.linalg.norm(lower - upper) / np.linalg.norm(right - left))
-    return np.array(gaps)
-
-
-async def cut_sentences(url: str, trials: int) -> tuple[list[float], list[float]]:
-    """Return the milliseconds to silence and to a closed mouth of every trial."""
+def watch(trials: int) -> Watched:
+    """Serve, watch, cut. Raises FileNotFoundError without Chromium."""
+    executable = chromium.find()
+    if executable is None:
+        raise FileNotFoundError("no Chromium or Chrome: run `make setup-dev`, or set CHROMIUM")
     pcm = (speech(_SENTENCE_S, RATE) * 32767).astype("<i2").tobytes()
-    rng = np.random.default_rng(0)
-    silences: list[float] = []
-    closed: list[float] = []
-    client = AvatarClient(url, "astronaut", sample_rate=RATE)
-    await client.connect()
-    diary = Diary()
-    keeping = asyncio.create_task(diary.keep(client))
-    try:
-        await diary.until(lambda: len(diary.pictures) > 50)
-        for trial in range(trials):
-            await client.say(pcm)
-            await client.end()
-            await diary.until(lambda wanted=trial + 1: diary.started == wanted)  # type: ignore[misc]
-            heard = time.perf_counter() + rng.uniform(0.7, 2.5)
-            await diary.until(lambda heard=heard: time.perf_counter() > heard)  # type: ignore[misc]
-            cut = time.perf_counter()
-            await client.clear()
-            end = cut + _AFTER_S + 0.1
-            await diary.until(lambda end=end: time.perf_counter() > end)  # type: ignore[misc]
-            silences.append(diary.silence_ms(cut))
-            if (ms := diary.closed_ms(cut)) is not None:
-                closed.append(ms)
-            diary.sounds.clear()
-            diary.pictures.clear()
-    finally:
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
-        await client.aclose()
-    return silences, closed
+    delays_ms = np.random.default_rng(0).uniform(*_DELAYS_MS, trials)
+    seconds = (delays_ms.sum() + trials * (_SETTLE_MS + 500)) / 1000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        player, wav = npm_player(folder), folder / "words.wav"
+        write_wav(wav, speech_bursts(1)[0])
+        with serve("--port", "0", data_home=folder) as served:
+            mouth = mouth_box(make_live(served.url))
+            socket = f"{served.url.replace('http', 'ws', 1)}/v1/avatars/{_AVATAR}/audio"
+            with (
+                chromium_hearing(wav, executable) as browser,
+                watching(browser, served.url, player, _AVATAR, mouth) as page,
+            ):
+                page.add_script_tag(path=_SCRIPT)
+                record(page, WARM_UP_S)
+                arguments = [
+                    socket,
+                    RATE,
+                    base64.b64encode(pcm).decode(),
+                    delays_ms.tolist(),
+                    _SETTLE_MS,
+                ]
+                page.evaluate("(given) => cutSentences(...given)", arguments)
+                recording = record(page, seconds)
+                cutting = page.evaluate("window.cutting")
+    if cutting["error"] or len(cutting["cuts"]) < trials:
+        raise RuntimeError(f"cut {len(cutting['cuts'])} of {trials} sentences: {cutting['error']}")
+    return Watched(recording, cutting["cuts"])
+
+
+def silence_ms(recording: Recording, cut_ms: float) -> float:
+    """From `cut_ms` to the end of the last audible sound."""
+    since = recording.remote.times_ms - cut_ms
+    heard = since[(recording.remote.rms > _AUDIBLE) & (since >= 0) & (since <= _AFTER_MS)]
+    return float(heard.max()) if heard.size else 0.0
+
+
+def closed_ms(recording: Recording, cut_ms: float) -> float | None:
+    """From `cut_ms` to the closed mouth; None when it was not open when it was cut."""
+    since = recording.frame_times_ms - cut_ms
+    near = (since >= -_BEFORE_MS) & (since <= _AFTER_MS)
+    times = since[near]
+    rest = times > _REST_MS
+    if min(rest.sum(), (times < 0).sum()) < 3:
+        raise RuntimeError(
+            f"found {near.sum()} pictures in {(_BEFORE_MS + _AFTER_MS) / 1000:g} s, expected 25 a"
+            " second: the machine is too slow now"
+        )
+    movement = mouth_movement(recording.mouths[near], rest)
+    floor, peak = movement[rest].max(), movement[times < 0].max()
+    if peak < _STANDS_OUT * floor:
+        return None
+    level = floor + _CLOSED_SHARE * (peak - floor)
+    open_at = np.flatnonzero((movement > level) & ~rest)
+    if not open_at.size or times[open_at[-1]] < 0:
+        return None
+    return float(times[open_at[-1] + 1])
 
 
 def main() -> None:
-    """Serve, cut, report."""
+    """Cut, report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20)
     trials = parser.parse_args().trials
     baseline = measure_baseline()
-    with serve("--port", "0") as served:
-        silences, closed = asyncio.run(cut_sentences(served.url, trials))
+    watched = watch(trials)
+    closed = [closed_ms(watched.recording, cut) for cut in watched.cuts_ms]
     report(
         "barge_in: how long from a clear to silence and to a closed mouth?",
         (
-            Figure("clear to silence", "ms", tuple(silences)),
-            Figure("clear to closed mouth", "ms", tuple(closed)),
+            Figure(
+                "clear to silence",
+                "ms",
+                tuple(silence_ms(watched.recording, cut) for cut in watched.cuts_ms),
+            ),
+            Figure("clear to closed mouth", "ms", tuple(ms for ms in closed if ms is not None)),
         ),
         baseline=baseline,
         settings={"trials": trials},

@@ -3,7 +3,7 @@
 EMO's anatomy (Tian et al. 2024, arXiv:2402.17485) in a motion space: prior *motion frames* and
 audio features are memory that the noisy new frames attend to; head speed enters as EMO's speed
 layers. The memory does not depend on the noise level, so it is computed once for all denoising
-steps of a hop.
+steps of a hop. The sound says where lips are: a regression hears it, and no noise is put on it.
 """
 
 import math
@@ -13,18 +13,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.motion.mouth_regressor import MouthRegressor
+
 
 @dataclass(frozen=True)
 class DenoiserConfig:
     """Sizes of the network and the window it works on.
 
     motion_dim, feature_dim: length of a motion vector and of an audio feature vector.
+    num_mouth: how many of a motion vector's numbers are the mouth's; they come first.
     hop_frames: frames denoised together. num_motion_frames: prior frames given as condition.
     num_audio_frames: audio feature frames seen, the last one belonging to the last new frame.
     """
 
     motion_dim: int
     feature_dim: int
+    num_mouth: int
     hop_frames: int = 2
     num_motion_frames: int = 10
     num_audio_frames: int = 8
@@ -136,7 +140,12 @@ class MotionDenoiser(nn.Module):
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         # The audio of a frame goes straight to it, too: its own and its neighbours' matter most.
         self.embed_near_audio = nn.Linear(3 * config.feature_dim, width)
-        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.motion_dim))
+        self.regressor = MouthRegressor(
+            config.feature_dim, config.num_audio_frames, config.hop_frames, config.num_mouth
+        )
+        self.out = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, config.motion_dim - config.num_mouth)
+        )
 
     def remember(self, motion_frames: Tensor, audio_features: Tensor) -> Tensor:
         """Encode motion frames (B, N, M) and audio features (B, A, D) to a memory (B, N + A, W)."""
@@ -172,8 +181,7 @@ class MotionDenoiser(nn.Module):
         )
         for layer in self.decoder:
             x = layer(x, memory, condition)
-        denoised: Tensor = self.out(x)
-        return denoised
+        return torch.cat([self.regressor(audio_features), self.out(x)], dim=-1)
 
 
 def _feed_forward(width: int) -> nn.Sequential:

@@ -22,8 +22,6 @@ from model.motion.sampler import euler_flow_sampler
 from model.motion.space import NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
 
-_MOUTH_SEED = 0
-
 
 @dataclass
 class MotionState:
@@ -31,13 +29,12 @@ class MotionState:
 
     motion_frames: (1, N, M) the last clean frames, zeros at the start, as in EMO.
     audio_features: (1, A, D) the last features, zeros at the start.
-    generator: of the session's seed. mouth_generator: the same in all sessions.
+    generator: of the session's seed.
     """
 
     motion_frames: Tensor
     audio_features: Tensor
     generator: torch.Generator
-    mouth_generator: torch.Generator
     blinks: BlinkState
     rest: RestState
     head: HeadState
@@ -55,7 +52,7 @@ class MotionModel:
     ) -> None:
         """`trained_with`: SHA-256 of the weight files whose numbers this model speaks, by name.
 
-        guidance_scale: 1 for a student that has learned a guided teacher's motion.
+        guidance_scale: 1 for none, which is one evaluation instead of two.
         """
         self.denoiser = denoiser.eval()
         self.config = denoiser.config
@@ -102,7 +99,6 @@ class MotionModel:
             motion_frames=torch.zeros(1, c.num_motion_frames, c.motion_dim),
             audio_features=torch.zeros(1, c.num_audio_frames, c.feature_dim),
             generator=torch.Generator().manual_seed(seed),
-            mouth_generator=torch.Generator().manual_seed(_MOUTH_SEED),
             blinks=initial_blink_state(seed),
             rest=RestState(),
             head=initial_head_state(NUM_HEAD),
@@ -121,7 +117,8 @@ class MotionModel:
         audio = torch.cat([torch.cat([s.audio_features for s in states]), features], dim=1)
         audio = audio[:, -c.num_audio_frames :]
         motion_frames = torch.cat([s.motion_frames for s in states])
-        noise = torch.stack([self._noise(state) for state in states])
+        size = (c.hop_frames, c.motion_dim)
+        noise = torch.stack([torch.randn(size, generator=state.generator) for state in states])
         blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
         denoise = self._guided(motion_frames, audio, head_speed, blink)
         motion = euler_flow_sampler(denoise, noise, num_steps)
@@ -158,15 +155,6 @@ class MotionModel:
             return graph.run(noisy, levels, *conditions)[0]
 
         return denoise
-
-    def _noise(self, state: MotionState) -> Tensor:
-        """Draw (H, M). The sound says where lips are: what it leaves open is no session's own."""
-        c = self.config
-        noise = torch.randn(c.hop_frames, c.motion_dim, generator=state.generator)
-        if self._rest_by is not None:
-            mouth = noise[:, self._rest_by[1]]
-            mouth.normal_(generator=state.mouth_generator)
-        return noise
 
 
 def load_denoiser(path: Path) -> MotionDenoiser:

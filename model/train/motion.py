@@ -1,9 +1,10 @@
-"""Train the motion denoiser, and then its student, which is what ships.
+"""Train the mouth regressor, and then the motion denoiser, which moves all else.
 
-python -m model.train motion DATA RUNS --export RUNS/motion_teacher.safetensors
-python -m model.train motion DATA RUNS --teacher RUNS/motion_teacher.safetensors --minutes 12
+python -m model.train motion DATA RUNS --mouth --learning-rate 1.2e-3 --batch-windows 56
+python -m model.train motion DATA RUNS --regressor RUNS/mouth_regressor.safetensors
 
-Each resumes from its checkpoint in RUNS and exports averaged weights in the product's format.
+Each resumes from its checkpoint in RUNS and exports averaged weights: the one to RUNS, the other in
+the product's format, with the regressor. `--minutes 0` puts a new regressor into given weights.
 """
 
 import argparse
@@ -15,11 +16,17 @@ import torch
 
 from model.avatar import DEFAULT_WEIGHTS
 from model.motion.denoiser import DenoiserConfig
-from model.motion.motion_model import load_denoiser
 from model.motion.space import MotionSpace
-from model.train.motion_data import WindowSampler, load_recordings, load_spoken, usable_clips
-from model.train.motion_student import MotionStudentTrainer
+from model.train.motion_data import (
+    CAPTURED,
+    SPOKEN,
+    WindowSampler,
+    load_recordings,
+    load_voices,
+    usable_clips,
+)
 from model.train.motion_trainer import MotionTrainer, TrainConfig
+from model.train.mouth_trainer import MouthTrainer
 
 
 def main() -> None:
@@ -35,9 +42,11 @@ def main() -> None:
     parser.add_argument(
         "--licence",
         default="",
-        help="train on clips whose licence begins so: CC-BY-4.0 is GRID alone",
+        help="train on clips whose licence begins so: CC-BY-4.0 is GRID alone, of the filmed",
     )
-    parser.add_argument("--teacher", type=Path, help="exported weights; trains its student")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--mouth", action="store_true", help="train the mouth regressor")
+    what.add_argument("--regressor", type=Path, help="train what moves all but this one's mouth")
     parser.add_argument(
         "--export", type=Path, default=DEFAULT_WEIGHTS / "motion_denoiser.safetensors"
     )
@@ -46,35 +55,39 @@ def main() -> None:
     space = MotionSpace.load(DEFAULT_WEIGHTS / "motion_space.safetensors")
     rows = usable_clips(args.data / "clips.csv", "train")
     rows = [row for row in rows if row["licence"].startswith(args.licence)]
-    recordings = load_recordings(rows, args.runs / "motion", args.runs / "features", space)
+    features = args.runs / "features"
+    recordings = load_recordings(rows, args.runs / "motion", features, space)
     people = [r for r in recordings if not r.speaker.startswith("grid")] or recordings
-    recordings += load_spoken(
-        args.runs / "spoken", args.runs / "features", space, people, np.random.default_rng(0)
-    )
+    for name in (SPOKEN,) if args.licence else (SPOKEN, CAPTURED):
+        recordings += load_voices(
+            args.runs / name, features, space, people, np.random.default_rng(0)
+        )
     frames = sum(len(r.motion) for r in recordings)
     print(f"{len(recordings)} recordings, {frames / 25 / 60:.1f} minutes")
-    config = DenoiserConfig(space.dim, recordings[0].features.shape[-1])
+    config = DenoiserConfig(space.dim, recordings[0].features.shape[-1], space.num_mouth)
     train = TrainConfig(args.batch_windows, args.learning_rate)
-    if args.teacher is None:
-        trainer, checkpoint = MotionTrainer(config, train, space), args.runs / "motion_teacher.pt"
+    trainer: MouthTrainer | MotionTrainer
+    if args.mouth:
+        trainer, checkpoint = MouthTrainer(config, train, space), args.runs / "mouth_regressor.pt"
+        args.export = checkpoint.with_suffix(".safetensors")
+        if args.start_from is not None:
+            trainer.start_from(args.start_from)
     else:
-        trainer = MotionStudentTrainer(load_denoiser(args.teacher), train, space)
-        checkpoint = args.runs / "motion_student.pt"
-    if args.start_from is not None:
-        trainer.start_from(args.start_from)
+        trainer, checkpoint = MotionTrainer(config, train), args.runs / "motion_denoiser.pt"
+        if args.start_from is not None:
+            trainer.start_from(args.start_from)
+        trainer.take_mouth(args.regressor)
     if checkpoint.exists():
         trainer.resume(checkpoint)
         print(f"resumed at step {trainer.steps}")
-    idle = np.load(args.runs / "features" / "idle.npy")
+    idle = np.load(features / "idle.npy")
     sampler = WindowSampler(recordings, idle, space, config.num_motion_frames, trainer.steps)
     rng = np.random.default_rng(trainer.steps)
     begin = saved = time.monotonic()
     losses: list[float] = []
     while (elapsed := time.monotonic() - begin) < args.minutes * 60:
-        rolls = trainer.steps >= train.rollout_after_steps and rng.random() < train.rollout_share
-        hops = int(rng.integers(1, train.rollout_hops + 1)) if rolls else 0
-        batch = sampler.draw(train.batch_windows, (hops + 1) * config.hop_frames)
-        losses.append(trainer.step(batch, hops, elapsed / (args.minutes * 60)))
+        batch = sampler.draw(train.batch_windows, trainer.new_hops(rng) * config.hop_frames)
+        losses.append(trainer.step(batch, elapsed / (args.minutes * 60)))
         if trainer.steps % 100 == 0:
             print(f"{trainer.steps} {elapsed:.0f}s loss {np.mean(losses[-100:]):.4f}", flush=True)
         if time.monotonic() - saved > train.checkpoint_s:

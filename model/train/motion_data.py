@@ -24,12 +24,11 @@ BLINK_CLOSURE = 0.45
 # filmed; the others come from all other people.
 GRID_SHARE = 0.35
 SPOKEN_SHARE = 0.3
-# Of the windows: with the head, eyes and brows of another one, so that lips do not depend on them.
-BORROWED_SHARE = 0.3
 # Of a spoken voice's windows: around its first sound after a silence, which is one moment of many.
 ONSET_SHARE = 0.15
 _ABOUT_ONSET_FRAMES = 6
-_SPOKEN = "spoken"
+SPOKEN, CAPTURED = "spoken", "mocap"
+"""Folders of lips that no camera saw: given to voices, and captured."""
 IDLE_SHARE = 0.12
 IDLE_DECAY = 0.55
 
@@ -52,16 +51,12 @@ class Recording:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), blink (B, ·), speed (B,).
-
-    own_face: (B,) whether all but the mouth moves as it did when this was said.
-    """
+    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), blink (B, ·), speed (B,)."""
 
     motion: Tensor
     features: Tensor
     blink: Tensor
     head_speed: Tensor
-    own_face: Tensor
 
 
 def usable_clips(clips_csv: Path, split: str) -> list[dict[str, str]]:
@@ -117,19 +112,20 @@ def load_recordings(
     return recordings
 
 
-def load_spoken(
-    spoken_dir: Path,
+def load_voices(
+    lips_dir: Path,
     features_dir: Path,
     space: MotionSpace,
     people: list[Recording],
     rng: np.random.Generator,
 ) -> list[Recording]:
-    """Read the synthetic voices' lips (`model.train.phone_lips`) on the faces of filmed people.
+    """Read lips without a face (`model.train.phone_lips`, `mocap`) on the faces of filmed people.
 
-    All but the mouth is that of a random one of `people`, played forth and back if it is short.
+    Their speaker is the folder's name. All but the mouth is that of a random one of `people`,
+    played forth and back if it is short.
     """
     recordings = []
-    for path in sorted(spoken_dir.glob("*.npz")):
+    for path in sorted(lips_dir.glob("*.npz")):
         with np.load(path) as arrays:
             mouth = arrays["mouth"]
         if len(mouth) < FPS:
@@ -144,9 +140,11 @@ def load_spoken(
         recordings.append(
             Recording(
                 clip_id=path.stem,
-                speaker=_SPOKEN,
+                speaker=lips_dir.name,
                 motion=motion,
-                features=np.load(features_dir / f"spoken-{path.stem}.npy").astype(np.float32),
+                features=np.load(features_dir / f"{lips_dir.name}-{path.stem}.npy").astype(
+                    np.float32
+                ),
                 blink=face.blink[frames],
                 head_speed=face.head_speed[frames],
                 speaks_from=int(np.argmax(mouth.any(axis=1))),
@@ -193,7 +191,7 @@ class WindowSampler:
         self._past = num_motion_frames
         frames = np.array([len(r.motion) for r in recordings], float)
         speakers = np.array([r.speaker for r in recordings])
-        grid, spoken = speakers == "grid-s1", speakers == _SPOKEN
+        grid, spoken = speakers == "grid-s1", speakers == SPOKEN
         weights = np.zeros(len(recordings))
         for own, share in (
             (grid, GRID_SHARE),
@@ -211,17 +209,11 @@ class WindowSampler:
             for i in self._rng.choice(len(self._recordings), batch_size, p=self._weights)
         ]
         motion, features, blink, speed = (np.stack(column) for column in zip(*rows, strict=True))
-        borrows = self._rng.random(batch_size) < BORROWED_SHARE
-        face = np.where(borrows, np.arange(batch_size) - 1, np.arange(batch_size))
-        mouth = motion[..., self._mouth]
-        motion = motion[face]
-        motion[..., self._mouth] = mouth
         return Batch(
             torch.from_numpy(motion),
             torch.from_numpy(features),
-            torch.from_numpy(blink[face]),
-            torch.from_numpy(speed[face]),
-            torch.from_numpy(~borrows),
+            torch.from_numpy(blink),
+            torch.from_numpy(speed),
         )
 
     def _window(

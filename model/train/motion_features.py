@@ -4,7 +4,8 @@ Writes `RUNS/features/<clip id>.npy` (V, L, D) float16: what the audio encoder s
 video frame, for the sound as it is, for changed ones (other pitch, rooms, noise, levels) and for
 what other voices made of it (`model.train.other_voices`), so that the motion denoiser does not
 learn one voice. `spoken-<number>.npy` (2, L, D) is what it says of voices that nobody filmed
-(`model.train.phone_lips`), as they are and changed; `idle.npy` (L, D) where nobody speaks.
+(`model.train.phone_lips`), as they are and changed, `mocap-<take>.npy` of the captured speaker;
+`idle.npy` (L, D) where nobody speaks.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from model.features.encoder import SUBFRAMES, CausalAudioEncoder, load_encoder
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.encoder_augment import Augmenter
 from model.train.encoder_batches import PCM_SCALE
-from model.train.motion_data import usable_clips
+from model.train.motion_data import CAPTURED, SPOKEN, usable_clips
 from model.train.recording import decode_audio
 
 NUM_CHANGED = 2
@@ -130,11 +131,11 @@ def main() -> None:
     for row in usable_clips(clips_csv, "val"):
         sound = decode_audio(args.data / "clips" / f"{row['id']}.mp4")
         np.save(out / f"{row['id']}.npy", hear(encoder, sound[None], int(row["frames"])))
-    for path in sorted((args.runs / "spoken").glob("*.npz")):
+    for path in sorted(p for name in (SPOKEN, CAPTURED) for p in (args.runs / name).glob("*.npz")):
         with np.load(path) as arrays:
             sound, frames = (arrays["sound"] * PCM_SCALE).astype(np.float32), len(arrays["mouth"])
         sounds = np.stack([sound, augment(sound)])
-        np.save(out / f"spoken-{path.stem}.npy", hear(encoder, sounds, frames))
+        np.save(out / f"{path.parent.name}-{path.stem}.npy", hear(encoder, sounds, frames))
     pieces = [
         augment.capture(augment.noise(IDLE_PIECE_S * SAMPLE_RATE).astype(np.float32))
         if i % 4

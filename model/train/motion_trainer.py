@@ -1,12 +1,13 @@
 """One training step of the motion denoiser, and what is kept of many.
 
-The loss is flow matching with the clean motion as target, plus velocities, lip vertices in face
-widths, and the lips' distance, where contact weighs more than opening.
+The loss is flow matching with the clean motion as target, plus velocities. The mouth is not in it:
+`model.train.mouth_trainer` has learned that before.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file
@@ -17,13 +18,11 @@ from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.guidance import Denoise, guided
 from model.motion.motion_model import MotionModel
 from model.motion.sampler import euler_flow_sampler
-from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.train import checkpoint
 from model.train.motion_data import Batch
-from model.train.motion_space import LIPS
 
-# Above 1, the sound opens the mouth more than the past keeps it where it is.
-GUIDANCE_SCALE = 1.2
+# How much the steps from frame to frame count.
+_STEPS = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,34 +46,10 @@ class TrainConfig:
     checkpoint_s: float = 180.0
 
 
-class MotionLoss:
-    """Distance between denoised and true motion (B, H, M), given the last frame before them.
-
-    Where a face is not the speaker's own (B,), only its mouth counts.
-    """
-
-    def __init__(self, space: MotionSpace) -> None:
-        basis = torch.cat([space.mouth_basis, space.brow_basis])
-        self._shape = slice(0, len(basis))
-        self._lip_basis = basis[:, LIPS].flatten(1)
-        upper, lower = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
-        self._gap_basis = basis[:, lower, 1] - basis[:, upper, 1]
-        self._weights = torch.ones(space.dim)
-        self._weights[space.mouth] = torch.linspace(2.0, 0.5, space.num_mouth)
-        self._mouth_weights = torch.zeros(space.dim)
-        self._mouth_weights[space.mouth] = self._weights[space.mouth]
-
-    def __call__(self, denoised: Tensor, clean: Tensor, last: Tensor, own_face: Tensor) -> Tensor:
-        """Return the loss of each window (B,)."""
-        weights = torch.where(own_face[:, None, None], self._weights, self._mouth_weights)
-        error = (denoised - clean) ** 2 * weights
-        steps = torch.cat([last, denoised], 1).diff(dim=1) - torch.cat([last, clean], 1).diff(dim=1)
-        lips = (denoised - clean)[..., self._shape] @ self._lip_basis * 100
-        gap = (denoised - clean)[..., self._shape] @ self._gap_basis * 100
-        closed = (clean[..., self._shape] @ self._gap_basis).mean(-1, keepdim=True) < 0.012
-        contact = gap**2 * (1 + 6 * closed.float())
-        total = error.mean(-1) + 0.5 * (steps**2 * weights).mean(-1)
-        return torch.as_tensor((total + 0.3 * (lips**2).mean(-1) + 0.2 * contact.mean(-1)).mean(1))
+def face_loss(denoised: Tensor, clean: Tensor, last: Tensor) -> Tensor:
+    """Distance between denoised and true faces (B, H, F), given the last one before them."""
+    steps = torch.cat([last, denoised], 1).diff(dim=1) - torch.cat([last, clean], 1).diff(dim=1)
+    return ((denoised - clean) ** 2).mean() + _STEPS * (steps**2).mean()
 
 
 @dataclass(frozen=True)
@@ -100,43 +75,40 @@ class Conditions:
             batch.blink[:, start:stop],
         )
 
-    def bind(self, denoiser: MotionDenoiser, guidance_scale: float) -> Denoise:
-        """Return the denoiser under these conditions."""
+    def bind(self, denoiser: MotionDenoiser) -> Denoise:
+        """Return the denoiser under these conditions, without guidance."""
         return guided(
-            denoiser,
-            self.motion_frames,
-            self.audio_features,
-            self.head_speed,
-            self.blink,
-            guidance_scale,
+            denoiser, self.motion_frames, self.audio_features, self.head_speed, self.blink, 1.0
         )
 
 
 class MotionTrainer:
-    """Owns network, optimiser and average; one `step` per batch.
+    """Owns network, optimiser and average; one `step` per batch."""
 
-    The teacher of `MotionStudentTrainer`, and a model of its own: sampled under guidance.
-    """
-
-    _guidance_scale = GUIDANCE_SCALE
-
-    def __init__(self, config: DenoiserConfig, train: TrainConfig, space: MotionSpace) -> None:
+    def __init__(self, config: DenoiserConfig, train: TrainConfig) -> None:
         torch.manual_seed(0)
         self.denoiser = MotionDenoiser(config)
+        self.denoiser.regressor.requires_grad_(False)
         self.train = train
         self.steps = 0
-        self._loss = MotionLoss(space)
         self._optimizer = torch.optim.AdamW(
             self.denoiser.parameters(),
             lr=train.learning_rate,
             weight_decay=train.weight_decay,
             betas=(0.9, 0.98),
         )
-        self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)
+        self._begin_average()
 
-    def step(self, batch: Batch, rollout_hops: int, progress: float) -> float:
-        """Take one step on windows of `rollout_hops` + 1 new hops; progress 0..1 sets the rate."""
+    def new_hops(self, rng: np.random.Generator) -> int:
+        """How many new hops the next batch's windows are to have: before the last, its own past."""
+        t = self.train
+        rolls = self.steps >= t.rollout_after_steps and rng.random() < t.rollout_share
+        return 1 + (int(rng.integers(1, t.rollout_hops + 1)) if rolls else 0)
+
+    def step(self, batch: Batch, progress: float) -> float:
+        """Take one step on windows of `new_hops`; progress 0..1 sets the rate."""
         c, t = self.denoiser.config, self.train
+        rollout_hops = (batch.motion.shape[1] - c.num_motion_frames) // c.hop_frames - 1
         rate = min(1.0, (self.steps + 1) / t.warmup_steps) * max(1 - progress, 0.02)
         for group in self._optimizer.param_groups:
             group["lr"] = t.learning_rate * rate
@@ -152,9 +124,17 @@ class MotionTrainer:
         start = c.num_motion_frames + rollout_hops * c.hop_frames
         stop = start + c.hop_frames
         given = Conditions.of_hop(c, rollout_hops, motion, features, batch)
-        noisy, sigma, target = self._lesson(batch.motion[:, start:stop], given)
-        denoised = given.bind(self.denoiser, 1.0)(noisy, sigma)
-        loss = self._loss(denoised, target, given.motion_frames[:, -1:], batch.own_face).mean()
+        clean = batch.motion[:, start:stop]
+        sigma = torch.sigmoid(torch.randn(len(clean)) * 1.2 + 0.8)
+        sigma[: len(sigma) // 4] = 1.0
+        level = sigma[:, None, None]
+        noisy = (1 - level) * clean + level * torch.randn_like(clean)
+        denoised = given.bind(self.denoiser)(noisy, sigma)
+        loss = face_loss(
+            denoised[..., c.num_mouth :],
+            clean[..., c.num_mouth :],
+            given.motion_frames[:, -1:, c.num_mouth :],
+        )
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
@@ -163,13 +143,6 @@ class MotionTrainer:
         self.steps += 1
         return float(loss.detach())
 
-    def _lesson(self, clean: Tensor, given: Conditions) -> tuple[Tensor, Tensor, Tensor]:
-        """Noisy motion (B, H, M), its noise levels (B,), and what it is to be denoised to."""
-        sigma = torch.sigmoid(torch.randn(len(clean)) * 1.2 + 0.8)
-        sigma[: len(sigma) // 4] = 1.0
-        level = sigma[:, None, None]
-        return (1 - level) * clean + level * torch.randn_like(clean), sigma, clean
-
     @torch.no_grad()
     def _roll_out(self, motion: Tensor, features: Tensor, batch: Batch, hop: int) -> None:
         c = self.denoiser.config
@@ -177,7 +150,7 @@ class MotionTrainer:
         stop = start + c.hop_frames
         given = Conditions.of_hop(c, hop, motion, features, batch)
         noise = torch.randn(len(motion), c.hop_frames, c.motion_dim)
-        motion[:, start:stop] = euler_flow_sampler(given.bind(self.denoiser, 1.0), noise, 1)
+        motion[:, start:stop] = euler_flow_sampler(given.bind(self.denoiser), noise, 1)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint to resume from."""
@@ -201,6 +174,14 @@ class MotionTrainer:
         """Start at exported weights, whatever features they were trained on."""
         weights = {name: w.float() for name, w in load_file(path).items()}
         self.denoiser.load_state_dict(weights)
+        self._begin_average()
+
+    def take_mouth(self, path: Path) -> None:
+        """Take another mouth regressor, as exported."""
+        self.denoiser.regressor.load_state_dict(load_file(path))
+        self._begin_average()
+
+    def _begin_average(self) -> None:
         self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)
 
     def export(self, path: Path) -> None:
@@ -208,4 +189,4 @@ class MotionTrainer:
         averaged = MotionDenoiser(self.denoiser.config)
         averaged.load_state_dict(self.denoiser.state_dict())
         self.average.copy_to(averaged.parameters())
-        MotionModel(averaged, part_digests(DEFAULT_WEIGHTS), self._guidance_scale).save(path)
+        MotionModel(averaged, part_digests(DEFAULT_WEIGHTS)).save(path)

@@ -267,7 +267,7 @@ def test_a_retrained_part_of_the_same_size_is_noticed(tmp_path: Path) -> None:
 def test_weights_of_several_versions_say_so(tmp_path: Path) -> None:
     for file in DEFAULT_WEIGHTS.glob("*.safetensors"):
         shutil.copy(file, tmp_path)
-    smaller = MotionDenoiser(DenoiserConfig(motion_dim=5, feature_dim=8))
+    smaller = MotionDenoiser(DenoiserConfig(motion_dim=5, feature_dim=8, num_mouth=2))
     MotionModel(smaller).save(tmp_path / "motion_denoiser.safetensors")
     with pytest.raises(WeightsError, match=r"size \(5, 8\), expected .*several versions"):
         Avatar.load(tmp_path)

@@ -26,9 +26,9 @@ def space() -> MotionSpace:
 def denoiser() -> MotionDenoiser:
     """A denoiser with random weights, so that all inputs matter: 3 of mouth, 6 of head."""
     torch.manual_seed(0)
-    network = MotionDenoiser(DenoiserConfig(motion_dim=9, feature_dim=8, width=32, num_heads=2))
+    network = MotionDenoiser(DenoiserConfig(9, feature_dim=8, num_mouth=3, width=32, num_heads=2))
     for name, parameter in network.named_parameters():
-        if "modulation" in name:
+        if "modulation" in name or name.startswith(("out.", "embed_mean.")):
             torch.nn.init.normal_(parameter, std=0.2)
     return network
 

@@ -81,7 +81,7 @@ def test_saved_weights_come_back(motion_model: MotionModel, tmp_path: Path) -> N
 
 def test_windows_without_audio_for_each_frame_are_refused() -> None:
     with pytest.raises(ValueError, match="num_audio_frames is 1, expected at least hop_frames=2"):
-        DenoiserConfig(motion_dim=6, feature_dim=8, num_audio_frames=1)
+        DenoiserConfig(motion_dim=6, feature_dim=8, num_mouth=2, num_audio_frames=1)
 
 
 def test_memory_is_independent_of_the_noise(denoiser: MotionDenoiser) -> None:
