@@ -1,10 +1,10 @@
 """Train the mouth regressor, and then the motion denoiser, which moves all else.
 
-python -m model.train motion DATA RUNS --mouth --learning-rate 1.2e-3 --batch-windows 56
+python -m model.train motion DATA RUNS --mouth --learning-rate 1e-3 --batch-windows 40
 python -m model.train motion DATA RUNS --regressor RUNS/mouth_regressor.safetensors
 
-Each resumes from its checkpoint in RUNS and exports averaged weights: the one to RUNS, the other in
-the product's format, with the regressor. `--minutes 0` puts a new regressor into given weights.
+Each resumes from its checkpoint in RUNS and exports its weights: the one to RUNS, the other in the
+product's format, with the regressor. `--minutes 0` puts a new regressor into given weights.
 """
 
 import argparse

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -17,9 +16,7 @@ from model.train.motion_trainer import TrainConfig
 from model.train.phone_lips import gap_of
 
 _WINDOW_HOPS = 24
-_WEIGHT_DECAY, _DROPOUT = 0.05, 0.3
-_AVERAGE_DECAY = 0.999
-_FEATURE_NOISE = 0.15  # standard deviation, of features that have one of 1
+_WEIGHT_DECAY, _DROPOUT = 0.05, 0.2
 # How much the lips' distance, in face widths, and the steps from frame to frame count.
 _GAPS, _STEPS = 2000.0, 0.5
 
@@ -44,12 +41,6 @@ class MouthTrainer:
         self._optimizer = torch.optim.AdamW(
             self.regressor.parameters(), lr=train.learning_rate, weight_decay=_WEIGHT_DECAY
         )
-        self._begin_average()
-
-    def _begin_average(self) -> None:
-        self._average = EMAModel(
-            self.regressor.parameters(), decay=_AVERAGE_DECAY, use_ema_warmup=True
-        )
 
     def new_hops(self, _rng: np.random.Generator) -> int:
         """How many new hops the next batch's windows are to have."""
@@ -62,14 +53,12 @@ class MouthTrainer:
         for group in self._optimizer.param_groups:
             group["lr"] = t.learning_rate * rate
         muted = torch.rand(len(batch.features), 1, 1) < t.audio_dropout
-        features = batch.features + _FEATURE_NOISE * torch.randn_like(batch.features)
-        features = torch.where(muted, torch.zeros(()), features)
+        features = torch.where(muted, torch.zeros(()), batch.features)
         clean = batch.motion[:, self._config.num_motion_frames :, : self._config.num_mouth]
         loss = self._loss(self._along(features) - clean)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
-        self._average.step(self.regressor.parameters())
         self.steps += 1
         return float(loss.detach())
 
@@ -91,7 +80,6 @@ class MouthTrainer:
         state = {
             "regressor": self.regressor.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "average": self._average.state_dict(),
             "steps": self.steps,
         }
         checkpoint.write(path, state)
@@ -101,16 +89,12 @@ class MouthTrainer:
         state = torch.load(path, weights_only=False)
         self.regressor.load_state_dict(state["regressor"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._average.load_state_dict(state["average"])
         self.steps = state["steps"]
 
     def start_from(self, path: Path) -> None:
         """Start at an exported regressor."""
         self.regressor.load_state_dict(load_file(path))
-        self._begin_average()
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights, for `MotionTrainer.take_mouth`."""
-        averaged = regressor_of(self._config)
-        self._average.copy_to(averaged.parameters())
-        save_file(averaged.state_dict(), path)
+        """Write the weights, for `MotionTrainer.take_mouth`."""
+        save_file(self.regressor.state_dict(), path)

@@ -78,7 +78,17 @@ def test_a_share_takes_that_share_of_the_gaps(space: MotionSpace) -> None:
     assert wide.sum() > 5
     halved = gaps(closer.close(mouth, torch.full((200,), 0.5)), space)[wide]
     torch.testing.assert_close(halved, 0.5 * gaps(mouth, space)[wide], rtol=0.1, atol=0.003)
-    assert torch.equal(closer.close(mouth, torch.zeros(200)), mouth)
+    assert torch.equal(closer.close(mouth, torch.zeros(200))[wide], mouth[wide])
+
+
+@pytest.mark.parametrize(
+    ("opening", "left"), [(0.03, 0.03), (0.014, 0.007), (0.008, 0), (0.002, 0)]
+)
+def test_lips_that_come_near_meet(opening: float, left: float) -> None:
+    basis = torch.zeros(1, 478, 3)
+    basis[0, [lower for _, lower in INNER_LIP_PAIRS], 1] = 1
+    closed = LipCloser(basis).close(torch.tensor([[opening]]), torch.zeros(1))
+    assert closed.item() == pytest.approx(left, abs=1e-5)
 
 
 def test_lips_that_overlap_are_not_pulled_apart(space: MotionSpace) -> None:
