@@ -17,8 +17,8 @@ from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 SENTENCE = "Mama and Papa meet Bob by the river."
 SILENCE_S = 0.4
 SEED = 0
-# In % of the face's width, a frame each. On other processors sums differ in their last digits, and
-# the model hears its own motion: lips may differ by as much as nobody sees.
+# In % of the face's width, a frame each. On other processors sums differ in their last digits: lips
+# may differ by as much as nobody sees.
 OPENINGS: tuple[float, ...] = (
     0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
     0.0, 0.0, 0.0, 0.0, 3.87, 7.66, 0.09, 0.0, 0.0, 5.13, 6.24, 7.11, 7.35, 1.18, 0.0, 0.0, 4.0,
