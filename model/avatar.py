@@ -143,11 +143,12 @@ class Avatar:
             raise WeightsError(
                 f"weights in {weights_dir} are damaged or of another version: {error}"
             ) from error
-        found = (motion.config.motion_dim, motion.config.feature_dim)
-        if found != (space.dim, encoder.feature_dim):
+        c, sizes = motion.config, (space.dim, space.num_mouth, encoder.feature_dim)
+        found = (c.motion_dim, c.num_mouth, c.feature_dim)
+        if found != sizes:
             raise WeightsError(
-                f"the motion denoiser in {weights_dir} works on (motion, features) of size {found},"
-                f" expected {(space.dim, encoder.feature_dim)}: the files are of several versions"
+                f"the motion denoiser in {weights_dir} works on (motion, of it the mouth, features)"
+                f" of size {found}, expected {sizes}: the files are of several versions"
             )
         for name, own in part_digests(weights_dir).items():
             if motion.trained_with.get(name) != own:

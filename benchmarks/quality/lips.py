@@ -74,11 +74,9 @@ def shifted(
     return real[-shift:], made[:shift]
 
 
-def score_clips(
-    avatar: Avatar, space: MotionSpace, clips: Sequence[Clip], num_steps: int | None = None
-) -> list[ClipScore]:
-    """Score every clip, at `num_steps` denoising steps or as the model ships."""
-    made = animate(avatar, [clip.take for clip in clips], num_steps)
+def score_clips(avatar: Avatar, space: MotionSpace, clips: Sequence[Clip]) -> list[ClipScore]:
+    """Score every clip."""
+    made = animate(avatar, [clip.take for clip in clips])
     return [
         score(clip, opening(clip.motion, space), opening(own, space))
         for clip, own in zip(clips, made, strict=True)

@@ -1,6 +1,6 @@
 """Lips that meet at p, b and m, whoever says them.
 
-How lips move the denoiser learned from few people, and it misses contacts of voices it does not
+How lips move the regressor learned from few people, and it misses contacts of voices it does not
 know. The encoder knows such phones from many voices: a small classifier hears in its features that
 lips are together, and then they are, by the least change of the mouth.
 """
@@ -19,7 +19,7 @@ from model.motion.space import INNER_LIP_PAIRS
 ROWS = 4
 """Rows of 20 ms that the probe hears: the one that it judges, and those before it."""
 
-# Logits between which lips come together. Below, they stay as the denoiser has them. Less than an
+# Logits between which lips come together. Less than an
 # even chance is enough: a mouth that stays open on a b is a worse fault than lips that meet at a t.
 _APART, _TOGETHER = -2.0, -1.0
 # In face widths. A regression's mean hardly ever closes quite: lips that come nearer than the first

@@ -63,7 +63,7 @@ class MotionModel:
         self._close_by: tuple[ContactProbe, LipCloser, slice] | None = None
 
     def run_by(self, graph: Graph) -> None:
-        """Evaluate the denoiser, with its guidance, by `graph`."""
+        """Evaluate the denoiser, with guidance if it has any, by `graph`."""
         self._graph = graph
 
     def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
@@ -134,7 +134,7 @@ class MotionModel:
             probe, mouth = self._rest_by
             flags = probe.speaks(features).tolist()
             gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
-            # Not remembered either: a denoiser that saw its mouth shut would open it late.
+            # Not remembered either: the denoiser has learned from mouths that nothing shuts.
             motion[..., mouth] *= torch.tensor(gains)[..., None]
         if self._close_by is not None:
             contact, closer, mouth = self._close_by

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Steps crowd at high noise: that is where the audio decides, the rest is polish.
+# Steps crowd at high noise: that is where most is decided, the rest is polish.
 _SHIFT = 1.5
 
 

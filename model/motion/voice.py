@@ -1,7 +1,7 @@
 """Whether anybody speaks, and lips that come to rest when nobody does.
 
-The denoiser follows its own past: a mouth left open at the end of a word may stay open through the
-silence after it, as people's do. In front of an audience it should close.
+A mouth left open at the end of a word may stay so through the silence after it, as people's do, and
+a noise may move it. In front of an audience it should close.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class VoiceProbe:
 
 @dataclass
 class RestState:
-    """How long it has been silent, in frames, and how far the lips follow the denoiser, 0..1."""
+    """How long it has been silent, in frames, and how far the lips follow the sound, 0..1."""
 
     silent_frames: int = 0
     gain: float = 1.0

@@ -72,7 +72,7 @@ def export_encoder(weights: Path) -> None:
 
 
 def export_denoiser(weights: Path) -> None:
-    """Compile one guided evaluation."""
+    """Compile one evaluation, with guidance if the weights ask for it."""
     model = MotionModel.load(weights)
     c = model.config
     inputs = {

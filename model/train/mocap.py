@@ -2,10 +2,10 @@
 
 FACEGOOD's takes tell his face by weights of a rig whose shapes nobody published. What each weight
 does to our mouth is found from his voice: by least squares against what the mouth regressor makes
-of it (a regressor that was trained without him), which is wrong in every frame, but
+of it (one that was trained without his lips), which is wrong in every frame, but
 not on average. That is too little movement, as of every mean, so his lips are scaled to move as far
 as filmed people's. Writes `RUNS/mocap/<take>-<piece>.npz`: `sound` (samples,) int16 at 16 kHz and
-`mouth` (frames, K), in step.
+`mouth` (frames, K), in step; to be heard by `motion_features` before another regressor learns.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def at_frames(weights: Rows, fps: float, frames: int) -> Rows:
 def mean_mouth(
     regressor: MouthRegressor, encoder: CausalAudioEncoder, sound: Rows, config: DenoiserConfig
 ) -> Rows:
-    """What the regressor makes of sound (samples,): (frames, K), an even number of frames."""
+    """What the regressor makes of sound (samples,): (frames, K), in whole hops."""
     frames = len(sound) // SAMPLES_PER_FRAME // config.hop_frames * config.hop_frames
     features = hear(encoder, sound[None], frames)[0].astype(np.float32)
     before = config.num_audio_frames - config.hop_frames
@@ -107,6 +107,8 @@ def main() -> None:
     )
     across = np.asarray(gap_of(space).mean(dim=1).numpy(), np.float32)
     paths = sorted((args.data / "mocap").glob("*.flac"))
+    if not paths:
+        parser.error(f"found no mocap/*.flac in {args.data}, expected FACEGOOD's takes")
     sounds = [decode_audio(path) for path in paths]
     takes, means = [], []
     for path, sound in zip(paths, sounds, strict=True):

@@ -42,14 +42,12 @@ def main() -> None:
     parser.add_argument(
         "--licence",
         default="",
-        help="train on clips whose licence begins so: CC-BY-4.0 is GRID alone, of the filmed",
+        help="train on clips whose licence begins so, and on no captured lips: CC-BY-4.0 is GRID",
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--mouth", action="store_true", help="train the mouth regressor")
     what.add_argument("--regressor", type=Path, help="train what moves all but this one's mouth")
-    parser.add_argument(
-        "--export", type=Path, default=DEFAULT_WEIGHTS / "motion_denoiser.safetensors"
-    )
+    parser.add_argument("--export", type=Path, help="where to, if not as said above")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     space = MotionSpace.load(DEFAULT_WEIGHTS / "motion_space.safetensors")
@@ -58,7 +56,8 @@ def main() -> None:
     features = args.runs / "features"
     recordings = load_recordings(rows, args.runs / "motion", features, space)
     people = [r for r in recordings if not r.speaker.startswith("grid")] or recordings
-    for name in (SPOKEN,) if args.licence else (SPOKEN, CAPTURED):
+    # Captured lips have no head of their own to learn from.
+    for name in (SPOKEN, CAPTURED) if args.mouth and not args.licence else (SPOKEN,):
         recordings += load_voices(
             args.runs / name, features, space, people, np.random.default_rng(0)
         )
@@ -69,17 +68,22 @@ def main() -> None:
     trainer: MouthTrainer | MotionTrainer
     if args.mouth:
         trainer, checkpoint = MouthTrainer(config, train, space), args.runs / "mouth_regressor.pt"
-        args.export = checkpoint.with_suffix(".safetensors")
-        if args.start_from is not None:
-            trainer.start_from(args.start_from)
+        export = args.export or checkpoint.with_suffix(".safetensors")
     else:
         trainer, checkpoint = MotionTrainer(config, train), args.runs / "motion_denoiser.pt"
-        if args.start_from is not None:
-            trainer.start_from(args.start_from)
-        trainer.take_mouth(args.regressor)
+        export = args.export or DEFAULT_WEIGHTS / "motion_denoiser.safetensors"
     if checkpoint.exists():
+        if args.start_from is not None:
+            parser.error(
+                f"found {checkpoint}, from which a run goes on, and --start-from: expected one of"
+                " them; move the checkpoint away to begin anew"
+            )
         trainer.resume(checkpoint)
         print(f"resumed at step {trainer.steps}")
+    elif args.start_from is not None:
+        trainer.start_from(args.start_from)
+    if isinstance(trainer, MotionTrainer):
+        trainer.take_mouth(args.regressor)
     idle = np.load(features / "idle.npy")
     sampler = WindowSampler(recordings, idle, space, config.num_motion_frames, trainer.steps)
     rng = np.random.default_rng(trainer.steps)
@@ -92,10 +96,10 @@ def main() -> None:
             print(f"{trainer.steps} {elapsed:.0f}s loss {np.mean(losses[-100:]):.4f}", flush=True)
         if time.monotonic() - saved > train.checkpoint_s:
             trainer.save(checkpoint)
-            trainer.export(args.export)
+            trainer.export(export)
             saved = time.monotonic()
     trainer.save(checkpoint)
-    trainer.export(args.export)
+    trainer.export(export)
 
 
 if __name__ == "__main__":

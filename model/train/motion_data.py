@@ -1,4 +1,4 @@
-"""Windows of motion and audio features to train the motion denoiser on."""
+"""Windows of motion and audio features to train mouth regressor and motion denoiser on."""
 
 import csv
 from dataclasses import dataclass
@@ -121,11 +121,18 @@ def load_voices(
 ) -> list[Recording]:
     """Read lips without a face (`model.train.phone_lips`, `mocap`) on the faces of filmed people.
 
-    Their speaker is the folder's name. All but the mouth is that of a random one of `people`,
+    Their speaker is the folder's name. Raises FileNotFoundError if they were not heard yet. All
+    but the mouth is that of a random one of `people`,
     played forth and back if it is short.
     """
     recordings = []
     for path in sorted(lips_dir.glob("*.npz")):
+        heard = features_dir / f"{lips_dir.name}-{path.stem}.npy"
+        if not heard.exists():
+            raise FileNotFoundError(
+                f"found no {heard}, expected what {path} sounds like: run `python -m model.train"
+                " motion_features`"
+            )
         with np.load(path) as arrays:
             mouth = arrays["mouth"]
         if len(mouth) < FPS:
@@ -142,9 +149,7 @@ def load_voices(
                 clip_id=path.stem,
                 speaker=lips_dir.name,
                 motion=motion,
-                features=np.load(features_dir / f"{lips_dir.name}-{path.stem}.npy").astype(
-                    np.float32
-                ),
+                features=np.load(heard).astype(np.float32),
                 blink=face.blink[frames],
                 head_speed=face.head_speed[frames],
                 speaks_from=int(np.argmax(mouth.any(axis=1))),

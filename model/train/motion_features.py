@@ -2,10 +2,10 @@
 
 Writes `RUNS/features/<clip id>.npy` (V, L, D) float16: what the audio encoder says of each
 video frame, for the sound as it is, for changed ones (other pitch, rooms, noise, levels) and for
-what other voices made of it (`model.train.other_voices`), so that the motion denoiser does not
+what other voices made of it (`model.train.other_voices`), so that the mouth regressor does not
 learn one voice. `spoken-<number>.npy` (2, L, D) is what it says of voices that nobody filmed
-(`model.train.phone_lips`), as they are and changed, `mocap-<take>.npy` of the captured speaker;
-`idle.npy` (L, D) where nobody speaks.
+(`model.train.phone_lips`), as they are and changed, `mocap-<take>-<piece>.npy` of the captured
+speaker; `idle.npy` (L, D) where nobody speaks.
 """
 
 import argparse

@@ -177,9 +177,8 @@ class MotionTrainer:
         self._begin_average()
 
     def take_mouth(self, path: Path) -> None:
-        """Take another mouth regressor, as exported."""
+        """Take another mouth regressor, as exported; what has been learned of the rest stays."""
         self.denoiser.regressor.load_state_dict(load_file(path))
-        self._begin_average()
 
     def _begin_average(self) -> None:
         self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)
@@ -189,4 +188,5 @@ class MotionTrainer:
         averaged = MotionDenoiser(self.denoiser.config)
         averaged.load_state_dict(self.denoiser.state_dict())
         self.average.copy_to(averaged.parameters())
+        averaged.regressor.load_state_dict(self.denoiser.regressor.state_dict())
         MotionModel(averaged, part_digests(DEFAULT_WEIGHTS)).save(path)

@@ -1,7 +1,7 @@
 """Let other voices say what the clips say: `python -m model.train other_voices DATA RUNS`.
 
 One man speaks most of the clips whose words are known. Synthetic voices speak the same sentences,
-both are aligned phone by phone, and so the motion denoiser hears every voice while it sees him.
+both are aligned phone by phone, and so the mouth regressor hears every voice while it sees him.
 Writes `RUNS/voices/<clip id>.npz`: `sound_0`, `sound_1`, ... (samples,) float16 at 16 kHz and
 `times_0`, ... (frames,), which moment of the sound, in seconds, is each video frame's.
 """

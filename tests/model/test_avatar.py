@@ -269,5 +269,5 @@ def test_weights_of_several_versions_say_so(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     smaller = MotionDenoiser(DenoiserConfig(motion_dim=5, feature_dim=8, num_mouth=2))
     MotionModel(smaller).save(tmp_path / "motion_denoiser.safetensors")
-    with pytest.raises(WeightsError, match=r"size \(5, 8\), expected .*several versions"):
+    with pytest.raises(WeightsError, match=r"size \(5, 2, 8\), expected .*several versions"):
         Avatar.load(tmp_path)

@@ -28,7 +28,7 @@ def denoiser() -> MotionDenoiser:
     torch.manual_seed(0)
     network = MotionDenoiser(DenoiserConfig(9, feature_dim=8, num_mouth=3, width=32, num_heads=2))
     for name, parameter in network.named_parameters():
-        if "modulation" in name or name.startswith(("out.", "embed_mean.")):
+        if "modulation" in name:
             torch.nn.init.normal_(parameter, std=0.2)
     return network
 

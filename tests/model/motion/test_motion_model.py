@@ -29,6 +29,14 @@ def test_same_seed_same_motion_other_seed_other_motion(motion_model: MotionModel
     assert not torch.allclose(run(motion_model, 1, sound), run(motion_model, 2, sound))
 
 
+def test_one_sound_is_one_mouth_whatever_the_seed_and_the_steps(motion_model: MotionModel) -> None:
+    sound, mouth = features(6), slice(0, motion_model.config.num_mouth)
+    said = run(motion_model, 1, sound)[:, mouth]
+    torch.testing.assert_close(run(motion_model, 2, sound)[:, mouth], said)
+    torch.testing.assert_close(run(motion_model, 1, sound, num_steps=5)[:, mouth], said)
+    assert not torch.allclose(run(motion_model, 1, features(6, seed=9))[:, mouth], said)
+
+
 def test_the_past_is_what_it_said_and_the_head_follows_that(motion_model: MotionModel) -> None:
     state = motion_model.initial_state(0)
     assert not state.motion_frames.any()

@@ -106,6 +106,19 @@ def test_voices_that_nobody_filmed_get_a_filmed_face(tmp_path: Path, space: Moti
     assert set(head) == set(range(30))
 
 
+def test_lips_that_were_not_heard_are_refused(tmp_path: Path, space: MotionSpace) -> None:
+    (tmp_path / "mocap").mkdir()
+    np.savez(tmp_path / "mocap" / "a.npz", mouth=np.zeros((75, space.num_mouth), np.float32))
+    with pytest.raises(FileNotFoundError, match=r"found no .*mocap-a\.npy.*motion_features"):
+        load_voices(
+            tmp_path / "mocap",
+            tmp_path,
+            space,
+            [recording("other", 0)],
+            np.random.default_rng(0),
+        )
+
+
 @pytest.mark.parametrize("lead", [-3, 0, 4])
 def test_sound_is_moved_onto_the_lips(tmp_path: Path, space: MotionSpace, lead: int) -> None:
     count = np.arange(60, dtype=np.float32)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.motion_model import load_denoiser
 from model.motion.space import MotionSpace
 from model.train.motion_data import Batch
 from model.train.motion_trainer import MotionTrainer, TrainConfig
@@ -79,6 +80,27 @@ def test_training_the_rest_of_the_face_leaves_the_mouth_alone(space: MotionSpace
     after = trainer.denoiser.regressor.state_dict()
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
     assert any(not torch.equal(a, b) for a, b in zip(others(), untrained, strict=True))
+
+
+def test_a_resumed_denoiser_is_exported_with_the_mouth_it_is_given(
+    space: MotionSpace, tmp_path: Path
+) -> None:
+    config = config_of(space)
+    first = MotionTrainer(config, TRAIN)
+    first.save(tmp_path / "run.pt")
+    mouth = MouthTrainer(config, TRAIN, space)
+    mouth.step(lesson(config, 0), 0.0)
+    mouth.export(tmp_path / "mouth.safetensors")
+    second = MotionTrainer(config, TRAIN)
+    second.resume(tmp_path / "run.pt")
+    second.take_mouth(tmp_path / "mouth.safetensors")
+    second.export(tmp_path / "denoiser.safetensors")
+    exported = load_denoiser(tmp_path / "denoiser.safetensors")
+    for name, weight in mouth.regressor.state_dict().items():
+        torch.testing.assert_close(exported.regressor.state_dict()[name], weight, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        exported.out[1].weight, first.denoiser.out[1].weight, atol=1e-3, rtol=0
+    )
 
 
 def test_a_run_goes_on_from_its_checkpoint(space: MotionSpace, tmp_path: Path) -> None:
