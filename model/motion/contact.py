@@ -19,8 +19,8 @@ from model.motion.space import INNER_LIP_PAIRS
 ROWS = 4
 """Rows of 20 ms that the probe hears: the one that it judges, and those before it."""
 
-# Logits between which lips come together. Less than an
-# even chance is enough: a mouth that stays open on a b is a worse fault than lips that meet at a t.
+# Logits between which lips come together. Less than an even chance is enough: a mouth that stays
+# open on a b is a worse fault than lips that meet at a t.
 _APART, _TOGETHER = -2.0, -1.0
 # In face widths. A regression's mean hardly ever closes quite: lips that come nearer than the first
 # are brought nearer still, at the second together.

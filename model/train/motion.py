@@ -56,8 +56,9 @@ def main() -> None:
     features = args.runs / "features"
     recordings = load_recordings(rows, args.runs / "motion", features, space)
     people = [r for r in recordings if not r.speaker.startswith("grid")] or recordings
-    # Captured lips have no head of their own to learn from.
-    for name in (SPOKEN, CAPTURED) if args.mouth and not args.licence else (SPOKEN,):
+    # Lips that no camera saw have no head of their own for the denoiser to learn.
+    lips = (SPOKEN,) if args.licence else (SPOKEN, CAPTURED)
+    for name in lips if args.mouth else ():
         recordings += load_voices(
             args.runs / name, features, space, people, np.random.default_rng(0)
         )

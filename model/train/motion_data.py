@@ -121,9 +121,8 @@ def load_voices(
 ) -> list[Recording]:
     """Read lips without a face (`model.train.phone_lips`, `mocap`) on the faces of filmed people.
 
-    Their speaker is the folder's name. Raises FileNotFoundError if they were not heard yet. All
-    but the mouth is that of a random one of `people`,
-    played forth and back if it is short.
+    Their speaker is the folder's name. All but the mouth is that of a random one of `people`,
+    played forth and back if it is short. Raises FileNotFoundError if they were not heard yet.
     """
     recordings = []
     for path in sorted(lips_dir.glob("*.npz")):
