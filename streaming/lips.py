@@ -4,8 +4,9 @@ import math
 
 from streaming.rates import VOICE_SAMPLES_PER_FRAME
 
-# A frame after a hush, the lips follow the model by this share of the frame before.
-_CLOSING = 0.3
+# A frame after a hush, the lips follow the model by this share of the frame before: in the first,
+# all but the widest mouths are shut, for whoever interrupts waits for no movement to end.
+_CLOSING = 0.2
 _OPENING = 0.7
 # Lips part before the sound.
 _EARLY_SAMPLES = 2 * VOICE_SAMPLES_PER_FRAME

@@ -2,35 +2,48 @@
 
 python -m model.train.encoder corpus --data DIR  # speech and its targets -> RUN_DIR/corpus.npz
 python -m model.train.encoder fit                # resumes from RUN_DIR/checkpoint.pt
+python -m model.train.encoder fit --lips --data DIR --start-from OLD  # with the mouth regressor
 python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
 python -m model.train.encoder report             # accuracy on people it has not heard
 python -m model.train.encoder lookahead          # phone error by how far it hears ahead
 
-RUN_DIR is runs/encoder unless --run-dir says otherwise.
+RUN_DIR is runs/encoder unless --run-dir says otherwise. With --lips, mouths come from the folders
+beside it (`model.train.motion_features` has them), and the regressor goes there, too.
 """
 
 import argparse
+import itertools
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from model.features.encoder import SUBFRAMES, CausalAudioEncoder, EncoderConfig, save_encoder
+from model.motion.denoiser import DenoiserConfig
+from model.motion.space import MotionSpace
 from model.train import checkpoint
 from model.train.encoder_batches import Batch, Batches, Corpus
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
+from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, read_mouths
 from model.train.encoder_lookahead import lookahead
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
+from model.train.mouth_trainer import MOUTH_DROPOUT, regressor_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "audio_encoder.safetensors"
+MOUTH_REGRESSOR = "mouth_regressor.safetensors"
+
+B = TypeVar("B")
+_CROP_FRAMES = 80
 
 _WARM_UP_STEPS = 60
 # Heads that know nothing yet would spoil what the encoder knows.
@@ -51,10 +64,17 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             self._parameters, learning_rate, betas=(0.9, 0.98), weight_decay=0.01
         )
+        self.lips: LipsHead | None = None
         self._steps = steps
         self._learning_rate = learning_rate
         self._heads_alone_steps = 0
         self.step = 0
+
+    def hear_for(self, lips: LipsHead) -> None:
+        """Teach this mouth regressor, too, and the encoder what it needs."""
+        self.lips = lips
+        self._optimizer.add_param_group({"params": list(lips.parameters())})
+        self._parameters += lips.parameters()
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint, never half of one."""
@@ -63,6 +83,7 @@ class Trainer:
             "heads": self.heads.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
+            "lips": None if self.lips is None else self.lips.state_dict(),
         }
         checkpoint.write(path, state)
 
@@ -73,23 +94,31 @@ class Trainer:
         self.heads.load_state_dict(state["heads"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
+        if self.lips is not None:
+            self.lips.load_state_dict(state["lips"])
 
     def start_from(self, path: Path) -> None:
         """Starts at another encoder, whatever its lookahead; new heads learn alone at first."""
         self._heads_alone_steps = _HEADS_ALONE_STEPS
         self.encoder.load_state_dict({k: w.float() for k, w in load_file(path).items()})
 
-    def learn(self, batch: Batch) -> dict[str, float]:
-        """One step; the losses before it."""
+    def learn(self, batch: Batch, lips_batch: LipsBatch | None = None) -> dict[str, float]:
+        """One step; the losses before it. Crops of both batches are of one length."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * self._schedule()
-        state = self.encoder.initial_state(len(batch.samples))
+        samples = batch.samples
+        if lips_batch is not None:
+            samples = torch.cat([samples, lips_batch.samples])
+        state = self.encoder.initial_state(len(samples))
         with torch.set_grad_enabled(self.step >= self._heads_alone_steps):
-            features, _ = self.encoder.encode(batch.samples, state)
+            features, _ = self.encoder.encode(samples, state)
         rows = features.view(
             len(features), -1, self.encoder.config.subvector_dim
         )  # (B, 2n, subvector_dim)
-        losses = self.heads.losses(rows, batch, SUBFRAMES * self.encoder.lookahead_frames)
+        delay_rows = SUBFRAMES * self.encoder.lookahead_frames
+        losses = self.heads.losses(rows[: len(batch.samples)], batch, delay_rows)
+        if self.lips is not None and lips_batch is not None:
+            losses["lips"] = self.lips.loss(rows[len(batch.samples) :], lips_batch, delay_rows)
         total = sum((LOSS_WEIGHTS[name] * loss for name, loss in losses.items()), torch.zeros(()))
         self._optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -112,17 +141,27 @@ def fit(options: argparse.Namespace) -> None:
     trainer = Trainer(corpus.tokens, steps, options.learning_rate, options.lookahead_frames)
     if options.start_from is not None:
         trainer.start_from(options.start_from)
+    if options.lips:
+        space = MotionSpace.load(WEIGHTS.parent / "motion_space.safetensors")
+        sizes = DenoiserConfig(space.dim, trainer.encoder.feature_dim, space.num_mouth)
+        regressor = regressor_of(sizes, MOUTH_DROPOUT)
+        regressor.load_state_dict(load_file(run_dir.parent / MOUTH_REGRESSOR))
+        trainer.hear_for(LipsHead(regressor, sizes.num_audio_frames, space))
     checkpoint = run_dir / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
         print(f"resuming at step {trainer.step}")
-    batches = Batches(corpus, options.batch_size, crop_frames=80, seed=options.seed + trainer.step)
-    # Rooms and noises are made in a process of their own, while the network learns.
-    made = iter(DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4))
+    seed = options.seed + trainer.step
+    # Rooms and noises are made in processes of their own, while the network learns.
+    made = iter(_in_background(Batches(corpus, options.batch_size, _CROP_FRAMES, seed)))
+    heard: Iterator[LipsBatch | None] = itertools.repeat(None)
+    if options.lips:
+        mouths = read_mouths(options.data, run_dir.parent, space)
+        heard = iter(_in_background(LipsBatches(mouths, options.lips_batch, _CROP_FRAMES, seed)))
     started_s = time.monotonic()
     recent: defaultdict[str, float] = defaultdict(float)
     while trainer.step < steps:
-        for name, loss in trainer.learn(next(made)).items():
+        for name, loss in trainer.learn(next(made), next(heard)).items():
             recent[name] += loss / _LOG_EVERY_STEPS
         if trainer.step % _LOG_EVERY_STEPS == 0:
             figures = " ".join(f"{name} {value:.3f}" for name, value in recent.items())
@@ -130,6 +169,12 @@ def fit(options: argparse.Namespace) -> None:
             recent.clear()
         if trainer.step % _SAVE_EVERY_STEPS == 0 or trainer.step == steps:
             trainer.save(checkpoint)
+            if trainer.lips is not None:
+                save_file(trainer.lips.regressor.state_dict(), run_dir.parent / MOUTH_REGRESSOR)
+
+
+def _in_background(batches: IterableDataset[B]) -> DataLoader[B]:
+    return DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
 
 
 def label(run_dir: Path, seed: int) -> None:
@@ -159,6 +204,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--lips", action="store_true", help="learn from mouths, too (fit)")
+    parser.add_argument("--lips-batch", type=int, default=20, help="crops of sound with a mouth")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -174,6 +221,8 @@ def main() -> None:
             pack(corpus, options.run_dir / "corpus.npz", options.seed)
             label(options.run_dir, options.seed)
         case "fit":
+            if options.lips and options.data is None:
+                parser.error("fit --lips needs --data DIR, the directory with clips.csv")
             fit(options)
         case "export":
             export(

@@ -8,7 +8,14 @@ from model.train.encoder_batches import Batch
 from model.train.encoder_phones import ARTICULATION, PHONES, UNKNOWN, articulation_table
 from model.train.encoder_targets import HIDDEN_TARGET_DIM
 
-LOSS_WEIGHTS = {"hidden": 0.5, "tokens": 0.2, "phones": 1.5, "articulation": 3.0, "acoustics": 1.0}
+LOSS_WEIGHTS = {
+    "hidden": 0.5,
+    "tokens": 0.2,
+    "phones": 1.5,
+    "articulation": 3.0,
+    "acoustics": 1.0,
+    "lips": 3.0,
+}
 
 # A closed mouth that is missed is seen at once, and it is short: a twentieth of all frames.
 _RARE = {"lips_closed": 2.0, "lip_on_teeth": 2.0}

@@ -16,7 +16,8 @@ from model.train.motion_trainer import TrainConfig
 from model.train.phone_lips import gap_of
 
 _WINDOW_HOPS = 24
-_WEIGHT_DECAY, _DROPOUT = 0.05, 0.2
+MOUTH_DROPOUT = 0.2
+_WEIGHT_DECAY = 0.05
 # How much the lips' distance, in face widths, and the steps from frame to frame count.
 _GAPS, _STEPS = 2000.0, 0.5
 
@@ -28,16 +29,28 @@ def regressor_of(config: DenoiserConfig, dropout: float = 0.0) -> MouthRegressor
     )
 
 
+class MouthLoss:
+    """How wrong mouths (B, L, K) are. Contacts weigh as openings do: a mean is what is wanted."""
+
+    def __init__(self, space: MotionSpace) -> None:
+        self._weights = torch.linspace(2.0, 0.5, space.num_mouth)
+        self._gaps = gap_of(space)
+
+    def __call__(self, error: Tensor) -> Tensor:
+        """Mean of squared errors of coefficients, of the lips' distance and of the steps."""
+        near = (error**2 * self._weights).mean() + _GAPS * ((error @ self._gaps) ** 2).mean()
+        return near + _STEPS * (error.diff(dim=1) ** 2 * self._weights).mean()
+
+
 class MouthTrainer:
     """Owns the regressor and its optimiser; one `step` per batch."""
 
     def __init__(self, config: DenoiserConfig, train: TrainConfig, space: MotionSpace) -> None:
         torch.manual_seed(0)
-        self.regressor = regressor_of(config, _DROPOUT)
+        self.regressor = regressor_of(config, MOUTH_DROPOUT)
         self.steps = 0
         self._config, self._train = config, train
-        self._weights = torch.linspace(2.0, 0.5, config.num_mouth)
-        self._gaps = gap_of(space)
+        self._loss = MouthLoss(space)
         self._optimizer = torch.optim.AdamW(
             self.regressor.parameters(), lr=train.learning_rate, weight_decay=_WEIGHT_DECAY
         )
@@ -61,11 +74,6 @@ class MouthTrainer:
         self._optimizer.step()
         self.steps += 1
         return float(loss.detach())
-
-    def _loss(self, error: Tensor) -> Tensor:
-        """Of mouths (B, L, K). Contacts weigh no more than openings: a mean is what is wanted."""
-        near = (error**2 * self._weights).mean() + _GAPS * ((error @ self._gaps) ** 2).mean()
-        return near + _STEPS * (error.diff(dim=1) ** 2 * self._weights).mean()
 
     def _along(self, features: Tensor) -> Tensor:
         """Mouths (B, L, K) of all new frames of features (B, N + L, D), hop by hop."""

@@ -7,14 +7,14 @@ def test_lips_follow_until_a_hush_and_then_close_within_two_frames() -> None:
     lips = Lips()
     assert [lips.gain(frame) for frame in range(3)] == [1.0, 1.0, 1.0]
     lips.hush()
-    assert [lips.gain(frame) for frame in (3, 4)] == pytest.approx([0.3, 0.09])
+    assert [lips.gain(frame) for frame in (3, 4)] == pytest.approx([0.2, 0.04])
     assert max(lips.gain(frame) for frame in range(5, 200)) < 0.03
 
 
 def test_they_follow_again_just_before_new_speech() -> None:
     lips = Lips()
     lips.hush()
-    assert lips.gain(0) == pytest.approx(0.3)
+    assert lips.gain(0) == pytest.approx(0.2)
     lips.speak(10 * 1920)
     lips.speak(20 * 1920)
     closed = [lips.gain(frame) for frame in range(1, 8)]
