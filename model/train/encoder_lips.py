@@ -27,7 +27,8 @@ from model.train.mouth_trainer import MouthLoss
 from model.train.recording import decode_audio
 
 _ROW_SAMPLES = SAMPLES_PER_FRAME // SUBFRAMES
-_IDLE, _OTHER_PITCH, _OTHER_VOICE = 0.08, 0.5, 0.5
+_IDLE, _OTHER_PITCH, _OTHER_VOICE = 0.08, 0.6, 0.5
+_TEMPO_RANGE = (0.85, 1.2)
 _BABBLE_S = 60
 
 
@@ -159,22 +160,38 @@ class LipsBatches(IterableDataset[LipsBatch]):
             )
         other = len(one.voices) > 1 and rng.random() < _OTHER_VOICE
         voice = one.voices[int(rng.integers(1, len(one.voices))) if other else 0]
+        changes = rng.random() < _OTHER_PITCH
+        pitch, tempo = (
+            (rng.uniform(*PITCH_RANGE), rng.uniform(*_TEMPO_RANGE)) if changes else (1.0, 1.0)
+        )
         start = int(rng.integers(max(len(one.mouth) - frames // 2, 1)))
-        known = min(len(one.mouth) - start, frames)
-        mouth[:known] = one.mouth[start : start + known]
+        at = start + float(tempo) * np.arange(frames, dtype=np.float64)
+        at = at[at <= len(one.mouth) - 1]
+        mouth[: len(at)] = _between(one.mouth, at)
         first = max(int(voice.rows[start]), 0)
         rows = np.full(frames, -1)
-        rows[:known] = voice.rows[start : start + known] - first
-        heard = _float(voice.pcm[first * _ROW_SAMPLES :][:length])
-        sound = np.pad(heard, (0, length - len(heard)))
-        if rng.random() < _OTHER_PITCH:
-            sound = at_other_pitch(sound, float(rng.uniform(*PITCH_RANGE)))
+        rows[: len(at)] = np.rint((_between(voice.rows[:, None], at)[:, 0] - first) / tempo)
+        heard = _float(voice.pcm[first * _ROW_SAMPLES :][: round(length * tempo)])
+        if changes:
+            heard = at_other_pitch(heard, float(pitch), float(tempo))
+        sound = np.pad(heard[:length], (0, max(length - len(heard), 0)))
         seen = (rows >= 0) & (rows * _ROW_SAMPLES < len(heard))
         return self._augment(sound), _both(rows, SUBFRAMES * frames), mouth, seen
 
 
+def _between(
+    values: NDArray[np.float32] | NDArray[np.int64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Values (L, ...) at fractional places (n,), linearly."""
+    before = at.astype(np.int64)
+    after = np.minimum(before + 1, len(values) - 1)
+    share = (at - before)[:, None]
+    mixed: NDArray[np.float64] = values[before] * (1 - share) + values[after] * share
+    return mixed
+
+
 def _float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
-    return pcm.astype(np.float32) / 32767
+    return np.asarray(pcm / 32767, np.float32)
 
 
 def _both(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

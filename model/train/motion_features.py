@@ -31,8 +31,10 @@ IDLE_PIECE_S = 20
 BABBLE_S = 60
 
 
-def at_other_pitch(sound: NDArray[np.float32], ratio: float) -> NDArray[np.float32]:
-    """Move pitch and formants by `ratio`, in the same time; sound (samples,)."""
+def at_other_pitch(
+    sound: NDArray[np.float32], ratio: float, tempo: float = 1.0
+) -> NDArray[np.float32]:
+    """Move pitch and formants of sound (samples,) by `ratio`, and say it `tempo` times as fast."""
     graph = av.filter.Graph()
     source = graph.add_abuffer(
         sample_rate=SAMPLE_RATE, format="flt", layout="mono", time_base=Fraction(1, SAMPLE_RATE)
@@ -40,7 +42,7 @@ def at_other_pitch(sound: NDArray[np.float32], ratio: float) -> NDArray[np.float
     steps = [
         graph.add("asetrate", f"{round(SAMPLE_RATE * ratio)}"),
         graph.add("aresample", f"{SAMPLE_RATE}"),
-        graph.add("atempo", f"{1 / ratio:.5f}"),
+        graph.add("atempo", f"{tempo / ratio:.5f}"),
         graph.add("abuffersink"),
     ]
     graph.link_nodes(source, *steps).configure()
@@ -56,8 +58,9 @@ def at_other_pitch(sound: NDArray[np.float32], ratio: float) -> NDArray[np.float
         except (av.BlockingIOError, av.EOFError):
             break
         pieces.append(pulled.to_ndarray()[0])
-    changed = np.concatenate(pieces)[: len(sound)].astype(np.float32)
-    return np.pad(changed, (0, len(sound) - len(changed)))
+    length = round(len(sound) / tempo)
+    changed = np.concatenate(pieces)[:length].astype(np.float32)
+    return np.pad(changed, (0, length - len(changed)))
 
 
 @torch.inference_mode()
