@@ -15,12 +15,15 @@ from model.compiled import Graph
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
 from model.motion.contact import ContactProbe, LipCloser
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.gaze import GazeState, against, initial_gaze_state, next_fixations
 from model.motion.guidance import Denoise, guided
 from model.motion.head import HeadState, follow, initial_head_state, reach
 from model.motion.posture import PostureState, initial_posture_state, next_postures
 from model.motion.sampler import euler_flow_sampler
-from model.motion.space import NUM_HEAD
+from model.motion.space import NUM_GAZE, NUM_HEAD
 from model.motion.voice import RestState, VoiceProbe, next_gains
+
+_GAZE, _HEAD = slice(-NUM_HEAD - NUM_GAZE, -NUM_HEAD), slice(-NUM_HEAD, None)
 
 
 @dataclass
@@ -39,6 +42,7 @@ class MotionState:
     rest: RestState
     head: HeadState
     posture: PostureState
+    gaze: GazeState
 
 
 class MotionModel:
@@ -103,6 +107,7 @@ class MotionModel:
             rest=RestState(),
             head=initial_head_state(NUM_HEAD),
             posture=initial_posture_state(seed),
+            gaze=initial_gaze_state(seed),
         )
 
     @torch.inference_mode()
@@ -124,12 +129,14 @@ class MotionModel:
         motion = euler_flow_sampler(denoise, noise, num_steps)
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         postures = np.stack([next_postures(s.posture, c.hop_frames) for s in states])
-        heads = reach(motion[..., -NUM_HEAD:], torch.from_numpy(postures), head_speed)
+        heads = reach(motion[..., _HEAD], torch.from_numpy(postures), head_speed)
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
             # Not remembered: a denoiser that saw its head come late would slow it down, hop by hop.
-            motion[i, :, -NUM_HEAD:] = follow(state.head, heads[i])
+            motion[i, :, _HEAD] = follow(state.head, heads[i])
+            fixations = torch.from_numpy(next_fixations(state.gaze, c.hop_frames))
+            motion[i, :, _GAZE] += fixations + against(motion[i, :, _HEAD])
         if self._rest_by is not None:
             probe, mouth = self._rest_by
             flags = probe.speaks(features).tolist()

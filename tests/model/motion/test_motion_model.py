@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
+from model.motion.gaze import against, initial_gaze_state, next_fixations
 from model.motion.head import follow, initial_head_state, reach
 from model.motion.motion_model import MotionModel
 from model.motion.posture import initial_posture_state, next_postures
-from model.motion.space import NUM_HEAD
+from model.motion.space import NUM_GAZE, NUM_HEAD
 
 SPEED = torch.tensor([0.1])
 
@@ -37,17 +38,21 @@ def test_one_sound_is_one_mouth_whatever_the_seed_and_the_steps(motion_model: Mo
     assert not torch.allclose(run(motion_model, 1, features(6, seed=9))[:, mouth], said)
 
 
-def test_the_past_is_what_it_said_and_the_head_follows_that(motion_model: MotionModel) -> None:
+def test_the_past_is_what_it_said_and_head_and_eyes_follow_that(motion_model: MotionModel) -> None:
     state = motion_model.initial_state(0)
     assert not state.motion_frames.any()
     hops = motion_model.config.num_motion_frames // motion_model.config.hop_frames
     made = [motion_model.step(hop, [state], SPEED, 2)[0] for hop in features(hops)]
     said, shown = state.motion_frames[0], torch.cat(made)
-    torch.testing.assert_close(shown[:, :-NUM_HEAD], said[:, :-NUM_HEAD])
+    driven = NUM_GAZE + NUM_HEAD
+    torch.testing.assert_close(shown[:, :-driven], said[:, :-driven])
     postures = torch.from_numpy(next_postures(initial_posture_state(0), len(said)))
     wanted = reach(said[None, :, -NUM_HEAD:], postures[None], SPEED)[0]
     followed = follow(initial_head_state(NUM_HEAD), wanted)
     torch.testing.assert_close(shown[:, -NUM_HEAD:], followed)
+    fixations = torch.from_numpy(next_fixations(initial_gaze_state(0), len(said)))
+    turned = said[:, -driven:-NUM_HEAD] + fixations + against(followed)
+    torch.testing.assert_close(shown[:, -driven:-NUM_HEAD], turned)
 
 
 def test_sessions_in_a_batch_are_alone(motion_model: MotionModel) -> None:
