@@ -21,28 +21,38 @@ from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.encoder_augment import Augmenter
 from model.train.encoder_batches import PCM_SCALE
+from model.train.encoder_teacher import FRAME_SAMPLES
 from model.train.motion_data import CAPTURED, GRID_SHARE, SPOKEN, SPOKEN_SHARE, usable_clips
-from model.train.motion_features import PITCH_RANGE, at_other_pitch
+from model.train.motion_features import BABBLE_S, PITCH_RANGE, at_other_pitch
 from model.train.mouth_trainer import MouthLoss
 from model.train.recording import decode_audio
 
-_ROW_SAMPLES = SAMPLES_PER_FRAME // SUBFRAMES
-_IDLE, _OTHER_PITCH, _OTHER_VOICE = 0.08, 0.6, 0.5
+# Chances of a crop: nobody speaks; another pitch and tempo; a voice that is not the mouth's own;
+# a clip's beginning after some silence.
+_IDLE, _CHANGED, _OTHER_VOICE, _LATE_START = 0.08, 0.6, 0.5, 0.3
 _TEMPO_RANGE = (0.85, 1.2)
-_BABBLE_S = 60
+_SILENT_FRAMES = (8, 30)
+_BABBLE_CLIPS = 100
+_NOT_SAID = -1e6
 
 
 @dataclass(frozen=True)
 class Voice:
-    """Sound (samples,) int16 of a mouth, and which 20 ms of it each of its frames shows (L,)."""
+    """Sound (samples,) int16 of a mouth; where in it each of its frames is (L,), in rows of 20 ms.
+
+    Far below zero is a frame that the voice does not say.
+    """
 
     pcm: NDArray[np.int16]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Said:
-    """A mouth (L, K) and the voices that say the same; the first one is its own."""
+    """A mouth (L, K) and the voices that say the same; the first one is its own.
+
+    share: of all lessons, which of them are this one's.
+    """
 
     mouth: NDArray[np.float32]
     voices: list[Voice]
@@ -54,7 +64,7 @@ class LipsBatch:
     """Crops of sound (B, n * 640) and what the mouth does in them.
 
     rows: (B, L, SUBFRAMES) which rows of 20 ms each frame shows. mouth: (B, L, K). known: (B, L)
-    whether the frame's sound is in the crop.
+    whether that is what the frame's mouth does.
     """
 
     samples: Tensor
@@ -64,7 +74,10 @@ class LipsBatch:
 
 
 def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
-    """All mouths of the `train` split: filmed, captured, and given to voices."""
+    """All mouths of the `train` split: filmed, captured, and given to voices.
+
+    Raises FileNotFoundError when there are none of a kind; what makes them is named.
+    """
     said: dict[str, list[tuple[NDArray[np.float32], list[Voice]]]] = {}
     for row in usable_clips(data / "clips.csv", "train"):
         path = runs / "motion" / f"{row['id']}.npz"
@@ -75,9 +88,10 @@ def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
         if not valid or len(mouth) < FPS:
             continue
         # Lips that come `lead` frames before their sound belong to sound that comes later.
-        rows = SUBFRAMES * (np.arange(len(mouth)) + int(row["lips_lead_frames"]))
-        own = Voice(_pcm(decode_audio(data / "clips" / f"{row['id']}.mp4")), rows)
-        voices = [own, *_other_voices(runs / "voices" / f"{row['id']}.npz", len(mouth), row)]
+        frames = np.arange(len(mouth)) + int(row["lips_lead_frames"])
+        sound = _pcm(decode_audio(data / "clips" / f"{row['id']}.mp4"))
+        own = Voice(sound, SUBFRAMES * frames.astype(np.float64))
+        voices = [own, *_other_voices(runs / "voices" / f"{row['id']}.npz", frames)]
         kind = "grid-s1" if row["speaker"] == "grid-s1" else "people"
         said.setdefault(kind, []).append((np.clip(mouth, -5, 5), voices))
     for folder, kind in ((SPOKEN, SPOKEN), (CAPTURED, "people")):
@@ -85,34 +99,39 @@ def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
             with np.load(path) as arrays:
                 mouth, pcm = np.clip(arrays["mouth"], -5, 5), _from_corpus(arrays["sound"])
             if len(mouth) >= FPS:
-                voice = Voice(pcm, SUBFRAMES * np.arange(len(mouth)))
+                voice = Voice(pcm, SUBFRAMES * np.arange(len(mouth), dtype=np.float64))
                 said.setdefault(kind, []).append((mouth, [voice]))
     shares = {
         "grid-s1": GRID_SHARE,
         SPOKEN: SPOKEN_SHARE,
         "people": 1 - GRID_SHARE - SPOKEN_SHARE,
     }
-    frames = {kind: sum(len(mouth) for mouth, _ in own) for kind, own in said.items()}
+    if missing := shares.keys() - said.keys():
+        raise FileNotFoundError(
+            f"found no mouths of {', '.join(sorted(missing))} in {runs}, expected what `python -m"
+            " model.train motion_space`, `other_voices`, `phone_lips` and `mocap` write"
+        )
+    length = {kind: sum(len(mouth) for mouth, _ in own) for kind, own in said.items()}
+    print(", ".join(f"{kind} {n / FPS / 60:.1f} minutes" for kind, n in length.items()))
     return [
-        Said(mouth.astype(np.float32), voices, shares[kind] * len(mouth) / frames[kind])
+        Said(mouth.astype(np.float32), voices, shares[kind] * len(mouth) / length[kind])
         for kind, own in said.items()
         for mouth, voices in own
     ]
 
 
-def _other_voices(path: Path, frames: int, row: dict[str, str]) -> list[Voice]:
-    """Readings of a clip by others (`model.train.other_voices`), if there are any."""
-    if not path.exists() or row["lips_lead_frames"] != "0":
+def _other_voices(path: Path, frames: NDArray[np.int64]) -> list[Voice]:
+    """Readings by others (`model.train.other_voices`) of these frames of a clip's sound, if any."""
+    if not path.exists():
         return []
+    voices = []
     with np.load(path) as arrays:
-        return [
-            Voice(
-                _pcm(arrays[f"sound_{i}"].astype(np.float32)),
-                np.rint(arrays[f"times_{i}"][:frames] * FPS * SUBFRAMES).astype(np.int64),
-            )
-            for i in range(len(arrays) // 2)
-            if len(arrays[f"times_{i}"]) >= frames
-        ]
+        for i in range(len(arrays) // 2):
+            times_s = arrays[f"times_{i}"]
+            rows = times_s[frames.clip(0, len(times_s) - 1)] * FPS * SUBFRAMES
+            rows[(frames < 0) | (frames >= len(times_s))] = _NOT_SAID
+            voices.append(Voice(_pcm(arrays[f"sound_{i}"].astype(np.float32)), rows))
+    return voices
 
 
 def _pcm(sound: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -132,8 +151,9 @@ class LipsBatches(IterableDataset[LipsBatch]):
         self._rng = np.random.default_rng(seed)
         shares = np.array([one.share for one in said])
         self._shares = shares / shares.sum()
-        talk = [_float(one.voices[0].pcm) for one in said[:: max(len(said) // 100, 1)]]
-        self._augment = Augmenter(self._rng, np.concatenate(talk)[: _BABBLE_S * SAMPLE_RATE])
+        some = self._rng.permutation(len(said))[:_BABBLE_CLIPS]
+        talk = [_float(said[i].voices[0].pcm) for i in some]
+        self._augment = Augmenter(self._rng, np.concatenate(talk)[: BABBLE_S * SAMPLE_RATE])
 
     def __iter__(self) -> Iterator[LipsBatch]:
         """Batches without end."""
@@ -149,38 +169,38 @@ class LipsBatches(IterableDataset[LipsBatch]):
         length = frames * SAMPLES_PER_FRAME
         one = self._said[int(rng.choice(len(self._said), p=self._shares))]
         mouth = np.zeros((frames, one.mouth.shape[1]), np.float32)
+        rows = SUBFRAMES * np.arange(frames, dtype=np.float64)
         if rng.random() < _IDLE:
             noise = self._augment.noise(length) * np.float32(rng.choice([0.0, 0.02, 0.1]))
-            rows = SUBFRAMES * np.arange(frames)
-            return (
-                self._augment.capture(noise.astype(np.float32)),
-                _both(rows, SUBFRAMES * frames),
-                mouth,
-                np.ones(frames, np.bool_),
-            )
+            idle = self._augment.capture(noise.astype(np.float32))
+            return idle, _both(rows, SUBFRAMES * frames), mouth, np.ones(frames, np.bool_)
         other = len(one.voices) > 1 and rng.random() < _OTHER_VOICE
         voice = one.voices[int(rng.integers(1, len(one.voices))) if other else 0]
-        changes = rng.random() < _OTHER_PITCH
-        pitch, tempo = (
-            (rng.uniform(*PITCH_RANGE), rng.uniform(*_TEMPO_RANGE)) if changes else (1.0, 1.0)
-        )
-        start = int(rng.integers(max(len(one.mouth) - frames // 2, 1)))
-        at = start + float(tempo) * np.arange(frames, dtype=np.float64)
+        pitch = tempo = 1.0
+        if rng.random() < _CHANGED:
+            pitch, tempo = float(rng.uniform(*PITCH_RANGE)), float(rng.uniform(*_TEMPO_RANGE))
+        late = rng.random() < _LATE_START
+        silent = int(rng.integers(*_SILENT_FRAMES)) if late else 0
+        start = 0 if late else int(rng.integers(max(len(one.mouth) - frames // 2, 1)))
+        at = start + tempo * np.arange(frames - silent, dtype=np.float64)
         at = at[at <= len(one.mouth) - 1]
-        mouth[: len(at)] = _between(one.mouth, at)
-        first = max(int(voice.rows[start]), 0)
-        rows = np.full(frames, -1)
-        rows[: len(at)] = np.rint((_between(voice.rows[:, None], at)[:, 0] - first) / tempo)
-        heard = _float(voice.pcm[first * _ROW_SAMPLES :][: round(length * tempo)])
-        if changes:
-            heard = at_other_pitch(heard, float(pitch), float(tempo))
-        sound = np.pad(heard[:length], (0, max(length - len(heard), 0)))
-        seen = (rows >= 0) & (rows * _ROW_SAMPLES < len(heard))
+        shown = slice(silent, silent + len(at))
+        mouth[shown] = _between(one.mouth, at)
+        first = max(round(float(voice.rows[start])), 0)
+        rows[shown] = (_between(voice.rows[:, None], at)[:, 0] - first) / tempo + SUBFRAMES * silent
+        heard = _float(voice.pcm[first * FRAME_SAMPLES :][: round(length * tempo)])
+        if pitch != 1.0:
+            heard = at_other_pitch(heard, pitch, tempo)
+        before = silent * SAMPLES_PER_FRAME
+        sound = np.pad(heard, (before, length))[:length]
+        seen = np.zeros(frames, np.bool_)
+        ends = min(length, before + len(heard)) // FRAME_SAMPLES
+        seen[shown] = (rows[shown] >= SUBFRAMES * silent) & (rows[shown] < ends)
         return self._augment(sound), _both(rows, SUBFRAMES * frames), mouth, seen
 
 
 def _between(
-    values: NDArray[np.float32] | NDArray[np.int64], at: NDArray[np.float64]
+    values: NDArray[np.float32] | NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Values (L, ...) at fractional places (n,), linearly."""
     before = at.astype(np.int64)
@@ -194,11 +214,11 @@ def _float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
     return np.asarray(pcm / 32767, np.float32)
 
 
-def _both(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def _both(rows: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """Each frame's two rows (L, 2): where it begins and halfway to the next frame."""
     following = np.append(rows[1:], rows[-1] + SUBFRAMES)
-    halfway = np.where(following > rows, np.rint((rows + following) / 2 + 0.01), rows + 1)
-    return np.stack([rows, halfway.astype(np.int64)], axis=1).clip(0, most - 1)
+    both = np.stack([rows, (rows + following) / 2], axis=1)
+    return np.rint(both).clip(0, most - 1).astype(np.int64)
 
 
 class LipsHead(nn.Module):
@@ -222,9 +242,9 @@ class LipsHead(nn.Module):
         mouths = self.regressor(windows.flatten(0, 1)).reshape(
             len(features), -1, self.regressor.num_mouth
         )
-        known = (batch.known & ~late.any(dim=2)).unfold(1, reach, hop).all(dim=2)
-        known = known.repeat_interleave(hop, dim=1)
-        truth = batch.mouth[:, reach - hop :][:, : mouths.shape[1]]
+        new = slice(reach - hop, reach - hop + mouths.shape[1])
+        known = (batch.known & ~late.any(dim=2))[:, new]
+        truth = batch.mouth[:, new]
         return self._loss(torch.where(known[..., None], mouths - truth, torch.zeros(()))) / (
             known.float().mean().clamp(min=0.05)
         )

@@ -33,14 +33,14 @@ def said(frames: int) -> Said:
     mouth = np.zeros((frames, MOUTH), np.float32)
     mouth[is_open, 0] = 1.0
     loud = (20_000 * is_open).astype(np.int16)
-    own = Voice(np.repeat(loud, SAMPLES_PER_FRAME), 2 * np.arange(frames))
-    slow = Voice(np.repeat(loud, 2 * SAMPLES_PER_FRAME), 4 * np.arange(frames))
+    own = Voice(np.repeat(loud, SAMPLES_PER_FRAME), 2.0 * np.arange(frames))
+    slow = Voice(np.repeat(loud, 2 * SAMPLES_PER_FRAME), 4.0 * np.arange(frames))
     return Said(mouth, [own, slow], 1.0)
 
 
 @pytest.fixture
 def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_lips, "_OTHER_PITCH", 0.0)
+    monkeypatch.setattr(encoder_lips, "_CHANGED", 0.0)
     monkeypatch.setattr(encoder_lips, "_IDLE", 0.0)
 
 
