@@ -2,13 +2,14 @@
 
 python -m model.train.encoder corpus --data DIR  # speech and its targets -> RUN_DIR/corpus.npz
 python -m model.train.encoder fit                # resumes from RUN_DIR/checkpoint.pt
-python -m model.train.encoder fit --lips --data DIR --start-from OLD  # with the mouth regressor
+python -m model.train.encoder fit --start-from OLD --data DIR --regressor MOUTH  # from mouths, too
 python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
 python -m model.train.encoder report             # accuracy on people it has not heard
 python -m model.train.encoder lookahead          # phone error by how far it hears ahead
 
-RUN_DIR is runs/encoder unless --run-dir says otherwise. With --lips, mouths come from the folders
-beside it (`model.train.motion_features` has them), and the regressor goes there, too.
+RUN_DIR is runs/encoder unless --run-dir says otherwise. With --regressor, mouths come from the
+folders beside it (`motion`, `voices`, `spoken`, `mocap`), and `export` writes the mouth regressor
+that was trained along to RUN_DIR: it fits no other encoder.
 """
 
 import argparse
@@ -33,13 +34,20 @@ from model.train import checkpoint
 from model.train.encoder_batches import Batch, Batches, Corpus
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_heads import LOSS_WEIGHTS, Heads
-from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, read_mouths
+from model.train.encoder_lips import (
+    LipsBatch,
+    LipsBatches,
+    LipsHead,
+    read_mouths,
+    regressor_weights,
+)
 from model.train.encoder_lookahead import lookahead
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
 from model.train.mouth_trainer import MOUTH_DROPOUT, regressor_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "audio_encoder.safetensors"
+CHECKPOINT = "checkpoint.pt"
 MOUTH_REGRESSOR = "mouth_regressor.safetensors"
 
 B = TypeVar("B")
@@ -53,7 +61,7 @@ _SAVE_EVERY_STEPS = 100
 
 
 class Trainer:
-    """Encoder, heads and optimizer; a checkpoint holds all three and the step."""
+    """Encoder, heads, optimizer and perhaps a mouth regressor; a checkpoint also holds the step."""
 
     def __init__(
         self, tokens: tuple[str, ...], steps: int, learning_rate: float, lookahead_frames: int
@@ -70,7 +78,7 @@ class Trainer:
         self._heads_alone_steps = 0
         self.step = 0
 
-    def hear_for(self, lips: LipsHead) -> None:
+    def add_lips(self, lips: LipsHead) -> None:
         """Teach this mouth regressor, too, and the encoder what it needs."""
         self.lips = lips
         self._optimizer.add_param_group({"params": list(lips.parameters())})
@@ -88,14 +96,23 @@ class Trainer:
         checkpoint.write(path, state)
 
     def load(self, path: Path) -> None:
-        """Continues from a checkpoint."""
+        """Continues from a checkpoint.
+
+        Raises ValueError when it has a mouth regressor and this trainer has none, or the reverse.
+        """
         state = torch.load(path, weights_only=True)
+        lips = state["lips"]
+        if (lips is None) != (self.lips is None):
+            raise ValueError(
+                f"found {path} {'without' if lips is None else 'with'} a mouth regressor, expected"
+                " the reverse: move it away, or change --regressor"
+            )
         self.encoder.load_state_dict(state["encoder"])
         self.heads.load_state_dict(state["heads"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         if self.lips is not None:
-            self.lips.load_state_dict(state["lips"])
+            self.lips.load_state_dict(lips)
 
     def start_from(self, path: Path) -> None:
         """Starts at another encoder, whatever its lookahead; new heads learn alone at first."""
@@ -117,7 +134,8 @@ class Trainer:
         )  # (B, 2n, subvector_dim)
         delay_rows = SUBFRAMES * self.encoder.lookahead_frames
         losses = self.heads.losses(rows[: len(batch.samples)], batch, delay_rows)
-        if self.lips is not None and lips_batch is not None:
+        if lips_batch is not None:
+            assert self.lips is not None
             losses["lips"] = self.lips.loss(rows[len(batch.samples) :], lips_batch, delay_rows)
         total = sum((LOSS_WEIGHTS[name] * loss for name, loss in losses.items()), torch.zeros(()))
         self._optimizer.zero_grad()
@@ -141,13 +159,13 @@ def fit(options: argparse.Namespace) -> None:
     trainer = Trainer(corpus.tokens, steps, options.learning_rate, options.lookahead_frames)
     if options.start_from is not None:
         trainer.start_from(options.start_from)
-    if options.lips:
+    if options.regressor is not None:
         space = MotionSpace.load(WEIGHTS.parent / "motion_space.safetensors")
         sizes = DenoiserConfig(space.dim, trainer.encoder.feature_dim, space.num_mouth)
         regressor = regressor_of(sizes, MOUTH_DROPOUT)
-        regressor.load_state_dict(load_file(run_dir.parent / MOUTH_REGRESSOR))
-        trainer.hear_for(LipsHead(regressor, sizes.num_audio_frames, space))
-    checkpoint = run_dir / "checkpoint.pt"
+        regressor.load_state_dict(load_file(options.regressor))
+        trainer.add_lips(LipsHead(regressor, sizes.num_audio_frames, space))
+    checkpoint = run_dir / CHECKPOINT
     if checkpoint.exists():
         trainer.load(checkpoint)
         print(f"resuming at step {trainer.step}")
@@ -155,7 +173,7 @@ def fit(options: argparse.Namespace) -> None:
     # Rooms and noises are made in processes of their own, while the network learns.
     made = iter(_in_background(Batches(corpus, options.batch_size, _CROP_FRAMES, seed)))
     heard: Iterator[LipsBatch | None] = itertools.repeat(None)
-    if options.lips:
+    if options.regressor is not None:
         mouths = read_mouths(options.data, run_dir.parent, space)
         heard = iter(_in_background(LipsBatches(mouths, options.lips_batch, _CROP_FRAMES, seed)))
     started_s = time.monotonic()
@@ -169,8 +187,6 @@ def fit(options: argparse.Namespace) -> None:
             recent.clear()
         if trainer.step % _SAVE_EVERY_STEPS == 0 or trainer.step == steps:
             trainer.save(checkpoint)
-            if trainer.lips is not None:
-                save_file(trainer.lips.regressor.state_dict(), run_dir.parent / MOUTH_REGRESSOR)
 
 
 def _in_background(batches: IterableDataset[B]) -> DataLoader[B]:
@@ -186,9 +202,11 @@ def label(run_dir: Path, seed: int) -> None:
 
 
 def export(run_dir: Path, config: EncoderConfig, path: Path) -> None:
-    """Writes the checkpoint's encoder to `path`."""
-    state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
+    """Writes the checkpoint's encoder to `path`, its mouth regressor, if any, to run_dir."""
+    state = torch.load(run_dir / CHECKPOINT, weights_only=True)
     save_encoder(config, state["encoder"], path)
+    if state["lips"] is not None:
+        save_file(regressor_weights(state["lips"]), run_dir / MOUTH_REGRESSOR)
 
 
 def main() -> None:
@@ -204,7 +222,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--lips", action="store_true", help="learn from mouths, too (fit)")
+    parser.add_argument("--regressor", type=Path, help="learn from mouths, too, with this (fit)")
     parser.add_argument("--lips-batch", type=int, default=20, help="crops of sound with a mouth")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -221,8 +239,13 @@ def main() -> None:
             pack(corpus, options.run_dir / "corpus.npz", options.seed)
             label(options.run_dir, options.seed)
         case "fit":
-            if options.lips and options.data is None:
-                parser.error("fit --lips needs --data DIR, the directory with clips.csv")
+            if options.regressor is not None and options.data is None:
+                parser.error("fit --regressor needs --data DIR, the directory with clips.csv")
+            if options.start_from is not None and (options.run_dir / CHECKPOINT).exists():
+                parser.error(
+                    f"found {options.run_dir / CHECKPOINT}, from which a run goes on, and"
+                    " --start-from: expected one of them; move the checkpoint away to begin anew"
+                )
             fit(options)
         case "export":
             export(

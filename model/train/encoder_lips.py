@@ -5,7 +5,7 @@ again. So in the end both learn from the same mouths: the sound, changed anew ea
 through the encoder, its features through the regressor, and the error of the lips back to both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -218,7 +218,7 @@ def _both(rows: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """Each frame's two rows (L, 2): where it begins and halfway to the next frame."""
     following = np.append(rows[1:], rows[-1] + SUBFRAMES)
     both = np.stack([rows, (rows + following) / 2], axis=1)
-    return np.rint(both).clip(0, most - 1).astype(np.int64)
+    return np.asarray(np.rint(both).clip(0, most - 1), np.int64)
 
 
 class LipsHead(nn.Module):
@@ -248,3 +248,9 @@ class LipsHead(nn.Module):
         return self._loss(torch.where(known[..., None], mouths - truth, torch.zeros(()))) / (
             known.float().mean().clamp(min=0.05)
         )
+
+
+def regressor_weights(lips: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The regressor's own weights in those of a `LipsHead`."""
+    prefix = "regressor."
+    return {name.removeprefix(prefix): w for name, w in lips.items() if name.startswith(prefix)}

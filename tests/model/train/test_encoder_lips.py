@@ -1,5 +1,7 @@
 """Mouths meet their own sound, in whatever voice it is said, and the encoder learns from them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from model.rates import SAMPLES_PER_FRAME
 from model.train import encoder_lips
 from model.train.encoder import Trainer
 from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, Said, Voice
-from tests.model.train.test_encoder_trainer import FRAMES, TOKENS, batch, moved
+from tests.model.train.test_encoder_trainer import FRAMES, TOKENS, batch
 
 MOUTH = 20
 ROW = SAMPLES_PER_FRAME // 2
@@ -33,8 +35,9 @@ def said(frames: int) -> Said:
     mouth = np.zeros((frames, MOUTH), np.float32)
     mouth[is_open, 0] = 1.0
     loud = (20_000 * is_open).astype(np.int16)
-    own = Voice(np.repeat(loud, SAMPLES_PER_FRAME), 2.0 * np.arange(frames))
-    slow = Voice(np.repeat(loud, 2 * SAMPLES_PER_FRAME), 4.0 * np.arange(frames))
+    at = np.arange(frames, dtype=np.float64)
+    own = Voice(np.repeat(loud, SAMPLES_PER_FRAME), 2 * at)
+    slow = Voice(np.repeat(loud, 2 * SAMPLES_PER_FRAME), 4 * at)
     return Said(mouth, [own, slow], 1.0)
 
 
@@ -42,6 +45,7 @@ def said(frames: int) -> Said:
 def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder_lips, "_CHANGED", 0.0)
     monkeypatch.setattr(encoder_lips, "_IDLE", 0.0)
+    monkeypatch.setattr(encoder_lips, "_LATE_START", 0.0)
 
 
 def test_a_mouth_is_open_where_its_sound_is_in_any_voice(
@@ -56,8 +60,35 @@ def test_a_mouth_is_open_where_its_sound_is_in_any_voice(
     heard = loud.gather(1, made.rows[..., 0])
     is_open = made.mouth[..., 0] > 0
     assert torch.equal(heard[made.known], is_open[made.known])
-    steps = made.rows[:, 1, 0] - made.rows[:, 0, 0]
+    # The second row of a frame is halfway to the next one.
+    steps = made.rows[:, 11, 0] - made.rows[:, 10, 0]
     assert set(steps.tolist()) == {2, 4}
+    assert torch.equal(made.rows[:, 10, 1] - made.rows[:, 10, 0], steps // 2)
+
+
+def test_it_is_so_at_another_tempo_and_after_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_lips, "_IDLE", 0.0)
+    monkeypatch.setattr(encoder_lips, "_CHANGED", 1.0)
+    monkeypatch.setattr(encoder_lips, "_LATE_START", 1.0)
+    batches = LipsBatches([said(100)], 32, 60, seed=1)
+    monkeypatch.setattr(batches, "_augment", lambda sound: sound)
+    made = next(iter(batches))
+    assert not made.known[:, :8].any()
+    loud = made.samples.view(32, -1, ROW).abs().mean(dim=2) > 0.1
+    heard, is_open = loud.gather(1, made.rows[..., 0]), made.mouth[..., 0] > 0.5
+    # Edges are up to 20 ms off: a frame in five is at one.
+    agree = (heard == is_open)[made.known].float().mean()
+    assert agree > 0.93
+    shifted = (heard[:, 1:] == is_open[:, :-1])[made.known[:, 1:]].float().mean()
+    assert shifted < agree - 0.04
+
+
+def test_a_clip_whose_lips_come_early_is_heard_later(unchanged: None, tmp_path: Path) -> None:
+    times_s = np.arange(50) / 25 * 2
+    np.savez(tmp_path / "a.npz", sound_0=np.zeros(64_000, np.float16), times_0=times_s)
+    (voice,) = encoder_lips._other_voices(tmp_path / "a.npz", np.arange(50) + 3)
+    np.testing.assert_allclose(voice.rows[:47], times_s[3:] * 50)
+    assert (voice.rows[47:] < -1000).all()
 
 
 def test_where_nobody_speaks_the_mouth_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,14 +115,39 @@ def test_rows_are_judged_by_the_mouth_of_their_time(space: MotionSpace) -> None:
     assert float(head.loss(rows, lesson, delay)) == pytest.approx(0, abs=1e-6)
 
 
-def test_encoder_and_regressor_both_learn_from_mouths(space: MotionSpace) -> None:
-    torch.manual_seed(0)
+def trainer_with_lips(space: MotionSpace) -> tuple[Trainer, MouthRegressor]:
     trainer = Trainer(TOKENS, 10, 1e-3, 3)
     regressor = MouthRegressor(trainer.encoder.feature_dim, 8, 2, MOUTH)
-    trainer.hear_for(LipsHead(regressor, 8, space))
-    before = {k: w.clone() for k, w in trainer.encoder.state_dict().items()}
+    trainer.add_lips(LipsHead(regressor, 8, space))
+    return trainer, regressor
+
+
+def test_the_error_of_lips_reaches_regressor_and_encoder(space: MotionSpace) -> None:
+    torch.manual_seed(0)
+    trainer, regressor = trainer_with_lips(space)
+    assert trainer.lips is not None
+    lesson = next(iter(LipsBatches([said(100)], 2, 40, seed=0)))
+    features, _ = trainer.encoder.encode(lesson.samples, trainer.encoder.initial_state(2))
+    rows = features.view(2, -1, trainer.encoder.config.subvector_dim)
+    trainer.lips.loss(rows, lesson, 6).backward()  # type: ignore[no-untyped-call]
+    for weight in (regressor.stem.weight, trainer.encoder.conv.weight):
+        assert weight.grad is not None
+        assert weight.grad.abs().sum() > 0
+
+
+def test_a_step_moves_both_and_a_checkpoint_brings_both_back(
+    space: MotionSpace, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    trainer, regressor = trainer_with_lips(space)
     stem = regressor.stem.weight.detach().clone()
-    lesson = next(iter(LipsBatches([said(40)], 2, FRAMES, seed=0)))
+    lesson = next(iter(LipsBatches([said(100)], 2, FRAMES, seed=0)))
     assert "lips" in trainer.learn(batch(), lesson)
-    assert moved(trainer, before)
     assert not torch.equal(regressor.stem.weight, stem)
+    trainer.save(tmp_path / "run.pt")
+    again, other = trainer_with_lips(space)
+    again.load(tmp_path / "run.pt")
+    assert again.step == 1
+    assert torch.equal(other.stem.weight, regressor.stem.weight)
+    with pytest.raises(ValueError, match="with a mouth regressor, expected the reverse"):
+        Trainer(TOKENS, 10, 1e-3, 3).load(tmp_path / "run.pt")
