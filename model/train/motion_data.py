@@ -187,6 +187,7 @@ class WindowSampler:
         space: MotionSpace,
         num_motion_frames: int,
         seed: int,
+        grid_share: float = GRID_SHARE,
     ) -> None:
         self._rng = np.random.default_rng(seed)
         self._recordings = recordings
@@ -198,9 +199,9 @@ class WindowSampler:
         grid, spoken = speakers == "grid-s1", speakers == SPOKEN
         weights = np.zeros(len(recordings))
         for own, share in (
-            (grid, GRID_SHARE),
+            (grid, grid_share),
             (spoken, SPOKEN_SHARE),
-            (~grid & ~spoken, 1 - GRID_SHARE - SPOKEN_SHARE),
+            (~grid & ~spoken, 1 - grid_share - SPOKEN_SHARE),
         ):
             weights[own] = frames[own] / max(frames[own].sum(), 1) * share
         self._weights = weights / weights.sum()

@@ -37,9 +37,11 @@ def recording(speaker: str, start: float, length: int = 60) -> Recording:
     )
 
 
-def sampler(recordings: list[Recording], space: MotionSpace) -> WindowSampler:
+def sampler(
+    recordings: list[Recording], space: MotionSpace, grid_share: float = GRID_SHARE
+) -> WindowSampler:
     idle = np.full((500, FEATURES), -1.0, np.float32)
-    return WindowSampler(recordings, idle, space, num_motion_frames=10, seed=0)
+    return WindowSampler(recordings, idle, space, 10, seed=0, grid_share=grid_share)
 
 
 def test_sound_and_motion_of_a_window_are_of_the_same_frames(space: MotionSpace) -> None:
@@ -78,13 +80,16 @@ def test_many_windows_are_about_the_first_sound_after_a_silence(space: MotionSpa
     assert near.mean() > 0.05
 
 
-def test_every_group_of_speakers_gets_its_share_of_the_windows(space: MotionSpace) -> None:
+@pytest.mark.parametrize("grid_share", [GRID_SHARE, 0.1])
+def test_every_group_of_speakers_gets_its_share_of_the_windows(
+    space: MotionSpace, grid_share: float
+) -> None:
     grid, spoken = recording("grid-s1", 1, 900), recording("spoken", 5001, 300)
-    drawn = sampler([grid, spoken, recording("other", 9001, 60)], space)
+    drawn = sampler([grid, spoken, recording("other", 9001, 60)], space, grid_share)
     head = drawn.draw(2000, new_frames=2).motion[:, -1, space.head.start]
-    assert (head < 4000).float().mean().item() == pytest.approx(GRID_SHARE, abs=0.05)
+    assert (head < 4000).float().mean().item() == pytest.approx(grid_share, abs=0.05)
     assert (head > 9000).float().mean().item() == pytest.approx(
-        1 - GRID_SHARE - SPOKEN_SHARE, abs=0.05
+        1 - grid_share - SPOKEN_SHARE, abs=0.05
     )
 
 
