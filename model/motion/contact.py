@@ -21,7 +21,7 @@ ROWS = 4
 
 # Logits between which lips come together. Less than an even chance is enough: a mouth that stays
 # open on a b is a worse fault than lips that meet at a t.
-_APART, _TOGETHER = -2.0, -1.0
+_APART, _TOGETHER = -3.0, -2.0
 # In face widths. A regression's mean hardly ever closes quite: lips that come nearer than the first
 # are brought nearer still, at the second together.
 _NEAR, _MEET = 0.020, 0.008
