@@ -68,6 +68,14 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def talkers_arguments(about: str | None) -> argparse.ArgumentParser:
+    """The same for what moves freely: also --split and --seeds, the sessions that hear a clip."""
+    parser = arguments(about)
+    parser.add_argument("--split", choices=("train", "val"), default="val")
+    parser.add_argument("--seeds", type=int, default=4)
+    return parser
+
+
 def load_model(weights: Path) -> tuple[Avatar, MotionSpace]:
     """Read the model, and the space in which its motion is read."""
     return Avatar.load(weights), MotionSpace.load(weights / "motion_space.safetensors")
@@ -87,6 +95,21 @@ def read_clip(row: dict[str, str], data: Path, runs: Path) -> Clip:
 def val_clips(data: Path, runs: Path) -> list[Clip]:
     """People that training has not seen, or sentences of GRID s1 that it has not."""
     return [read_clip(row, data, runs) for row in usable_clips(data / "clips.csv", "val")]
+
+
+def talkers(data: Path, runs: Path, split: str) -> list[Clip]:
+    """People of a split who move as they like; GRID's look at what they are asked to."""
+    clips = (read_clip(row, data, runs) for row in usable_clips(data / "clips.csv", split))
+    return [clip for clip in clips if not clip.is_grid]
+
+
+def takes_of(clips: Sequence[Clip], seeds: int, head_speed: float) -> list[Take]:
+    """Each clip's sound, heard by so many sessions."""
+    return [
+        Take(clip.sound, len(clip.motion), seed, head_speed)
+        for clip in clips
+        for seed in range(seeds)
+    ]
 
 
 def animate(

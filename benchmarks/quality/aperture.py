@@ -22,11 +22,11 @@ _INCHES = (13.0, 2.2)
 
 
 def draw(axes: Axes, spoken: Spoken) -> None:
-    """Draw one clip: the person, the seeds of the model, where lips touch, and what is said."""
+    """Draw one clip: the person, the model, where lips touch, and what is said."""
     for who, colour in ((REAL, "black"), (MODEL, "tab:red")):
-        for mouth in spoken.mouths[who]:
-            times_s = (np.arange(len(mouth.opening)) + mouth.first + 0.5) / FPS
-            axes.plot(times_s, 100 * mouth.opening, color=colour, linewidth=1.2)
+        mouth = spoken.mouths[who]
+        times_s = (np.arange(len(mouth.opening)) + mouth.first + 0.5) / FPS
+        axes.plot(times_s, 100 * mouth.opening, color=colour, linewidth=1.2)
     axes.axhline(100 * CONTACT, color="gray", linewidth=0.6, linestyle="--")
     mark(axes, spoken.spans)
     axes.set_ylabel("opening, %")

@@ -6,7 +6,7 @@ The lips meet at a p, b or m if they touch at some time from 40 ms before it to 
 "strict" is within 40 ms of its middle. Lips that hardly part would pass that: so it is also asked
 whether they touch in the middle of open vowels of at least 80 ms (they must not) and of sounds that
 the tongue makes, how much wider they are at vowels, and whether the model's peak at each vowel
-follows the person's. In parentheses: the number of phones, each animated with three seeds.
+follows the person's. In parentheses: the number of phones.
 
 Real lips need not meet at a Spanish b between vowels, which our phones do not tell apart.
 """
@@ -24,7 +24,7 @@ from benchmarks.quality.animate import (
     load_model,
     val_clips,
 )
-from benchmarks.quality.spoken import MODEL, REAL, SEEDS, Mouth, Spoken, by_voices, in_grid
+from benchmarks.quality.spoken import MODEL, REAL, Mouth, Spoken, by_voices, in_grid
 from benchmarks.record import Figure, measure_baseline, report
 from model.train.encoder_phones import PhoneSpan
 
@@ -73,12 +73,7 @@ def windows(
     look: Callable[[Mouth, PhoneSpan], NDArray[np.float64] | None],
 ) -> Windows:
     """Openings of all mouths of `who` at the chosen phones; None where a clip is too short."""
-    return [
-        look(mouth, span)
-        for own in spoken
-        for mouth in own.mouths[who]
-        for span in choose(own.spans)
-    ]
+    return [look(own.mouths[who], span) for own in spoken for span in choose(own.spans)]
 
 
 def figures_of(spoken: Sequence[Spoken], group: str, who: str) -> list[Figure]:
@@ -88,12 +83,11 @@ def figures_of(spoken: Sequence[Spoken], group: str, who: str) -> list[Figure]:
     strict = windows(spoken, who, bilabials, Mouth.middle)
     other = windows(spoken, who, by_the_tongue, Mouth.middle)
     held = windows(spoken, who, long_open_vowels, Mouth.middle)
-    draws = len(spoken[0].mouths[who])
     figures = [
-        *share(f"{name}: p b m closed", near, draws),
-        *share(f"{name}: p b m closed, strict", strict, draws),
-        *share(f"{name}: t d n s k g closed", other, draws),
-        *share(f"{name}: open vowels closed", held, draws),
+        *share(f"{name}: p b m closed", near),
+        *share(f"{name}: p b m closed, strict", strict),
+        *share(f"{name}: t d n s k g closed", other),
+        *share(f"{name}: open vowels closed", held),
     ]
     gaps = tuple(float(100 * one.min()) for one in near if one is not None)
     if gaps:
@@ -105,7 +99,7 @@ def figures_of(spoken: Sequence[Spoken], group: str, who: str) -> list[Figure]:
     return figures
 
 
-def share(name: str, found: Windows, draws: int) -> list[Figure]:
+def share(name: str, found: Windows) -> list[Figure]:
     """In how many of the windows lips touch, in %."""
     touched = [bool(one.min() < CONTACT) for one in found if one is not None]
     if len(touched) < len(found):
@@ -113,30 +107,23 @@ def share(name: str, found: Windows, draws: int) -> list[Figure]:
     if not touched:
         return []
     percent = 100 * float(np.mean(touched))
-    return [Figure(f"{name} ({len(touched) // draws})", "%", (percent,))]
+    return [Figure(f"{name} ({len(touched)})", "%", (percent,))]
 
 
 def peak_correlation(spoken: Sequence[Spoken], group: str) -> list[Figure]:
-    """Over open vowels: the model's widest opening against the person's, for each seed."""
+    """Over open vowels: the model's widest opening against the person's."""
     real = windows(spoken, REAL, open_vowels, Mouth.whole)
-    found = []
-    for draw in range(len(SEEDS)):
-        drawn = [
-            Spoken(own.group, own.spans, {MODEL: own.mouths[MODEL][draw : draw + 1]})
-            for own in spoken
-        ]
-        made = windows(drawn, MODEL, open_vowels, Mouth.whole)
-        pairs = [
-            (a.max(), b.max())
-            for a, b in zip(real, made, strict=True)
-            if a is not None and b is not None
-        ]
-        a, b = np.array(pairs).reshape(-1, 2).T
-        found.append(correlation(a, b))
-        if draw == 0 and len(pairs) < len(real):
-            print(f"{group}: {len(real) - len(pairs)} vowels' peaks outside the clip, left out")
+    made = windows(spoken, MODEL, open_vowels, Mouth.whole)
+    pairs = [
+        (a.max(), b.max())
+        for a, b in zip(real, made, strict=True)
+        if a is not None and b is not None
+    ]
+    if len(pairs) < len(real):
+        print(f"{group}: {len(real) - len(pairs)} vowels' peaks outside the clip, left out")
+    a, b = np.array(pairs).reshape(-1, 2).T
     title = f"{group}: correlation of vowels' peaks ({len(pairs)})"
-    kept = known(title, found)
+    kept = known(title, [correlation(a, b)])
     return [Figure(title, "", kept)] if kept else []
 
 
@@ -157,7 +144,7 @@ def main() -> None:
         "quality_closures: do the lips meet on p, b and m, and part on open vowels?",
         figures,
         baseline=measure_baseline(),
-        settings={"num_steps": avatar.max_steps, "contact": CONTACT, "seeds": len(SEEDS)},
+        settings={"num_steps": avatar.max_steps, "contact": CONTACT},
     )
 
 

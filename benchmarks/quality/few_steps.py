@@ -1,9 +1,10 @@
 """Are few steps as good as many? What the denoiser draws, at 1, 2 and 50 denoising steps.
 
-`python -m benchmarks.quality.few_steps DATA RUNS [--steps 1 2 50]`. On the `val` clips that are not
-GRID's: how fast the head turns, its jerk, and in how many frames the lids are shut, means over the
-clips. The last number of steps is what the others are compared with: 5 % is too much. Lips come
-from a regression, in one evaluation whatever the steps: if not, it ends with an error.
+`python -m benchmarks.quality.few_steps DATA RUNS [--steps 1 2 50] [--split train]`. On the clips
+that are not GRID's, each in `--seeds` sessions: how fast the head turns, its jerk, and in how many
+frames the lids are shut, means over the sessions. The last number of steps is what the others are
+compared with: 5 % is too much. Lips come from a regression, in one evaluation whatever the steps:
+if not, it ends with an error.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import animate, arguments, load_model, opening, val_clips
+from benchmarks.quality.animate import (
+    animate,
+    load_model,
+    opening,
+    takes_of,
+    talkers,
+    talkers_arguments,
+)
 from benchmarks.quality.blinks import CLOSED, lids
 from benchmarks.quality.head import rotation, smooth, speeds
 from benchmarks.record import Figure, measure_baseline, report
@@ -19,13 +27,14 @@ from model.motion.space import MotionSpace
 from model.rates import FPS
 
 TOLERANCE = 0.05
+HEAD_SPEED = 0.5
 _SAME_LIPS = 1e-5  # in face widths
 
 Motions = Sequence[NDArray[np.float32]]
 
 
 def measures(motions: Motions, space: MotionSpace) -> dict[str, tuple[float, ...]]:
-    """What is compared, for each clip."""
+    """What is compared, for each session."""
     heads = [rotation(motion, space) for motion in motions]
     jerks = [np.linalg.norm(np.diff(own, n=3, axis=0), axis=1) * FPS**3 for own in heads]
     shut = [(lids(motion, space).mean(axis=1) > CLOSED).mean() for motion in motions]
@@ -38,12 +47,12 @@ def measures(motions: Motions, space: MotionSpace) -> dict[str, tuple[float, ...
 
 def main() -> None:
     """Animate at every number of steps, compare."""
-    parser = arguments(__doc__)
+    parser = talkers_arguments(__doc__)
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 50])
     args = parser.parse_args()
     avatar, space = load_model(args.weights)
-    clips = [clip for clip in val_clips(args.data, args.runs) if not clip.is_grid]
-    motions = {steps: animate(avatar, [c.take for c in clips], steps) for steps in args.steps}
+    takes = takes_of(talkers(args.data, args.runs, args.split), args.seeds, HEAD_SPEED)
+    motions = {steps: animate(avatar, takes, steps) for steps in args.steps}
     many = args.steps[-1]
     found = {steps: measures(own, space) for steps, own in motions.items()}
     figures = []
@@ -70,7 +79,7 @@ def main() -> None:
         "quality_few_steps: are few steps as good as many?",
         figures,
         baseline=measure_baseline(),
-        settings={"steps": args.steps, "clips": len(clips)},
+        settings={"steps": args.steps, "sessions": len(takes)},
     )
 
 

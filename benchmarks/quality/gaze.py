@@ -1,7 +1,8 @@
 """Do eyes move as people's do? Where they look, how often they jump, how they follow the head.
 
-`python -m benchmarks.quality.gaze DATA RUNS`. The people are those of the `val` clips that are not
-GRID's, who look at what they are asked to; the model hears the same clips, with lively heads.
+`python -m benchmarks.quality.gaze DATA RUNS [--split train]`. The people are those of the clips
+that are not GRID's, who look at what they are asked to; the model hears the same clips, each in
+`--seeds` sessions, with lively heads.
 Positions and jumps are of the irises, in widths of the eye, to the right and down, in frames whose
 lids are open; a jump is a change by more than 2 % from one frame to the next. Against the head is
 by how much eyes turn over four frames without a jump, for each radian that the head turns: aside
@@ -13,7 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import Take, animate, arguments, load_model, val_clips
+from benchmarks.quality.animate import (
+    animate,
+    load_model,
+    takes_of,
+    talkers,
+    talkers_arguments,
+)
 from benchmarks.quality.blinks import lids
 from benchmarks.quality.head import rotation
 from benchmarks.record import Figure, measure_baseline, report
@@ -76,19 +83,17 @@ def figures_of(name: str, motions: Motions, space: MotionSpace) -> list[Figure]:
 
 def main() -> None:
     """Measure people and the model."""
-    args = arguments(__doc__).parse_args()
+    args = talkers_arguments(__doc__).parse_args()
     avatar, space = load_model(args.weights)
-    clips = [clip for clip in val_clips(args.data, args.runs) if not clip.is_grid]
-    takes = [
-        Take(clip.sound, len(clip.motion), seed, HEAD_SPEED) for seed, clip in enumerate(clips)
-    ]
+    clips = talkers(args.data, args.runs, args.split)
+    takes = takes_of(clips, args.seeds, HEAD_SPEED)
     figures = figures_of("real", [clip.motion for clip in clips], space)
     figures += figures_of("model", animate(avatar, takes), space)
     report(
         "quality_gaze: do eyes move as people's do?",
         figures,
         baseline=measure_baseline(),
-        settings={"clips": len(clips), "head_speed": HEAD_SPEED},
+        settings={"clips": len(clips), "seeds": args.seeds, "head_speed": HEAD_SPEED},
     )
 
 

@@ -1,7 +1,7 @@
 """Phones whose times are known, and the mouths that speak them: the model's and real ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,6 @@ from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.encoder_phones import PhoneSpan
 from model.train.grid_aligner import GridAligner
 
-# The model draws its motion at random: three draws of every sound.
-SEEDS = (0, 1, 2)
 PAUSE_S = 0.4
 MARGIN_S = 0.04
 REAL, MODEL = "real", "model"
@@ -52,30 +50,29 @@ class Mouth:
 
 @dataclass(frozen=True)
 class Spoken:
-    """One sound's phones; the model's mouths by seed and, where there is one, the person's."""
+    """One sound's phones; the model's mouth and, where there is one, the person's.
+
+    Lips come of a regression: another seed would give the same.
+    """
 
     group: str
     spans: list[PhoneSpan]
-    mouths: dict[str, list[Mouth]]
+    mouths: dict[str, Mouth]
 
 
 def in_grid(avatar: Avatar, space: MotionSpace, clips: Sequence[Clip]) -> list[Spoken]:
     """Aligned clips, each spoken by the person and by the model."""
     aligner = GridAligner()
     chosen = [clip for clip in clips if clip.is_grid]
-    made = _by_seed(avatar, space, [clip.take for clip in chosen])
+    made = _openings(avatar, space, [clip.take for clip in chosen])
     spoken = []
-    for clip, openings in zip(chosen, made, strict=True):
+    for clip, own in zip(chosen, made, strict=True):
         spans = aligner.align(clip.sound, clip.clip_id)
         if spans is None:
             print(f"{clip.clip_id}: not aligned, left out")
             continue
-        real = opening(clip.motion, space)
-        pairs = [on_sound_time(real, own, clip.lead_frames) for own in openings]
-        mouths = {
-            REAL: [Mouth(pairs[0][0], pairs[0][2])],
-            MODEL: [Mouth(own, first) for _, own, first in pairs],
-        }
+        real, own, first = on_sound_time(opening(clip.motion, space), own, clip.lead_frames)
+        mouths = {REAL: Mouth(real, first), MODEL: Mouth(own, first)}
         group = clip.group if clip.group == KNOWN_VOICE else f"GRID {clip.group}"
         spoken.append(Spoken(group, spans, mouths))
     return spoken
@@ -88,18 +85,16 @@ def by_voices(avatar: Avatar, space: MotionSpace) -> list[Spoken]:
     sounds = [np.concatenate([pause, said.samples, pause]) for _, said in named]
     takes = [Take(sound, len(sound) // SAMPLES_PER_FRAME) for sound in sounds]
     spoken = []
-    for (name, said), openings in zip(named, _by_seed(avatar, space, takes), strict=True):
+    for (name, said), own in zip(named, _openings(avatar, space, takes), strict=True):
         spans = [
             PhoneSpan(span.start_s + PAUSE_S, span.end_s + PAUSE_S, span.phones)
             for span in said.spans or []
         ]
-        spoken.append(Spoken(name, spans, {MODEL: [Mouth(own, 0) for own in openings]}))
+        spoken.append(Spoken(name, spans, {MODEL: Mouth(own, 0)}))
     return spoken
 
 
-def _by_seed(
+def _openings(
     avatar: Avatar, space: MotionSpace, takes: Sequence[Take]
-) -> list[list[NDArray[np.float64]]]:
-    seeded = [replace(take, seed=seed) for take in takes for seed in SEEDS]
-    openings = [opening(motion, space) for motion in animate(avatar, seeded)]
-    return [openings[i : i + len(SEEDS)] for i in range(0, len(openings), len(SEEDS))]
+) -> list[NDArray[np.float64]]:
+    return [opening(motion, space) for motion in animate(avatar, takes)]

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.motion.renewal import draw_interval_s
+from model.motion.renewal import Intervals
 from model.rates import FPS
 
-MEAN_INTERVAL_S = 4.0
-MIN_INTERVAL_S = 1.2
 # People blink in bouts: a log-normal's spread, not a clock's.
-_SPREAD = 0.6
+INTERVALS = Intervals(mean_s=4.0, least_s=1.2, spread=0.6)
 BLINK_FRAMES = 5
 
 
@@ -29,7 +27,7 @@ class BlinkState:
 def initial_blink_state(seed: int) -> BlinkState:
     """Return a state whose first blink comes within the first interval."""
     rng = np.random.default_rng(seed)
-    return BlinkState(rng, int(rng.uniform(1.0, MEAN_INTERVAL_S) * FPS))
+    return BlinkState(rng, int(rng.uniform(1.0, INTERVALS.mean_s) * FPS))
 
 
 def next_blinks(state: BlinkState, count: int) -> list[float]:
@@ -39,10 +37,5 @@ def next_blinks(state: BlinkState, count: int) -> list[float]:
         flags.append(1.0 if state.frames_to_next <= 0 else 0.0)
         state.frames_to_next -= 1
         if state.frames_to_next <= -BLINK_FRAMES:
-            state.frames_to_next = _interval_frames(state.rng)
+            state.frames_to_next = max(1, INTERVALS.draw_frames(state.rng) - BLINK_FRAMES)
     return flags
-
-
-def _interval_frames(rng: np.random.Generator) -> int:
-    pause_s = draw_interval_s(rng, MEAN_INTERVAL_S, MIN_INTERVAL_S, _SPREAD)
-    return max(1, round(pause_s * FPS) - BLINK_FRAMES)

@@ -13,14 +13,17 @@ from torch import Tensor
 
 from model.compiled import Graph
 from model.motion.blink import BlinkState, initial_blink_state, next_blinks
+from model.motion.brows import BrowState, initial_brow_state, next_brows
 from model.motion.contact import ContactProbe, LipCloser
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
-from model.motion.gaze import GazeState, against, initial_gaze_state, next_fixations
+from model.motion.gaze import counter_rotation, initial_gaze_state, next_fixations
 from model.motion.guidance import Denoise, guided
-from model.motion.head import HeadState, follow, initial_head_state, reach
-from model.motion.posture import PostureState, initial_posture_state, next_postures
+from model.motion.head import STIFFNESS, reach
+from model.motion.posture import initial_posture_state, next_postures
+from model.motion.renewal import HeldState
 from model.motion.sampler import euler_flow_sampler
 from model.motion.space import NUM_GAZE, NUM_HEAD
+from model.motion.spring import SpringState, follow, initial_spring_state
 from model.motion.voice import RestState, VoiceProbe, next_gains
 
 _GAZE, _HEAD = slice(-NUM_HEAD - NUM_GAZE, -NUM_HEAD), slice(-NUM_HEAD, None)
@@ -40,9 +43,10 @@ class MotionState:
     generator: torch.Generator
     blinks: BlinkState
     rest: RestState
-    head: HeadState
-    posture: PostureState
-    gaze: GazeState
+    head: SpringState
+    posture: HeldState
+    gaze: HeldState
+    brows: BrowState
 
 
 class MotionModel:
@@ -105,9 +109,10 @@ class MotionModel:
             generator=torch.Generator().manual_seed(seed),
             blinks=initial_blink_state(seed),
             rest=RestState(),
-            head=initial_head_state(NUM_HEAD),
+            head=initial_spring_state(NUM_HEAD),
             posture=initial_posture_state(seed),
             gaze=initial_gaze_state(seed),
+            brows=initial_brow_state(seed),
         )
 
     @torch.inference_mode()
@@ -134,9 +139,10 @@ class MotionModel:
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
             # Not remembered: a denoiser that saw its head come late would slow it down, hop by hop.
-            motion[i, :, _HEAD] = follow(state.head, heads[i])
+            motion[i, :, _HEAD] = follow(state.head, heads[i], STIFFNESS)
             fixations = torch.from_numpy(next_fixations(state.gaze, c.hop_frames))
-            motion[i, :, _GAZE] += fixations + against(motion[i, :, _HEAD])
+            motion[i, :, c.num_mouth] += next_brows(state.brows, c.hop_frames)
+            motion[i, :, _GAZE] += fixations + counter_rotation(motion[i, :, _HEAD])
         if self._rest_by is not None:
             probe, mouth = self._rest_by
             flags = probe.speaks(features).tolist()

@@ -3,6 +3,7 @@
 python -m model.train.encoder corpus --data DIR  # speech and its targets -> RUN_DIR/corpus.npz
 python -m model.train.encoder fit                # resumes from RUN_DIR/checkpoint.pt
 python -m model.train.encoder fit --start-from OLD --data DIR --regressor MOUTH  # from mouths, too
+python -m model.train.encoder fit --data DIR --regressor MOUTH  # resumes such a run
 python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
 python -m model.train.encoder report             # accuracy on people it has not heard
 python -m model.train.encoder lookahead          # phone error by how far it hears ahead
@@ -19,11 +20,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -44,6 +45,7 @@ from model.train.encoder_lips import (
 from model.train.encoder_lookahead import lookahead
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
+from model.train.mouth_file import load_mouth, save_mouth
 from model.train.mouth_trainer import MOUTH_DROPOUT, regressor_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "audio_encoder.safetensors"
@@ -91,6 +93,7 @@ class Trainer:
             "heads": self.heads.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
+            "heads_alone_steps": self._heads_alone_steps,
             "lips": None if self.lips is None else self.lips.state_dict(),
         }
         checkpoint.write(path, state)
@@ -100,7 +103,7 @@ class Trainer:
 
         Raises ValueError when it has a mouth regressor and this trainer has none, or the reverse.
         """
-        state = torch.load(path, weights_only=True)
+        state = _read(path)
         lips = state["lips"]
         if (lips is None) != (self.lips is None):
             raise ValueError(
@@ -111,6 +114,7 @@ class Trainer:
         self.heads.load_state_dict(state["heads"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
+        self._heads_alone_steps = state["heads_alone_steps"]
         if self.lips is not None:
             self.lips.load_state_dict(lips)
 
@@ -163,11 +167,12 @@ def fit(options: argparse.Namespace) -> None:
         space = MotionSpace.load(WEIGHTS.parent / "motion_space.safetensors")
         sizes = DenoiserConfig(space.dim, trainer.encoder.feature_dim, space.num_mouth)
         regressor = regressor_of(sizes, MOUTH_DROPOUT)
-        regressor.load_state_dict(load_file(options.regressor))
+        if options.start_from is not None:
+            regressor.load_state_dict(load_mouth(options.regressor, options.start_from))
         trainer.add_lips(LipsHead(regressor, sizes.num_audio_frames, space))
-    checkpoint = run_dir / CHECKPOINT
-    if checkpoint.exists():
-        trainer.load(checkpoint)
+    saved = run_dir / CHECKPOINT
+    if saved.exists():
+        trainer.load(saved)
         print(f"resuming at step {trainer.step}")
     seed = options.seed + trainer.step
     # Rooms and noises are made in processes of their own, while the network learns.
@@ -186,7 +191,18 @@ def fit(options: argparse.Namespace) -> None:
             print(f"{trainer.step} {time.monotonic() - started_s:.0f} s {figures}", flush=True)
             recent.clear()
         if trainer.step % _SAVE_EVERY_STEPS == 0 or trainer.step == steps:
-            trainer.save(checkpoint)
+            trainer.save(saved)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Raises ValueError when an earlier release wrote the checkpoint."""
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    if "heads_alone_steps" not in state:
+        raise ValueError(
+            f"found {path} without `heads_alone_steps`, expected a checkpoint of this release:"
+            " move it away, and begin with --start-from"
+        )
+    return state
 
 
 def _in_background(batches: IterableDataset[B]) -> DataLoader[B]:
@@ -203,10 +219,14 @@ def label(run_dir: Path, seed: int) -> None:
 
 def export(run_dir: Path, config: EncoderConfig, path: Path) -> None:
     """Writes the checkpoint's encoder to `path`, its mouth regressor, if any, to run_dir."""
-    state = torch.load(run_dir / CHECKPOINT, weights_only=True)
+    state = _read(run_dir / CHECKPOINT)
     save_encoder(config, state["encoder"], path)
+    mouth = run_dir / MOUTH_REGRESSOR
     if state["lips"] is not None:
-        save_file(regressor_weights(state["lips"]), run_dir / MOUTH_REGRESSOR)
+        save_mouth(regressor_weights(state["lips"]), mouth, path)
+    else:
+        # One of an earlier run would be taken for this encoder's.
+        mouth.unlink(missing_ok=True)
 
 
 def main() -> None:
@@ -241,7 +261,10 @@ def main() -> None:
         case "fit":
             if options.regressor is not None and options.data is None:
                 parser.error("fit --regressor needs --data DIR, the directory with clips.csv")
-            if options.start_from is not None and (options.run_dir / CHECKPOINT).exists():
+            resumes = (options.run_dir / CHECKPOINT).exists()
+            if options.regressor is not None and options.start_from is None and not resumes:
+                parser.error("fit --regressor needs --start-from, the encoder it hears by")
+            if options.start_from is not None and resumes:
                 parser.error(
                     f"found {options.run_dir / CHECKPOINT}, from which a run goes on, and"
                     " --start-from: expected one of them; move the checkpoint away to begin anew"

@@ -34,6 +34,12 @@ _TEMPO_RANGE = (0.85, 1.2)
 _SILENT_FRAMES = (8, 30)
 _BABBLE_CLIPS = 100
 _NOT_SAID = -1e6
+_MADE_BY = {
+    "motion": "motion_space",
+    "voices": "other_voices",
+    SPOKEN: "phone_lips",
+    CAPTURED: "mocap",
+}
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,13 @@ class LipsBatch:
 def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
     """All mouths of the `train` split: filmed, captured, and given to voices.
 
-    Raises FileNotFoundError when there are none of a kind; what makes them is named.
+    Raises FileNotFoundError when a folder of theirs is missing; what makes it is named.
     """
+    for folder, step in _MADE_BY.items():
+        if not (runs / folder).is_dir():
+            raise FileNotFoundError(
+                f"found no {runs / folder}, expected what `python -m model.train {step}` writes"
+            )
     said: dict[str, list[tuple[NDArray[np.float32], list[Voice]]]] = {}
     for row in usable_clips(data / "clips.csv", "train"):
         path = runs / "motion" / f"{row['id']}.npz"
@@ -106,13 +117,7 @@ def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
         SPOKEN: SPOKEN_SHARE,
         "people": 1 - GRID_SHARE - SPOKEN_SHARE,
     }
-    if missing := shares.keys() - said.keys():
-        raise FileNotFoundError(
-            f"found no mouths of {', '.join(sorted(missing))} in {runs}, expected what `python -m"
-            " model.train motion_space`, `other_voices`, `phone_lips` and `mocap` write"
-        )
     length = {kind: sum(len(mouth) for mouth, _ in own) for kind, own in said.items()}
-    print(", ".join(f"{kind} {n / FPS / 60:.1f} minutes" for kind, n in length.items()))
     return [
         Said(mouth.astype(np.float32), voices, shares[kind] * len(mouth) / length[kind])
         for kind, own in said.items()
@@ -169,11 +174,12 @@ class LipsBatches(IterableDataset[LipsBatch]):
         length = frames * SAMPLES_PER_FRAME
         one = self._said[int(rng.choice(len(self._said), p=self._shares))]
         mouth = np.zeros((frames, one.mouth.shape[1]), np.float32)
-        rows = SUBFRAMES * np.arange(frames, dtype=np.float64)
+        steady = SUBFRAMES * np.arange(frames, dtype=np.float64)
+        rows = _both(steady, SUBFRAMES * frames)
         if rng.random() < _IDLE:
             noise = self._augment.noise(length) * np.float32(rng.choice([0.0, 0.02, 0.1]))
             idle = self._augment.capture(noise.astype(np.float32))
-            return idle, _both(rows, SUBFRAMES * frames), mouth, np.ones(frames, np.bool_)
+            return idle, rows, mouth, np.ones(frames, np.bool_)
         other = len(one.voices) > 1 and rng.random() < _OTHER_VOICE
         voice = one.voices[int(rng.integers(1, len(one.voices))) if other else 0]
         pitch = tempo = 1.0
@@ -187,7 +193,8 @@ class LipsBatches(IterableDataset[LipsBatch]):
         shown = slice(silent, silent + len(at))
         mouth[shown] = _between(one.mouth, at)
         first = max(round(float(voice.rows[start])), 0)
-        rows[shown] = (_between(voice.rows[:, None], at)[:, 0] - first) / tempo + SUBFRAMES * silent
+        said = (_between(voice.rows[:, None], at)[:, 0] - first) / tempo + SUBFRAMES * silent
+        rows[shown] = _both(said, SUBFRAMES * frames)
         heard = _float(voice.pcm[first * FRAME_SAMPLES :][: round(length * tempo)])
         if pitch != 1.0:
             heard = at_other_pitch(heard, pitch, tempo)
@@ -195,8 +202,10 @@ class LipsBatches(IterableDataset[LipsBatch]):
         sound = np.pad(heard, (before, length))[:length]
         seen = np.zeros(frames, np.bool_)
         ends = min(length, before + len(heard)) // FRAME_SAMPLES
-        seen[shown] = (rows[shown] >= SUBFRAMES * silent) & (rows[shown] < ends)
-        return self._augment(sound), _both(rows, SUBFRAMES * frames), mouth, seen
+        seen[shown] = (said >= SUBFRAMES * silent) & (said < ends)
+        # Halfway to a frame that is not said is nowhere.
+        seen[shown][:-1] &= said[1:] >= 0
+        return self._augment(sound), rows, mouth, seen
 
 
 def _between(
@@ -215,8 +224,12 @@ def _float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _both(rows: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """Each frame's two rows (L, 2): where it begins and halfway to the next frame."""
-    following = np.append(rows[1:], rows[-1] + SUBFRAMES)
+    """Each frame's two rows (L, 2): where it begins and halfway to the next frame.
+
+    The last frame is as long as the one before it.
+    """
+    step = rows[-1] - rows[-2] if len(rows) > 1 else SUBFRAMES
+    following = np.append(rows[1:], rows[-1] + step)
     both = np.stack([rows, (rows + following) / 2], axis=1)
     return np.asarray(np.rint(both).clip(0, most - 1), np.int64)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from model.avatar import DEFAULT_WEIGHTS
 from model.features.encoder import CausalAudioEncoder, load_encoder
@@ -26,6 +25,8 @@ from model.rates import FPS, SAMPLES_PER_FRAME
 from model.train.encoder_batches import PCM_SCALE
 from model.train.motion_data import usable_clips
 from model.train.motion_features import hear
+from model.train.motion_trainer import AUDIO_ENCODER
+from model.train.mouth_file import load_mouth
 from model.train.mouth_trainer import regressor_of
 from model.train.phone_lips import gap_of
 from model.train.recording import decode_audio
@@ -99,11 +100,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     space = MotionSpace.load(DEFAULT_WEIGHTS / "motion_space.safetensors")
-    encoder = load_encoder(DEFAULT_WEIGHTS / "audio_encoder.safetensors")
+    encoder = load_encoder(AUDIO_ENCODER)
     config = DenoiserConfig(space.dim, encoder.feature_dim, space.num_mouth)
     regressor = regressor_of(config)
     regressor.load_state_dict(
-        load_file(args.regressor or args.runs / "mouth_regressor.safetensors")
+        load_mouth(args.regressor or args.runs / "mouth_regressor.safetensors", AUDIO_ENCODER)
     )
     across = np.asarray(gap_of(space).mean(dim=1).numpy(), np.float32)
     paths = sorted((args.data / "mocap").glob("*.flac"))

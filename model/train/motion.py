@@ -1,7 +1,7 @@
 """Train the mouth regressor, and then the motion denoiser, which moves all else.
 
 python -m model.train motion DATA RUNS --mouth --learning-rate 1e-3 --batch-windows 40
-python -m model.train motion DATA RUNS --regressor RUNS/mouth_regressor.safetensors
+python -m model.train motion DATA RUNS --regressor RUNS/encoder/mouth_regressor.safetensors
 
 Each resumes from its checkpoint in RUNS and exports its weights: the one to RUNS, the other in the
 product's format, with the regressor. `--minutes 0` puts a new regressor into given weights.
@@ -30,7 +30,7 @@ from model.train.motion_trainer import MotionTrainer, TrainConfig
 from model.train.mouth_trainer import MouthTrainer
 
 # Of the denoiser's windows: the man of most clips keeps head and brows still, by instruction.
-_STILL_SHARE = 0.1
+_STILL_SHARE = 1 / 7
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
         space,
         config.num_motion_frames,
         trainer.steps,
-        GRID_SHARE if args.mouth else _STILL_SHARE,
+        GRID_SHARE if args.mouth or people is recordings else _STILL_SHARE,
     )
     rng = np.random.default_rng(trainer.steps)
     begin = saved = time.monotonic()

@@ -22,8 +22,8 @@ SPEED_WINDOW_FRAMES = 25
 BLINK_CLOSURE = 0.45
 # Of the windows: from the one speaker who has most of the minutes, and from voices that nobody
 # filmed; the others come from all other people.
-GRID_SHARE = 0.35
-SPOKEN_SHARE = 0.3
+GRID_SHARE = 0.2
+SPOKEN_SHARE = 0.42
 # Of a spoken voice's windows: around its first sound after a silence, which is one moment of many.
 ONSET_SHARE = 0.15
 _ABOUT_ONSET_FRAMES = 6
@@ -201,7 +201,7 @@ class WindowSampler:
         for own, share in (
             (grid, grid_share),
             (spoken, SPOKEN_SHARE),
-            (~grid & ~spoken, 1 - grid_share - SPOKEN_SHARE),
+            (~grid & ~spoken, 1 - grid_share - SPOKEN_SHARE * spoken.any()),
         ):
             weights[own] = frames[own] / max(frames[own].sum(), 1) * share
         self._weights = weights / weights.sum()

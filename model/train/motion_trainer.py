@@ -20,7 +20,9 @@ from model.motion.motion_model import MotionModel
 from model.motion.sampler import euler_flow_sampler
 from model.train import checkpoint
 from model.train.motion_data import Batch
+from model.train.mouth_file import load_mouth
 
+AUDIO_ENCODER = DEFAULT_WEIGHTS / "audio_encoder.safetensors"
 # How much the steps from frame to frame count.
 _STEPS = 0.5
 
@@ -177,8 +179,11 @@ class MotionTrainer:
         self._begin_average()
 
     def take_mouth(self, path: Path) -> None:
-        """Take another mouth regressor, as exported; what has been learned of the rest stays."""
-        self.denoiser.regressor.load_state_dict(load_file(path))
+        """Take another mouth regressor, as exported; what has been learned of the rest stays.
+
+        Raises ValueError when it hears by another audio encoder than the product's.
+        """
+        self.denoiser.regressor.load_state_dict(load_mouth(path, AUDIO_ENCODER))
 
     def _begin_average(self) -> None:
         self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from model.motion.denoiser import DenoiserConfig
@@ -12,7 +12,8 @@ from model.motion.mouth_regressor import MouthRegressor
 from model.motion.space import MotionSpace
 from model.train import checkpoint
 from model.train.motion_data import Batch
-from model.train.motion_trainer import TrainConfig
+from model.train.motion_trainer import AUDIO_ENCODER, TrainConfig
+from model.train.mouth_file import save_mouth
 from model.train.phone_lips import gap_of
 
 _WINDOW_HOPS = 24
@@ -100,9 +101,9 @@ class MouthTrainer:
         self.steps = state["steps"]
 
     def start_from(self, path: Path) -> None:
-        """Start at an exported regressor."""
+        """Start at an exported regressor, whatever encoder it hears by."""
         self.regressor.load_state_dict(load_file(path))
 
     def export(self, path: Path) -> None:
         """Write the weights, for `MotionTrainer.take_mouth`."""
-        save_file(self.regressor.state_dict(), path)
+        save_mouth(self.regressor.state_dict(), path, AUDIO_ENCODER)

@@ -24,9 +24,9 @@ def space() -> MotionSpace:
 
 @pytest.fixture
 def denoiser() -> MotionDenoiser:
-    """A denoiser with random weights, so that all inputs matter: mouth 3, gaze 2, head 6."""
+    """A denoiser with random weights, so all inputs matter: mouth 3, brows 1, gaze 2, head 6."""
     torch.manual_seed(0)
-    network = MotionDenoiser(DenoiserConfig(11, feature_dim=8, num_mouth=3, width=32, num_heads=2))
+    network = MotionDenoiser(DenoiserConfig(12, feature_dim=8, num_mouth=3, width=32, num_heads=2))
     for name, parameter in network.named_parameters():
         if "modulation" in name:
             torch.nn.init.normal_(parameter, std=0.2)

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.motion.brows import initial_brow_state, next_brows
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
-from model.motion.gaze import against, initial_gaze_state, next_fixations
-from model.motion.head import follow, initial_head_state, reach
+from model.motion.gaze import counter_rotation, initial_gaze_state, next_fixations
+from model.motion.head import STIFFNESS, reach
 from model.motion.motion_model import MotionModel
 from model.motion.posture import initial_posture_state, next_postures
 from model.motion.space import NUM_GAZE, NUM_HEAD
+from model.motion.spring import follow, initial_spring_state
 
 SPEED = torch.tensor([0.1])
 
@@ -38,20 +40,25 @@ def test_one_sound_is_one_mouth_whatever_the_seed_and_the_steps(motion_model: Mo
     assert not torch.allclose(run(motion_model, 1, features(6, seed=9))[:, mouth], said)
 
 
-def test_the_past_is_what_it_said_and_head_and_eyes_follow_that(motion_model: MotionModel) -> None:
+def test_the_past_is_what_it_said_and_head_eyes_and_brows_follow_that(
+    motion_model: MotionModel,
+) -> None:
     state = motion_model.initial_state(0)
     assert not state.motion_frames.any()
     hops = motion_model.config.num_motion_frames // motion_model.config.hop_frames
     made = [motion_model.step(hop, [state], SPEED, 2)[0] for hop in features(hops)]
     said, shown = state.motion_frames[0], torch.cat(made)
     driven = NUM_GAZE + NUM_HEAD
-    torch.testing.assert_close(shown[:, :-driven], said[:, :-driven])
+    brow = motion_model.config.num_mouth
+    torch.testing.assert_close(shown[:, :brow], said[:, :brow])
+    lifted = said[:, brow] + next_brows(initial_brow_state(0), len(said))
+    torch.testing.assert_close(shown[:, brow], lifted)
     postures = torch.from_numpy(next_postures(initial_posture_state(0), len(said)))
     wanted = reach(said[None, :, -NUM_HEAD:], postures[None], SPEED)[0]
-    followed = follow(initial_head_state(NUM_HEAD), wanted)
+    followed = follow(initial_spring_state(NUM_HEAD), wanted, STIFFNESS)
     torch.testing.assert_close(shown[:, -NUM_HEAD:], followed)
     fixations = torch.from_numpy(next_fixations(initial_gaze_state(0), len(said)))
-    turned = said[:, -driven:-NUM_HEAD] + fixations + against(followed)
+    turned = said[:, -driven:-NUM_HEAD] + fixations + counter_rotation(followed)
     torch.testing.assert_close(shown[:, -driven:-NUM_HEAD], turned)
 
 

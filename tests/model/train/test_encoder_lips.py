@@ -11,8 +11,9 @@ from model.motion.mouth_regressor import MouthRegressor
 from model.motion.space import MotionSpace
 from model.rates import SAMPLES_PER_FRAME
 from model.train import encoder_lips
-from model.train.encoder import Trainer
+from model.train.encoder import CHECKPOINT, MOUTH_REGRESSOR, Trainer, export
 from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, Said, Voice
+from model.train.mouth_file import load_mouth
 from tests.model.train.test_encoder_trainer import FRAMES, TOKENS, batch
 
 MOUTH = 20
@@ -64,6 +65,20 @@ def test_a_mouth_is_open_where_its_sound_is_in_any_voice(
     steps = made.rows[:, 11, 0] - made.rows[:, 10, 0]
     assert set(steps.tolist()) == {2, 4}
     assert torch.equal(made.rows[:, 10, 1] - made.rows[:, 10, 0], steps // 2)
+    halves = (made.rows[..., 1] - made.rows[..., 0])[made.known]
+    assert set(halves.tolist()) == {1, 2}
+
+
+def test_halfway_to_what_a_voice_does_not_say_nothing_is_known(
+    unchanged: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_lips, "_OTHER_VOICE", 1.0)
+    lesson = said(60)
+    lesson.voices[1].rows[40:] = encoder_lips._NOT_SAID
+    made = next(iter(LipsBatches([lesson], 8, 40, seed=1)))
+    assert made.known.any()
+    halves = (made.rows[..., 1] - made.rows[..., 0])[made.known]
+    assert set(halves.tolist()) == {2}
 
 
 def test_it_is_so_at_another_tempo_and_after_silence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,14 +155,35 @@ def test_a_step_moves_both_and_a_checkpoint_brings_both_back(
 ) -> None:
     torch.manual_seed(0)
     trainer, regressor = trainer_with_lips(space)
-    stem = regressor.stem.weight.detach().clone()
+    stem, conv = (w.detach().clone() for w in (regressor.stem.weight, trainer.encoder.conv.weight))
     lesson = next(iter(LipsBatches([said(100)], 2, FRAMES, seed=0)))
     assert "lips" in trainer.learn(batch(), lesson)
     assert not torch.equal(regressor.stem.weight, stem)
+    assert not torch.equal(trainer.encoder.conv.weight, conv)
     trainer.save(tmp_path / "run.pt")
     again, other = trainer_with_lips(space)
     again.load(tmp_path / "run.pt")
     assert again.step == 1
     assert torch.equal(other.stem.weight, regressor.stem.weight)
+    assert torch.equal(again.encoder.conv.weight, trainer.encoder.conv.weight)
     with pytest.raises(ValueError, match="with a mouth regressor, expected the reverse"):
+        Trainer(TOKENS, 10, 1e-3, 3).load(tmp_path / "run.pt")
+
+
+def test_an_export_leaves_only_the_regressor_that_hears_by_it(
+    space: MotionSpace, tmp_path: Path
+) -> None:
+    trainer, regressor = trainer_with_lips(space)
+    trainer.save(tmp_path / CHECKPOINT)
+    encoder, mouth = tmp_path / "encoder.safetensors", tmp_path / MOUTH_REGRESSOR
+    export(tmp_path, trainer.encoder.config, encoder)
+    assert torch.equal(load_mouth(mouth, encoder)["stem.weight"], regressor.stem.weight)
+    Trainer(TOKENS, 10, 1e-3, 3).save(tmp_path / CHECKPOINT)
+    export(tmp_path, trainer.encoder.config, encoder)
+    assert not mouth.exists()
+
+
+def test_a_checkpoint_of_an_earlier_release_is_refused_in_words(tmp_path: Path) -> None:
+    torch.save({"encoder": {}, "step": 3}, tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="expected a checkpoint of this release"):
         Trainer(TOKENS, 10, 1e-3, 3).load(tmp_path / "run.pt")

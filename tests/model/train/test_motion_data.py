@@ -93,6 +93,12 @@ def test_every_group_of_speakers_gets_its_share_of_the_windows(
     )
 
 
+def test_without_spoken_voices_the_others_get_all_but_the_one_share(space: MotionSpace) -> None:
+    drawn = sampler([recording("grid-s1", 1, 900), recording("other", 9001, 60)], space, 1 / 7)
+    head = drawn.draw(2000, new_frames=2).motion[:, -1, space.head.start]
+    assert (head < 4000).float().mean().item() == pytest.approx(1 / 7, abs=0.03)
+
+
 def test_voices_that_nobody_filmed_get_a_filmed_face(tmp_path: Path, space: MotionSpace) -> None:
     mouth = np.full((75, space.num_mouth), 0.5, np.float32)
     (tmp_path / "spoken").mkdir()
