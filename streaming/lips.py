@@ -4,8 +4,8 @@ import math
 
 from streaming.rates import VOICE_SAMPLES_PER_FRAME
 
-# A frame after a hush, the lips follow the model by this share of the frame before: in the first,
-# all but the widest mouths are shut, for whoever interrupts waits for no movement to end.
+# After a hush, the gain is multiplied by this each frame. Whoever interrupts waits for no movement
+# to end: already in the first frame all but the widest mouths are shut.
 _CLOSING = 0.2
 _OPENING = 0.7
 # Lips part before the sound.

@@ -1,12 +1,16 @@
 """Eyes look at the listener, jump elsewhere now and then, and turn against the head."""
 
 import numpy as np
+import pytest
 import torch
 
+from model.avatar import DEFAULT_WEIGHTS
 from model.motion.gaze import INTERVALS, counter_rotation, initial_gaze_state, next_fixations
+from model.motion.space import MotionSpace
 from model.rates import FPS
 
 MINUTES = 20
+NOSE_TIP = 1
 
 
 def test_it_begins_as_in_the_portrait_and_jumps_now_and_then() -> None:
@@ -27,10 +31,20 @@ def test_most_of_the_time_it_is_near_the_listener_and_it_soon_comes_back() -> No
     assert np.abs(fixations).max() < 4
 
 
-def test_eyes_turn_aside_when_the_head_does_and_not_when_it_moves_without_turning() -> None:
-    nod, turn, shift = torch.eye(6)[0], torch.eye(6)[1], torch.eye(6)[3]
-    assert counter_rotation(turn)[0] > 0
-    assert counter_rotation(turn)[1] == 0
-    assert counter_rotation(nod)[1] < 0
-    assert counter_rotation(nod)[0] == 0
-    assert not counter_rotation(shift).any()
+@pytest.mark.parametrize(("axis", "along", "across"), [(0, 1, 0), (1, 0, 1)])
+def test_eyes_turn_back_where_the_head_turns_them_away(axis: int, along: int, across: int) -> None:
+    """Its first rotation carries what is in front of it up or down, its second aside."""
+    space = MotionSpace.load(DEFAULT_WEIGHTS / "motion_space.safetensors")
+    motion = torch.zeros(1, space.dim)
+    motion[0, space.head.start + axis] = 1.0
+    x, y, z = space.decode(motion).rotation[0].tolist()
+    turn = torch.matrix_exp(torch.tensor([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]]))
+    tip = torch.from_numpy(space.template[NOSE_TIP] - space.template.mean(axis=0)).float()
+    carried = (turn @ tip - tip)[along]
+    gaze = counter_rotation(motion[:, space.head])[0]
+    assert float(gaze[along] * carried) < 0
+    assert gaze[across] == 0
+
+
+def test_a_head_that_moves_without_turning_leaves_them_alone() -> None:
+    assert not counter_rotation(torch.eye(6)[3:]).any()
