@@ -4,6 +4,7 @@ python -m model.train.encoder corpus --data DIR  # speech and its targets -> RUN
 python -m model.train.encoder fit                # resumes from RUN_DIR/checkpoint.pt
 python -m model.train.encoder fit --start-from OLD --data DIR --regressor MOUTH  # from mouths, too
 python -m model.train.encoder fit --data DIR --regressor MOUTH  # resumes such a run
+python -m model.train.encoder average A.pt B.pt  # their mean -> RUN_DIR/checkpoint.pt
 python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
 python -m model.train.encoder report             # accuracy on people it has not heard
 python -m model.train.encoder lookahead          # phone error by how far it hears ahead
@@ -15,26 +16,21 @@ that was trained along to RUN_DIR: it fits no other encoder.
 
 import argparse
 import itertools
-import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
-from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from model.features.encoder import SUBFRAMES, CausalAudioEncoder, EncoderConfig, save_encoder
+from model.features.encoder import EncoderConfig, save_encoder
 from model.motion.denoiser import DenoiserConfig
 from model.motion.space import MotionSpace
-from model.train import checkpoint
-from model.train.encoder_batches import Batch, Batches, Corpus
+from model.train.encoder_batches import Batches, Corpus
 from model.train.encoder_dense import phone_probs
-from model.train.encoder_heads import LOSS_WEIGHTS, Heads
 from model.train.encoder_lips import (
     LipsBatch,
     LipsBatches,
@@ -45,6 +41,7 @@ from model.train.encoder_lips import (
 from model.train.encoder_lookahead import lookahead
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
+from model.train.encoder_trainer import Trainer, average, read_checkpoint
 from model.train.mouth_file import load_mouth, save_mouth
 from model.train.mouth_trainer import MOUTH_DROPOUT, regressor_of
 
@@ -55,104 +52,8 @@ MOUTH_REGRESSOR = "mouth_regressor.safetensors"
 B = TypeVar("B")
 _CROP_FRAMES = 80
 
-_WARM_UP_STEPS = 60
-# Heads that know nothing yet would spoil what the encoder knows.
-_HEADS_ALONE_STEPS = 120
 _LOG_EVERY_STEPS = 25
 _SAVE_EVERY_STEPS = 100
-
-
-class Trainer:
-    """Encoder, heads, optimizer and perhaps a mouth regressor; a checkpoint also holds the step."""
-
-    def __init__(
-        self, tokens: tuple[str, ...], steps: int, learning_rate: float, lookahead_frames: int
-    ) -> None:
-        self.encoder = CausalAudioEncoder(EncoderConfig(lookahead_frames=lookahead_frames))
-        self.heads = Heads(self.encoder.config.subvector_dim, len(tokens))
-        self._parameters = [*self.encoder.parameters(), *self.heads.parameters()]
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, learning_rate, betas=(0.9, 0.98), weight_decay=0.01
-        )
-        self.lips: LipsHead | None = None
-        self._steps = steps
-        self._learning_rate = learning_rate
-        self._heads_alone_steps = 0
-        self.step = 0
-
-    def add_lips(self, lips: LipsHead) -> None:
-        """Teach this mouth regressor, too, and the encoder what it needs."""
-        self.lips = lips
-        self._optimizer.add_param_group({"params": list(lips.parameters())})
-        self._parameters += lips.parameters()
-
-    def save(self, path: Path) -> None:
-        """Writes a checkpoint, never half of one."""
-        state = {
-            "encoder": self.encoder.state_dict(),
-            "heads": self.heads.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "step": self.step,
-            "heads_alone_steps": self._heads_alone_steps,
-            "lips": None if self.lips is None else self.lips.state_dict(),
-        }
-        checkpoint.write(path, state)
-
-    def load(self, path: Path) -> None:
-        """Continues from a checkpoint.
-
-        Raises ValueError when it has a mouth regressor and this trainer has none, or the reverse.
-        """
-        state = _read(path)
-        lips = state["lips"]
-        if (lips is None) != (self.lips is None):
-            raise ValueError(
-                f"found {path} {'without' if lips is None else 'with'} a mouth regressor, expected"
-                " the reverse: move it away, or change --regressor"
-            )
-        self.encoder.load_state_dict(state["encoder"])
-        self.heads.load_state_dict(state["heads"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
-        self._heads_alone_steps = state["heads_alone_steps"]
-        if self.lips is not None:
-            self.lips.load_state_dict(lips)
-
-    def start_from(self, path: Path) -> None:
-        """Starts at another encoder, whatever its lookahead; new heads learn alone at first."""
-        self._heads_alone_steps = _HEADS_ALONE_STEPS
-        self.encoder.load_state_dict({k: w.float() for k, w in load_file(path).items()})
-
-    def learn(self, batch: Batch, lips_batch: LipsBatch | None = None) -> dict[str, float]:
-        """One step; the losses before it. Crops of both batches are of one length."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate * self._schedule()
-        samples = batch.samples
-        if lips_batch is not None:
-            samples = torch.cat([samples, lips_batch.samples])
-        state = self.encoder.initial_state(len(samples))
-        with torch.set_grad_enabled(self.step >= self._heads_alone_steps):
-            features, _ = self.encoder.encode(samples, state)
-        rows = features.view(
-            len(features), -1, self.encoder.config.subvector_dim
-        )  # (B, 2n, subvector_dim)
-        delay_rows = SUBFRAMES * self.encoder.lookahead_frames
-        losses = self.heads.losses(rows[: len(batch.samples)], batch, delay_rows)
-        if lips_batch is not None:
-            assert self.lips is not None
-            losses["lips"] = self.lips.loss(rows[len(batch.samples) :], lips_batch, delay_rows)
-        total = sum((LOSS_WEIGHTS[name] * loss for name, loss in losses.items()), torch.zeros(()))
-        self._optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        self._optimizer.step()
-        self.step += 1
-        return {name: loss.item() for name, loss in losses.items()}
-
-    def _schedule(self) -> float:
-        """Linear warm-up, then half a cosine to zero; factor 0..1."""
-        warm_up = (self.step + 1) / _WARM_UP_STEPS
-        return min(warm_up, 0.5 + 0.5 * math.cos(math.pi * min(self.step / self._steps, 1)))
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -194,17 +95,6 @@ def fit(options: argparse.Namespace) -> None:
             trainer.save(saved)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Raises ValueError when an earlier release wrote the checkpoint."""
-    state: dict[str, Any] = torch.load(path, weights_only=True)
-    if "heads_alone_steps" not in state:
-        raise ValueError(
-            f"found {path} without `heads_alone_steps`, expected a checkpoint of this release:"
-            " move it away, and begin with --start-from"
-        )
-    return state
-
-
 def _in_background(batches: IterableDataset[B]) -> DataLoader[B]:
     return DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
 
@@ -219,7 +109,7 @@ def label(run_dir: Path, seed: int) -> None:
 
 def export(run_dir: Path, config: EncoderConfig, path: Path) -> None:
     """Writes the checkpoint's encoder to `path`, its mouth regressor, if any, to run_dir."""
-    state = _read(run_dir / CHECKPOINT)
+    state = read_checkpoint(run_dir / CHECKPOINT)
     save_encoder(config, state["encoder"], path)
     mouth = run_dir / MOUTH_REGRESSOR
     if state["lips"] is not None:
@@ -234,7 +124,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("task", choices=("corpus", "fit", "export", "report", "lookahead"))
+    parser.add_argument(
+        "task", choices=("corpus", "fit", "average", "export", "report", "lookahead")
+    )
+    parser.add_argument("checkpoints", type=Path, nargs="*", help="what to average")
     parser.add_argument("--run-dir", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--data", type=Path, help="directory with clips.csv and speech.csv")
     parser.add_argument("--start-from", type=Path, help="weights of another encoder (fit)")
@@ -270,6 +163,10 @@ def main() -> None:
                     " --start-from: expected one of them; move the checkpoint away to begin anew"
                 )
             fit(options)
+        case "average":
+            if len(options.checkpoints) < 2:
+                parser.error("average needs two checkpoints or more")
+            average(options.checkpoints, options.run_dir / CHECKPOINT)
         case "export":
             export(
                 options.run_dir, EncoderConfig(lookahead_frames=options.lookahead_frames), WEIGHTS

@@ -11,8 +11,9 @@ from model.motion.mouth_regressor import MouthRegressor
 from model.motion.space import MotionSpace
 from model.rates import SAMPLES_PER_FRAME
 from model.train import encoder_lips
-from model.train.encoder import CHECKPOINT, MOUTH_REGRESSOR, Trainer, export
+from model.train.encoder import CHECKPOINT, MOUTH_REGRESSOR, export
 from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, Said, Voice
+from model.train.encoder_trainer import Trainer, average
 from model.train.mouth_file import load_mouth
 from tests.model.train.test_encoder_trainer import FRAMES, TOKENS, batch
 
@@ -181,6 +182,22 @@ def test_an_export_leaves_only_the_regressor_that_hears_by_it(
     Trainer(TOKENS, 10, 1e-3, 3).save(tmp_path / CHECKPOINT)
     export(tmp_path, trainer.encoder.config, encoder)
     assert not mouth.exists()
+
+
+def test_the_mean_of_checkpoints_is_exported(space: MotionSpace, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.pt", tmp_path / "b.pt"]
+    trainers = [trainer_with_lips(space) for _ in paths]
+    for (trainer, _), path in zip(trainers, paths, strict=True):
+        trainer.save(path)
+    average(paths, tmp_path / CHECKPOINT)
+    mean, regressor = trainer_with_lips(space)
+    mean.load(tmp_path / CHECKPOINT)
+    (a, of_a), (b, of_b) = trainers
+    assert not torch.equal(a.encoder.conv.weight, b.encoder.conv.weight)
+    torch.testing.assert_close(
+        mean.encoder.conv.weight, (a.encoder.conv.weight + b.encoder.conv.weight) / 2
+    )
+    torch.testing.assert_close(regressor.stem.weight, (of_a.stem.weight + of_b.stem.weight) / 2)
 
 
 def test_a_checkpoint_of_an_earlier_release_is_refused_in_words(tmp_path: Path) -> None:

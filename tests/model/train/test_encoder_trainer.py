@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from model.avatar import DEFAULT_WEIGHTS
-from model.train import encoder
-from model.train.encoder import Trainer
+from model.train import encoder_trainer
 from model.train.encoder_batches import Batch
 from model.train.encoder_phones import PHONES
 from model.train.encoder_targets import HIDDEN_TARGET_DIM
+from model.train.encoder_trainer import Trainer
 
 WEIGHTS = DEFAULT_WEIGHTS / "audio_encoder.safetensors"
 TOKENS = ("<blank>", "a", "m")
@@ -38,7 +38,7 @@ def test_new_heads_learn_alone_before_the_encoder_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.manual_seed(0)
-    monkeypatch.setattr(encoder, "_HEADS_ALONE_STEPS", 2)
+    monkeypatch.setattr(encoder_trainer, "_HEADS_ALONE_STEPS", 2)
     trainer = Trainer(TOKENS, 10, 1e-3, 3)
     trainer.start_from(WEIGHTS)
     before = {k: w.clone() for k, w in trainer.encoder.state_dict().items()}
