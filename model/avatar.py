@@ -164,7 +164,7 @@ class Avatar:
                 f"a network in {weights_dir} is not compiled: {error}; reinstall likeness, or run"
                 " `python -m model.train export` after training"
             ) from error
-        motion.rest_in_silence(probe, space.mouth)
+        motion.rest_in_silence(probe)
         motion.meet_at_contacts(contact, LipCloser(space.mouth_basis), space.mouth)
         return cls(encoder, motion, space, painter)
 

@@ -1,6 +1,7 @@
 """What every question here starts from: the clips, the model's motion for a sound, its lips."""
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +70,10 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
 
 
 def talkers_arguments(about: str | None) -> argparse.ArgumentParser:
-    """The same for what moves freely: also --split and --seeds, the sessions that hear a clip."""
+    """The same for what moves freely: also --split, and how many sessions hear each clip."""
     parser = arguments(about)
     parser.add_argument("--split", choices=("train", "val"), default="val")
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--sessions", type=int, default=4)
     return parser
 
 
@@ -99,16 +100,15 @@ def val_clips(data: Path, runs: Path) -> list[Clip]:
 
 def talkers(data: Path, runs: Path, split: str) -> list[Clip]:
     """People of a split who move as they like; GRID's look at what they are asked to."""
-    clips = (read_clip(row, data, runs) for row in usable_clips(data / "clips.csv", split))
-    return [clip for clip in clips if not clip.is_grid]
+    rows = usable_clips(data / "clips.csv", split)
+    return [read_clip(row, data, runs) for row in rows if not row["source"].startswith("grid")]
 
 
-def takes_of(clips: Sequence[Clip], seeds: int, head_speed: float) -> list[Take]:
-    """Each clip's sound, heard by so many sessions."""
+def takes_of(clips: Sequence[Clip], sessions: int) -> list[Take]:
+    """Each clip's sound, heard by so many sessions; no two have one seed."""
+    seeds = itertools.count()
     return [
-        Take(clip.sound, len(clip.motion), seed, head_speed)
-        for clip in clips
-        for seed in range(seeds)
+        Take(clip.sound, len(clip.motion), next(seeds)) for clip in clips for _ in range(sessions)
     ]
 
 

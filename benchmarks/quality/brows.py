@@ -1,9 +1,9 @@
 """Do brows move as people's do? How far from rest, and how fast.
 
 `python -m benchmarks.quality.brows DATA RUNS [--split train]`. The people are those of the clips
-that are not GRID's; the model hears the same clips, each in `--seeds` sessions, with lively heads.
-Of both brows' height (the first coefficient of the brows), less what goes with the head's place:
-the tracker takes some of the one for the other. The real people's numbers contain what it adds.
+that are not GRID's; the model hears the same clips, each in `--sessions` sessions. Of both brows'
+height (the first coefficient of the brows), less what goes with the head's place: the tracker takes
+some of the one for the other. The real people's numbers contain what it adds.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,6 @@ from benchmarks.record import Figure, measure_baseline, report
 from model.motion.space import MotionSpace
 from model.rates import FPS
 
-HEAD_SPEED = 0.5
 # In coefficients: a brow that goes so far from where it mostly is has been raised, or knitted.
 RAISED = 0.8
 
@@ -57,14 +56,14 @@ def main() -> None:
     args = talkers_arguments(__doc__).parse_args()
     avatar, space = load_model(args.weights)
     clips = talkers(args.data, args.runs, args.split)
-    takes = takes_of(clips, args.seeds, HEAD_SPEED)
+    takes = takes_of(clips, args.sessions)
     figures = figures_of("real", [clip.motion for clip in clips], space)
     figures += figures_of("model", animate(avatar, takes), space)
     report(
         "quality_brows: do brows move as people's do?",
         figures,
         baseline=measure_baseline(),
-        settings={"clips": len(clips), "seeds": args.seeds, "head_speed": HEAD_SPEED},
+        settings={"clips": len(clips), "split": args.split, "sessions": len(takes)},
     )
 
 

@@ -1,10 +1,10 @@
 """Are few steps as good as many? What the denoiser draws, at 1, 2 and 50 denoising steps.
 
 `python -m benchmarks.quality.few_steps DATA RUNS [--steps 1 2 50] [--split train]`. On the clips
-that are not GRID's, each in `--seeds` sessions: how fast the head turns, its jerk, and in how many
-frames the lids are shut, means over the sessions. The last number of steps is what the others are
-compared with: 5 % is too much. Lips come from a regression, in one evaluation whatever the steps:
-if not, it ends with an error.
+that are not GRID's, each in `--sessions` sessions: how fast the head turns, its jerk, and in how
+many frames the lids are shut, means over the sessions. The last number of steps is what the others
+are compared with: 5 % is too much. Lips come from a regression, in one evaluation whatever the
+steps: if not, it ends with an error.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,6 @@ from model.motion.space import MotionSpace
 from model.rates import FPS
 
 TOLERANCE = 0.05
-HEAD_SPEED = 0.5
 _SAME_LIPS = 1e-5  # in face widths
 
 Motions = Sequence[NDArray[np.float32]]
@@ -51,7 +50,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 50])
     args = parser.parse_args()
     avatar, space = load_model(args.weights)
-    takes = takes_of(talkers(args.data, args.runs, args.split), args.seeds, HEAD_SPEED)
+    takes = takes_of(talkers(args.data, args.runs, args.split), args.sessions)
     motions = {steps: animate(avatar, takes, steps) for steps in args.steps}
     many = args.steps[-1]
     found = {steps: measures(own, space) for steps, own in motions.items()}
@@ -79,7 +78,7 @@ def main() -> None:
         "quality_few_steps: are few steps as good as many?",
         figures,
         baseline=measure_baseline(),
-        settings={"steps": args.steps, "sessions": len(takes)},
+        settings={"steps": args.steps, "split": args.split, "sessions": len(takes)},
     )
 
 

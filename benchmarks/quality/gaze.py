@@ -2,7 +2,7 @@
 
 `python -m benchmarks.quality.gaze DATA RUNS [--split train]`. The people are those of the clips
 that are not GRID's, who look at what they are asked to; the model hears the same clips, each in
-`--seeds` sessions, with lively heads.
+`--sessions` sessions.
 Positions and jumps are of the irises, in widths of the eye, to the right and down, in frames whose
 lids are open; a jump is a change by more than 2 % from one frame to the next. Against the head is
 by how much eyes turn over four frames without a jump, for each radian that the head turns: aside
@@ -30,7 +30,6 @@ from model.rates import FPS
 OPEN = 0.3  # closure of lids, below which the iris is seen
 JUMP = 0.02
 _APART_FRAMES = 4
-HEAD_SPEED = 0.5
 # Which of the head's rotations turns the eyes aside, and which turns them down.
 _AGAINST = ((0, 1, "aside"), (1, 0, "down"))
 
@@ -86,14 +85,14 @@ def main() -> None:
     args = talkers_arguments(__doc__).parse_args()
     avatar, space = load_model(args.weights)
     clips = talkers(args.data, args.runs, args.split)
-    takes = takes_of(clips, args.seeds, HEAD_SPEED)
+    takes = takes_of(clips, args.sessions)
     figures = figures_of("real", [clip.motion for clip in clips], space)
     figures += figures_of("model", animate(avatar, takes), space)
     report(
         "quality_gaze: do eyes move as people's do?",
         figures,
         baseline=measure_baseline(),
-        settings={"clips": len(clips), "seeds": args.seeds, "head_speed": HEAD_SPEED},
+        settings={"clips": len(clips), "split": args.split, "sessions": len(takes)},
     )
 
 

@@ -1,4 +1,4 @@
-"""Brows that rise and fall while somebody talks.
+"""Brows that rise and fall, more while somebody talks than while they listen.
 
 What the denoiser draws of them moves half as far as people's: no sound tells when a brow goes up,
 and its mean hardly moves. So they go to another height now and then, sized on the filmed people of
@@ -26,6 +26,8 @@ INTERVALS = Intervals(mean_s=0.7, least_s=0.16, spread=0.8)
 # Of the first coefficient of the brows, which is both of them down by 1 % of the face's width.
 _DEVIATION = 0.6
 _STIFFNESS = 20.0
+# How far they go in silence, by eye: the clips have hardly any.
+_LISTENING = 0.3
 
 
 @dataclass
@@ -41,9 +43,13 @@ def initial_brow_state(seed: int) -> BrowState:
     return BrowState(initial_held_state(seed, Stream.BROWS, INTERVALS, 1), initial_spring_state(1))
 
 
-def next_brows(state: BrowState, count: int) -> Tensor:
-    """Say how far the next `count` frames' brows are down (count,), in motion coefficients."""
-    heights = torch.from_numpy(next_held(state.height, count, INTERVALS, _draw))
+def next_brows(state: BrowState, speech: Tensor) -> Tensor:
+    """Say how far the next frames' brows are down (n,), in motion coefficients.
+
+    speech: (n,) from 0, nobody talks, to 1.
+    """
+    heights = torch.from_numpy(next_held(state.height, len(speech), INTERVALS, _draw))
+    heights *= (_LISTENING + (1 - _LISTENING) * speech)[:, None]
     return follow(state.spring, heights, _STIFFNESS)[:, 0]
 
 

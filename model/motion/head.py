@@ -8,7 +8,7 @@ movement that a speed asks for is given back as reach.
 import torch
 from torch import Tensor
 
-# Of its spring, in 1/s.
+# Stiffness of the head's spring, 1/s.
 STIFFNESS = 10.0
 # By how much a head reaches farther for each rad/s asked for, in s/rad: it then moves at 0.16 rad/s
 # where 0.2 are asked for, and at 0.24 where it is 0.4 (`benchmarks.quality.head`).

@@ -67,16 +67,16 @@ class MotionModel:
         self.trained_with = dict(trained_with or {})
         self.guidance_scale = guidance_scale
         self._graph: Graph | None = None
-        self._rest_by: tuple[VoiceProbe, slice] | None = None
+        self._rest_by: VoiceProbe | None = None
         self._close_by: tuple[ContactProbe, LipCloser, slice] | None = None
 
     def run_by(self, graph: Graph) -> None:
         """Evaluate the denoiser, with guidance if it has any, by `graph`."""
         self._graph = graph
 
-    def rest_in_silence(self, probe: VoiceProbe, mouth: slice) -> None:
-        """Bring the coefficients `mouth` to rest while `probe` hears nobody speak."""
-        self._rest_by = probe, mouth
+    def rest_in_silence(self, probe: VoiceProbe) -> None:
+        """Bring the mouth to rest, and calm the brows, while `probe` hears nobody speak."""
+        self._rest_by = probe
 
     def meet_at_contacts(self, probe: ContactProbe, closer: LipCloser, mouth: slice) -> None:
         """Let `closer` bring the lips of coefficients `mouth` together where `probe` hears it."""
@@ -135,25 +135,29 @@ class MotionModel:
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         postures = np.stack([next_postures(s.posture, c.hop_frames) for s in states])
         heads = reach(motion[..., _HEAD], torch.from_numpy(postures), head_speed)
+        speech = self._speech(features, states)
+        # What follows is not remembered: the denoiser has learned from mouths that nothing shuts,
+        # and one that saw its head come late would slow it down, hop by hop.
+        motion[..., : c.num_mouth] *= speech[..., None]
         for i, state in enumerate(states):
             state.motion_frames = frames[i : i + 1]
             state.audio_features = audio[i : i + 1]
-            # Not remembered: a denoiser that saw its head come late would slow it down, hop by hop.
             motion[i, :, _HEAD] = follow(state.head, heads[i], STIFFNESS)
             fixations = torch.from_numpy(next_fixations(state.gaze, c.hop_frames))
-            motion[i, :, c.num_mouth] += next_brows(state.brows, c.hop_frames)
+            motion[i, :, c.num_mouth] += next_brows(state.brows, speech[i])
             motion[i, :, _GAZE] += fixations + counter_rotation(motion[i, :, _HEAD])
-        if self._rest_by is not None:
-            probe, mouth = self._rest_by
-            flags = probe.speaks(features).tolist()
-            gains = [next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)]
-            # Not remembered either: the denoiser has learned from mouths that nothing shuts.
-            motion[..., mouth] *= torch.tensor(gains)[..., None]
         if self._close_by is not None:
             contact, closer, mouth = self._close_by
             share = contact.closing(audio, c.hop_frames)
             motion[..., mouth] = closer.close(motion[..., mouth], share)
         return motion
+
+    def _speech(self, features: Tensor, states: list[MotionState]) -> Tensor:
+        """How much of the mouth's movement is shown (B, H): 1, and less and less in silence."""
+        if self._rest_by is None:
+            return torch.ones(features.shape[:2])
+        flags = self._rest_by.speaks(features).tolist()
+        return torch.tensor([next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)])
 
     def _guided(
         self, motion_frames: Tensor, audio: Tensor, head_speed: Tensor, blink: Tensor

@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 # Steps crowd at low noise, where the flow bends: of two, the second begins at an eighth of it. Of
-# seven such places that one comes nearest to many steps on the filmed people of the `train` split
-# (`python -m benchmarks.quality.few_steps DATA RUNS --split train`).
+# seven such places, tried on filmed people of the `train` split by a script that is not kept, those
+# near it came nearest to many steps (`python -m benchmarks.quality.few_steps` measures this one).
 _RHO = 3
 
 
 def sigma_schedule(num_steps: int) -> list[float]:
     """Noise levels from 1 down to 0, `num_steps` + 1 of them.
 
-    The schedule of Karras et al. 2022 (arXiv:2206.00364), equation 5, down to no noise.
+    The schedule of Karras et al. 2022 (arXiv:2206.00364), equation 5, with a sigma_max of 1 and a
+    sigma_min of 0.
     """
     if num_steps < 1:
         raise ValueError(f"num_steps is {num_steps}, expected at least 1")

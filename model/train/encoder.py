@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from model.features.encoder import EncoderConfig, save_encoder
 from model.motion.denoiser import DenoiserConfig
 from model.motion.space import MotionSpace
+from model.rates import FPS
 from model.train.encoder_batches import Batches, Corpus
 from model.train.encoder_dense import phone_probs
 from model.train.encoder_lips import (
@@ -42,10 +43,9 @@ from model.train.encoder_lookahead import lookahead
 from model.train.encoder_report import report
 from model.train.encoder_targets import pack
 from model.train.encoder_trainer import Trainer, average, read_checkpoint
-from model.train.mouth_file import load_mouth, save_mouth
 from model.train.mouth_trainer import MOUTH_DROPOUT, regressor_of
+from model.train.provenance import AUDIO_ENCODER, load_mouth, save_mouth
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "audio_encoder.safetensors"
 CHECKPOINT = "checkpoint.pt"
 MOUTH_REGRESSOR = "mouth_regressor.safetensors"
 
@@ -65,7 +65,7 @@ def fit(options: argparse.Namespace) -> None:
     if options.start_from is not None:
         trainer.start_from(options.start_from)
     if options.regressor is not None:
-        space = MotionSpace.load(WEIGHTS.parent / "motion_space.safetensors")
+        space = MotionSpace.load(AUDIO_ENCODER.parent / "motion_space.safetensors")
         sizes = DenoiserConfig(space.dim, trainer.encoder.feature_dim, space.num_mouth)
         regressor = regressor_of(sizes, MOUTH_DROPOUT)
         if options.start_from is not None:
@@ -74,13 +74,15 @@ def fit(options: argparse.Namespace) -> None:
     saved = run_dir / CHECKPOINT
     if saved.exists():
         trainer.load(saved)
-        print(f"resuming at step {trainer.step}")
+        print(f"resuming at step {trainer.step}, with all that the checkpoint holds")
     seed = options.seed + trainer.step
     # Rooms and noises are made in processes of their own, while the network learns.
     made = iter(_in_background(Batches(corpus, options.batch_size, _CROP_FRAMES, seed)))
     heard: Iterator[LipsBatch | None] = itertools.repeat(None)
     if options.regressor is not None:
         mouths = read_mouths(options.data, run_dir.parent, space)
+        minutes = sum(len(own.mouth) for own in mouths) / FPS / 60
+        print(f"{len(mouths)} mouths, {minutes:.1f} minutes")
         heard = iter(_in_background(LipsBatches(mouths, options.lips_batch, _CROP_FRAMES, seed)))
     started_s = time.monotonic()
     recent: defaultdict[str, float] = defaultdict(float)
@@ -111,12 +113,33 @@ def export(run_dir: Path, config: EncoderConfig, path: Path) -> None:
     """Writes the checkpoint's encoder to `path`, its mouth regressor, if any, to run_dir."""
     state = read_checkpoint(run_dir / CHECKPOINT)
     save_encoder(config, state["encoder"], path)
-    mouth = run_dir / MOUTH_REGRESSOR
     if state["lips"] is not None:
-        save_mouth(regressor_weights(state["lips"]), mouth, path)
-    else:
-        # One of an earlier run would be taken for this encoder's.
-        mouth.unlink(missing_ok=True)
+        save_mouth(regressor_weights(state["lips"]), run_dir / MOUTH_REGRESSOR, path)
+
+
+def _what_is_wrong(options: argparse.Namespace) -> str | None:
+    """Say which options do not go together."""
+    task, saved = options.task, options.run_dir / CHECKPOINT
+    resumes, with_lips = saved.exists(), options.regressor is not None
+    starts = options.start_from is not None
+    faults = {
+        "corpus needs --data DIR, the directory with clips.csv and speech.csv": (
+            task == "corpus" and options.data is None
+        ),
+        "fit --regressor needs --data DIR, the directory with clips.csv": (
+            task == "fit" and with_lips and options.data is None
+        ),
+        "fit --regressor needs --start-from, the encoder it hears by": (
+            task == "fit" and with_lips and not starts and not resumes
+        ),
+        f"found {saved}, from which a run goes on, and --start-from: expected one of them; move the"
+        " checkpoint away to begin anew": task == "fit" and starts and resumes,
+        "average needs two checkpoints or more": (
+            task == "average" and len(options.checkpoints) < 2
+        ),
+        f"{task} takes no checkpoints": task != "average" and bool(options.checkpoints),
+    }
+    return next((fault for fault, found in faults.items() if found), None)
 
 
 def main() -> None:
@@ -140,11 +163,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if wrong := _what_is_wrong(options):
+        parser.error(wrong)
     torch.set_num_threads(options.threads)
     match options.task:
         case "corpus":
-            if options.data is None:
-                parser.error("corpus needs --data DIR, the directory with clips.csv and speech.csv")
             # The voices come with the extra `voices`, which nothing but this step needs.
             from model.train.encoder_corpus import recordings
 
@@ -152,29 +175,16 @@ def main() -> None:
             pack(corpus, options.run_dir / "corpus.npz", options.seed)
             label(options.run_dir, options.seed)
         case "fit":
-            if options.regressor is not None and options.data is None:
-                parser.error("fit --regressor needs --data DIR, the directory with clips.csv")
-            resumes = (options.run_dir / CHECKPOINT).exists()
-            if options.regressor is not None and options.start_from is None and not resumes:
-                parser.error("fit --regressor needs --start-from, the encoder it hears by")
-            if options.start_from is not None and resumes:
-                parser.error(
-                    f"found {options.run_dir / CHECKPOINT}, from which a run goes on, and"
-                    " --start-from: expected one of them; move the checkpoint away to begin anew"
-                )
             fit(options)
         case "average":
-            if len(options.checkpoints) < 2:
-                parser.error("average needs two checkpoints or more")
             average(options.checkpoints, options.run_dir / CHECKPOINT)
         case "export":
-            export(
-                options.run_dir, EncoderConfig(lookahead_frames=options.lookahead_frames), WEIGHTS
-            )
+            config = EncoderConfig(lookahead_frames=options.lookahead_frames)
+            export(options.run_dir, config, AUDIO_ENCODER)
         case "report":
-            report(options.run_dir, WEIGHTS)
+            report(options.run_dir, AUDIO_ENCODER)
         case "lookahead":
-            lookahead(options.run_dir, WEIGHTS)
+            lookahead(options.run_dir, AUDIO_ENCODER)
 
 
 if __name__ == "__main__":

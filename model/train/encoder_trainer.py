@@ -123,13 +123,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def average(paths: list[Path], path: Path) -> None:
-    """Writes to `path` a checkpoint with the mean of encoder and regressor of those in `paths`.
+def average(paths: list[Path], out: Path) -> None:
+    """Writes to `out` a checkpoint with the mean of encoder and regressor of those in `paths`.
 
     For checkpoints that went on from each other (Wortsman et al. 2022, "Model soups",
-    arXiv:2203.05482). Heads and optimizer are the last one's.
+    arXiv:2203.05482). Heads and optimizer are the last one's: it is to be exported, not trained.
+    Raises ValueError when only some have a mouth regressor, FileExistsError when `out` is there.
     """
+    if out.exists():
+        raise FileExistsError(f"found {out}, expected none: move it away")
     states = [read_checkpoint(path) for path in paths]
+    if len({state["lips"] is None for state in states}) > 1:
+        raise ValueError("found checkpoints with and without a mouth regressor, expected one kind")
     mean = states[-1]
     for part in ("encoder", "lips"):
         if mean[part] is not None:
@@ -138,4 +143,4 @@ def average(paths: list[Path], path: Path) -> None:
                 name: torch.stack([own[name] for own in weights]).mean(dim=0)
                 for name in weights[-1]
             }
-    checkpoint.write(path, mean)
+    checkpoint.write(out, mean)

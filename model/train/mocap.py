@@ -25,10 +25,9 @@ from model.rates import FPS, SAMPLES_PER_FRAME
 from model.train.encoder_batches import PCM_SCALE
 from model.train.motion_data import usable_clips
 from model.train.motion_features import hear
-from model.train.motion_trainer import AUDIO_ENCODER
-from model.train.mouth_file import load_mouth
 from model.train.mouth_trainer import regressor_of
 from model.train.phone_lips import gap_of
+from model.train.provenance import AUDIO_ENCODER, load_mouth
 from model.train.recording import decode_audio
 
 # In these takes the picture is so late; found as where the fit is closest.

@@ -28,6 +28,7 @@ from model.train.motion_data import (
 )
 from model.train.motion_trainer import MotionTrainer, TrainConfig
 from model.train.mouth_trainer import MouthTrainer
+from model.train.provenance import AUDIO_ENCODER, check_features
 
 # Of the denoiser's windows: the man of most clips keeps head and brows still, by instruction.
 _STILL_SHARE = 1 / 7
@@ -58,8 +59,10 @@ def main() -> None:
     rows = usable_clips(args.data / "clips.csv", "train")
     rows = [row for row in rows if row["licence"].startswith(args.licence)]
     features = args.runs / "features"
+    check_features(features, AUDIO_ENCODER)
     recordings = load_recordings(rows, args.runs / "motion", features, space)
-    people = [r for r in recordings if not r.speaker.startswith("grid")] or recordings
+    others = [r for r in recordings if not r.speaker.startswith("grid")]
+    people = others or recordings
     # Lips that no camera saw have no head of their own for the denoiser to learn.
     lips = (SPOKEN,) if args.licence else (SPOKEN, CAPTURED)
     for name in lips if args.mouth else ():
@@ -96,7 +99,7 @@ def main() -> None:
         space,
         config.num_motion_frames,
         trainer.steps,
-        GRID_SHARE if args.mouth or people is recordings else _STILL_SHARE,
+        GRID_SHARE if args.mouth or not others else _STILL_SHARE,
     )
     rng = np.random.default_rng(trainer.steps)
     begin = saved = time.monotonic()

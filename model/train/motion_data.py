@@ -20,8 +20,8 @@ T = TypeVar("T", np.float32, np.float16, np.uint8)
 MIN_SYNC_SCORE = 0.15
 SPEED_WINDOW_FRAMES = 25
 BLINK_CLOSURE = 0.45
-# Of the windows: from the one speaker who has most of the minutes, and from voices that nobody
-# filmed; the others come from all other people.
+# Shares of the windows: the one speaker who has most of the minutes, and the voices that nobody
+# filmed; the others are of all other people.
 GRID_SHARE = 0.2
 SPOKEN_SHARE = 0.42
 # Of a spoken voice's windows: around its first sound after a silence, which is one moment of many.

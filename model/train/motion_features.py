@@ -22,6 +22,7 @@ from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.encoder_augment import Augmenter
 from model.train.encoder_batches import PCM_SCALE
 from model.train.motion_data import CAPTURED, SPOKEN, usable_clips
+from model.train.provenance import AUDIO_ENCODER, begin_features, sign_features
 from model.train.recording import decode_audio
 
 NUM_CHANGED = 2
@@ -108,14 +109,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
-    parser.add_argument(
-        "--encoder", type=Path, default=Path("model/weights/audio_encoder.safetensors")
-    )
+    parser.add_argument("--encoder", type=Path, default=AUDIO_ENCODER)
     args = parser.parse_args()
     torch.set_num_threads(1)
     encoder = load_encoder(args.encoder)
     out = args.runs / "features"
-    out.mkdir(parents=True, exist_ok=True)
+    begin_features(out)
     clips_csv = args.data / "clips.csv"
     rows = usable_clips(clips_csv, "train")
     rng = np.random.default_rng(0)
@@ -147,6 +146,7 @@ def main() -> None:
     ]
     idle = hear(encoder, np.concatenate(pieces)[None], IDLE_S * SAMPLE_RATE // SAMPLES_PER_FRAME)
     np.save(out / "idle.npy", idle[0])
+    sign_features(out, args.encoder)
 
 
 if __name__ == "__main__":

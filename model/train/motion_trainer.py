@@ -20,9 +20,8 @@ from model.motion.motion_model import MotionModel
 from model.motion.sampler import euler_flow_sampler
 from model.train import checkpoint
 from model.train.motion_data import Batch
-from model.train.mouth_file import load_mouth
+from model.train.provenance import AUDIO_ENCODER, load_mouth
 
-AUDIO_ENCODER = DEFAULT_WEIGHTS / "audio_encoder.safetensors"
 # How much the steps from frame to frame count.
 _STEPS = 0.5
 

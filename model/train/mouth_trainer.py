@@ -12,9 +12,9 @@ from model.motion.mouth_regressor import MouthRegressor
 from model.motion.space import MotionSpace
 from model.train import checkpoint
 from model.train.motion_data import Batch
-from model.train.motion_trainer import AUDIO_ENCODER, TrainConfig
-from model.train.mouth_file import save_mouth
+from model.train.motion_trainer import TrainConfig
 from model.train.phone_lips import gap_of
+from model.train.provenance import AUDIO_ENCODER, save_mouth
 
 _WINDOW_HOPS = 24
 MOUTH_DROPOUT = 0.2

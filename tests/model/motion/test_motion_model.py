@@ -51,7 +51,7 @@ def test_the_past_is_what_it_said_and_head_eyes_and_brows_follow_that(
     driven = NUM_GAZE + NUM_HEAD
     brow = motion_model.config.num_mouth
     torch.testing.assert_close(shown[:, :brow], said[:, :brow])
-    lifted = said[:, brow] + next_brows(initial_brow_state(0), len(said))
+    lifted = said[:, brow] + next_brows(initial_brow_state(0), torch.ones(len(said)))
     torch.testing.assert_close(shown[:, brow], lifted)
     postures = torch.from_numpy(next_postures(initial_posture_state(0), len(said)))
     wanted = reach(said[None, :, -NUM_HEAD:], postures[None], SPEED)[0]

@@ -39,6 +39,10 @@ def test_schedule_falls_from_one_to_zero() -> None:
     assert sigmas == sorted(sigmas, reverse=True)
 
 
+def test_of_two_steps_the_second_begins_at_little_noise() -> None:
+    assert sigma_schedule(2) == [1.0, 0.125, 0.0]
+
+
 def test_no_steps_is_refused() -> None:
     with pytest.raises(ValueError, match="num_steps is 0, expected at least 1"):
         sigma_schedule(0)

@@ -33,7 +33,7 @@ def test_the_mouth_rests_and_its_rest_is_not_remembered(
 ) -> None:
     mouth = slice(0, 3)
     probe = VoiceProbe(torch.zeros(8), torch.tensor(bias))
-    motion_model.rest_in_silence(probe, mouth)
+    motion_model.rest_in_silence(probe)
     state = motion_model.initial_state(0)
     for _ in range(20):
         motion = motion_model.step(torch.randn(1, 2, 8), [state], torch.tensor([0.1]), 2)

@@ -14,7 +14,7 @@ from model.train import encoder_lips
 from model.train.encoder import CHECKPOINT, MOUTH_REGRESSOR, export
 from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, Said, Voice
 from model.train.encoder_trainer import Trainer, average
-from model.train.mouth_file import load_mouth
+from model.train.provenance import load_mouth
 from tests.model.train.test_encoder_trainer import FRAMES, TOKENS, batch
 
 MOUTH = 20
@@ -171,7 +171,7 @@ def test_a_step_moves_both_and_a_checkpoint_brings_both_back(
         Trainer(TOKENS, 10, 1e-3, 3).load(tmp_path / "run.pt")
 
 
-def test_an_export_leaves_only_the_regressor_that_hears_by_it(
+def test_an_exported_regressor_hears_by_the_exported_encoder_only(
     space: MotionSpace, tmp_path: Path
 ) -> None:
     trainer, regressor = trainer_with_lips(space)
@@ -181,7 +181,8 @@ def test_an_export_leaves_only_the_regressor_that_hears_by_it(
     assert torch.equal(load_mouth(mouth, encoder)["stem.weight"], regressor.stem.weight)
     Trainer(TOKENS, 10, 1e-3, 3).save(tmp_path / CHECKPOINT)
     export(tmp_path, trainer.encoder.config, encoder)
-    assert not mouth.exists()
+    with pytest.raises(ValueError, match="hears by"):
+        load_mouth(mouth, encoder)
 
 
 def test_the_mean_of_checkpoints_is_exported(space: MotionSpace, tmp_path: Path) -> None:
@@ -198,6 +199,11 @@ def test_the_mean_of_checkpoints_is_exported(space: MotionSpace, tmp_path: Path)
         mean.encoder.conv.weight, (a.encoder.conv.weight + b.encoder.conv.weight) / 2
     )
     torch.testing.assert_close(regressor.stem.weight, (of_a.stem.weight + of_b.stem.weight) / 2)
+    with pytest.raises(FileExistsError, match="move it away"):
+        average(paths, tmp_path / CHECKPOINT)
+    Trainer(TOKENS, 10, 1e-3, 3).save(paths[0])
+    with pytest.raises(ValueError, match="with and without a mouth regressor"):
+        average(paths, tmp_path / "c.pt")
 
 
 def test_a_checkpoint_of_an_earlier_release_is_refused_in_words(tmp_path: Path) -> None:

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import pytest
 import torch
-from safetensors.torch import save_file
 
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import load_denoiser
 from model.motion.space import MotionSpace
 from model.train.motion_data import Batch
 from model.train.motion_trainer import MotionTrainer, TrainConfig
-from model.train.mouth_file import load_mouth, save_mouth
 from model.train.mouth_trainer import MouthTrainer
 
 TRAIN = TrainConfig(learning_rate=3e-3, warmup_steps=1, audio_dropout=0.0)
@@ -116,19 +113,3 @@ def test_a_run_goes_on_from_its_checkpoint(space: MotionSpace, tmp_path: Path) -
     assert second.steps == 1
     for own, other in zip(first.regressor.parameters(), second.regressor.parameters(), strict=True):
         assert torch.equal(own, other)
-
-
-def test_a_mouth_that_hears_by_another_encoder_is_refused(
-    space: MotionSpace, tmp_path: Path
-) -> None:
-    weights = MouthTrainer(config_of(space), TRAIN, space).regressor.state_dict()
-    own, other = tmp_path / "own.safetensors", tmp_path / "other.safetensors"
-    own.write_bytes(b"an encoder")
-    other.write_bytes(b"another")
-    save_mouth(weights, tmp_path / "mouth.safetensors", own)
-    assert load_mouth(tmp_path / "mouth.safetensors", own).keys() == weights.keys()
-    with pytest.raises(ValueError, match=r"hears by .*other\.safetensors"):
-        load_mouth(tmp_path / "mouth.safetensors", other)
-    save_file(weights, tmp_path / "nameless.safetensors")
-    with pytest.raises(ValueError, match="hears by no encoder"):
-        load_mouth(tmp_path / "nameless.safetensors", own)
