@@ -11,21 +11,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Steps crowd at low noise, where the flow bends: of two, the second begins at an eighth of it. Of
-# seven such places, tried on filmed people of the `train` split by a script that is not kept, those
-# near it came nearest to many steps (`python -m benchmarks.quality.few_steps` measures this one).
+# Where the last step begins: of two, the second. Below it the network has hardly learned. Of seven
+# such places, tried on filmed people of the `train` split by a script that is not kept, those near
+# this one came nearest to many steps (`python -m benchmarks.quality.few_steps` measures this one).
+_SIGMA_MIN = 0.125
 _RHO = 3
 
 
 def sigma_schedule(num_steps: int) -> list[float]:
     """Noise levels from 1 down to 0, `num_steps` + 1 of them.
 
-    The schedule of Karras et al. 2022 (arXiv:2206.00364), equation 5, with a sigma_max of 1 and a
-    sigma_min of 0.
+    The schedule of Karras et al. 2022 (arXiv:2206.00364), equation 5, from 1 down.
     """
     if num_steps < 1:
         raise ValueError(f"num_steps is {num_steps}, expected at least 1")
-    return [(1 - i / num_steps) ** _RHO for i in range(num_steps + 1)]
+    fall = (1 - _SIGMA_MIN ** (1 / _RHO)) / max(num_steps - 1, 1)
+    return [*((1 - i * fall) ** _RHO for i in range(num_steps)), 0.0]
 
 
 def euler_flow_sampler(
