@@ -11,7 +11,7 @@ from torch import Tensor
 # Stiffness of the head's spring, 1/s.
 STIFFNESS = 10.0
 # By how much a head reaches farther for each rad/s asked for, in s/rad: it then moves at 0.16 rad/s
-# where 0.2 are asked for, and at 0.24 where it is 0.4 (`benchmarks.quality.head`).
+# where 0.2 are asked for, and at 0.34 where it is 0.4 (`benchmarks.quality.head`).
 REACH = 9.0
 # Beyond it a warp tears. In coefficients, whose unit is a standard deviation of people's heads.
 FARTHEST = 5.0
