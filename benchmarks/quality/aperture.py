@@ -58,7 +58,7 @@ def main() -> None:
     figure = Figure(figsize=(_INCHES[0], _INCHES[1] * len(spoken)), layout="constrained")
     for axes, own in zip(figure.subplots(len(spoken), squeeze=False)[:, 0], spoken, strict=True):
         draw(axes, own)
-        axes.set_title(f"{own.group}: person black, model red (three seeds)", fontsize=9)
+        axes.set_title(f"{own.group}: person black, model red", fontsize=9)
     figure.savefig(args.out, dpi=90)
     print(f"{args.out}: {len(spoken)} clips")
 
