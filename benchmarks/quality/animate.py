@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import COEFFICIENTS, Avatar, Controls, HopRequest
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -110,6 +111,26 @@ def takes_of(clips: Sequence[Clip], sessions: int) -> list[Take]:
     return [
         Take(clip.sound, len(clip.motion), next(seeds)) for clip in clips for _ in range(sessions)
     ]
+
+
+def compare_talkers(
+    about: str | None,
+    question: str,
+    figures_of: Callable[[str, Sequence[NDArray[np.float32]], MotionSpace], list[Figure]],
+) -> None:
+    """Answer `question` by the same figures of filmed people and of the model that hears them."""
+    args = talkers_arguments(about).parse_args()
+    avatar, space = load_model(args.weights)
+    clips = talkers(args.data, args.runs, args.split)
+    takes = takes_of(clips, args.sessions)
+    figures = figures_of("real", [clip.motion for clip in clips], space)
+    figures += figures_of("model", animate(avatar, takes), space)
+    report(
+        question,
+        figures,
+        baseline=measure_baseline(),
+        settings={"clips": len(clips), "split": args.split, "sessions": len(takes)},
+    )
 
 
 def animate(

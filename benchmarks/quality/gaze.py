@@ -14,16 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import (
-    animate,
-    load_model,
-    takes_of,
-    talkers,
-    talkers_arguments,
-)
+from benchmarks.quality.animate import compare_talkers
 from benchmarks.quality.blinks import lids
 from benchmarks.quality.head import rotation
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.record import Figure
 from model.motion.space import NUM_GAZE, NUM_LIDS, MotionSpace
 from model.rates import FPS
 
@@ -80,21 +74,5 @@ def figures_of(name: str, motions: Motions, space: MotionSpace) -> list[Figure]:
     ]
 
 
-def main() -> None:
-    """Measure people and the model."""
-    args = talkers_arguments(__doc__).parse_args()
-    avatar, space = load_model(args.weights)
-    clips = talkers(args.data, args.runs, args.split)
-    takes = takes_of(clips, args.sessions)
-    figures = figures_of("real", [clip.motion for clip in clips], space)
-    figures += figures_of("model", animate(avatar, takes), space)
-    report(
-        "quality_gaze: do eyes move as people's do?",
-        figures,
-        baseline=measure_baseline(),
-        settings={"clips": len(clips), "split": args.split, "sessions": len(takes)},
-    )
-
-
 if __name__ == "__main__":
-    main()
+    compare_talkers(__doc__, "quality_gaze: do eyes move as people's do?", figures_of)

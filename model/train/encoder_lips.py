@@ -82,7 +82,8 @@ class LipsBatch:
 def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
     """All mouths of the `train` split: filmed, captured, and given to voices.
 
-    Raises FileNotFoundError when a folder of theirs is missing; what makes it is named.
+    Raises FileNotFoundError when a folder of theirs is missing, or none of a kind is there; what
+    makes them is named.
     """
     for folder, step in _MADE_BY.items():
         if not (runs / folder).is_dir():
@@ -117,6 +118,11 @@ def read_mouths(data: Path, runs: Path, space: MotionSpace) -> list[Said]:
         SPOKEN: SPOKEN_SHARE,
         "people": 1 - GRID_SHARE - SPOKEN_SHARE,
     }
+    if missing := shares.keys() - said.keys():
+        raise FileNotFoundError(
+            f"found no mouths of {', '.join(sorted(missing))} in {runs}, expected what `python -m"
+            f" model.train` {', '.join(_MADE_BY.values())} write"
+        )
     length = {kind: sum(len(mouth) for mouth, _ in own) for kind, own in said.items()}
     return [
         Said(mouth.astype(np.float32), voices, shares[kind] * len(mouth) / length[kind])

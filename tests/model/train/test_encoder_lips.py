@@ -12,7 +12,14 @@ from model.motion.space import MotionSpace
 from model.rates import SAMPLES_PER_FRAME
 from model.train import encoder_lips
 from model.train.encoder import CHECKPOINT, MOUTH_REGRESSOR, export
-from model.train.encoder_lips import LipsBatch, LipsBatches, LipsHead, Said, Voice
+from model.train.encoder_lips import (
+    LipsBatch,
+    LipsBatches,
+    LipsHead,
+    Said,
+    Voice,
+    read_mouths,
+)
 from model.train.encoder_trainer import Trainer, average
 from model.train.provenance import load_mouth
 from tests.model.train.test_encoder_trainer import FRAMES, TOKENS, batch
@@ -105,6 +112,16 @@ def test_a_clip_whose_lips_come_early_is_heard_later(unchanged: None, tmp_path: 
     (voice,) = encoder_lips._other_voices(tmp_path / "a.npz", np.arange(50) + 3)
     np.testing.assert_allclose(voice.rows[:47], times_s[3:] * 50)
     assert (voice.rows[47:] < -1000).all()
+
+
+def test_missing_mouths_are_told_with_what_makes_them(space: MotionSpace, tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_text("id,split,audio\n")
+    with pytest.raises(FileNotFoundError, match=r"no .*motion, expected .*motion_space"):
+        read_mouths(tmp_path, tmp_path, space)
+    for folder in ("motion", "voices", "spoken", "mocap"):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(FileNotFoundError, match="no mouths of grid-s1, people, spoken"):
+        read_mouths(tmp_path, tmp_path, space)
 
 
 def test_where_nobody_speaks_the_mouth_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
