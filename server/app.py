@@ -17,6 +17,7 @@ from server import (
     consent,
     cross_origin,
     description,
+    head_requests,
     health,
     hosts,
     ice_consent,
@@ -127,6 +128,7 @@ class Server:
         description.install(self.app)
         ice_consent.install()
         cross_origin.allow(self.app, config.http.allowed_origins)
+        self.app.add_middleware(head_requests.HeadRequests)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
         guard = Access(
             key_file, key_on_loopback=config.http.require_key_on_loopback, metrics=metrics

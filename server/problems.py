@@ -73,7 +73,9 @@ def _methods(request: Request) -> set[str]:
         if compile_path(template)[0].match(request.url.path):
             found |= {method.upper() for method in operations}
     # What is not described is the page's own files.
-    return found or {"GET", "HEAD"}
+    found = found or {"GET"}
+    # Whatever can be got answers HEAD, too (`head_requests`).
+    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:

@@ -120,6 +120,6 @@ async def test_a_method_that_is_not_allowed_is_told_all_that_are(serve: Serve) -
     async with serve(ready=False) as running:
         response = await running.http.post("/v1/avatars/first")
         assert response.status_code == 405
-        assert response.headers["Allow"] == "DELETE, GET, PATCH, PUT"
+        assert response.headers["Allow"] == "DELETE, GET, HEAD, PATCH, PUT"
         response = await running.http.post("/app.js")
         assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
