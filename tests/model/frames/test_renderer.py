@@ -100,6 +100,18 @@ def test_lips_that_all_but_meet_show_no_teeth() -> None:
     assert difference.max() < 40
 
 
+def test_little_light_falls_into_a_mouth_that_is_hardly_open() -> None:
+    """The same upper teeth, as deep under the same lip."""
+    scale = identity().rig.scale
+    center = identity().landmarks[13, :2] + np.array([0, 0.011 * scale])
+    teeth = box(center, (0.03 * scale, 0.004 * scale))
+    narrow, wider, wide = (
+        float(draw(moved(opened(gap)))[teeth].mean()) for gap in (0.04, 0.06, 0.09)
+    )
+    assert narrow < wider < wide
+    assert narrow < 0.85 * wide
+
+
 def test_a_parted_lower_lip_has_no_rim_of_the_upper_ones_colour() -> None:
     lips = identity().mouth.lips
     values = lips.values.clone()
