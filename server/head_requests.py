@@ -27,9 +27,11 @@ class HeadRequests:
                 await send({"type": "http.response.body"})
                 known.set()
 
-        get = {**scope, "method": "GET"}
+        async def get() -> None:
+            await self._app({**scope, "method": "GET"}, receive, send_header)
+
         async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(self._app(get, receive, send_header))
+            answering = tasks.create_task(get())
             answering.add_done_callback(lambda _: known.set())
             await known.wait()
             answering.cancel()
