@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from server.config import ANY_ORIGIN
 from server.problems import Problem
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match")
 # What a page needs of an answer to hold a call, beyond what every page may read.
 _RESPONSE_HEADERS = ("Location", "ETag", "Link", "Retry-After", "WWW-Authenticate")

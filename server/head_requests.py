@@ -4,6 +4,9 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Only GET has ranges (RFC 9110 section 14.2).
+_NOT_OF_HEAD = (b"range", b"if-range")
+
 
 class HeadRequests:
     """ASGI middleware: answers HEAD as GET, which ends as soon as its header is known.
@@ -27,11 +30,18 @@ class HeadRequests:
                 await send({"type": "http.response.body"})
                 known.set()
 
-        async def get() -> None:
-            await self._app({**scope, "method": "GET"}, receive, send_header)
+        headers = [item for item in scope["headers"] if item[0] not in _NOT_OF_HEAD]
+        get = {**scope, "method": "GET", "headers": headers}
 
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(get())
-            answering.add_done_callback(lambda _: known.set())
+        async def answer() -> None:
+            await self._app(get, receive, send_header)
+
+        answering = asyncio.create_task(answer())
+        answering.add_done_callback(lambda _: known.set())
+        try:
             await known.wait()
+        finally:
             answering.cancel()
+            await asyncio.wait([answering])
+        if not answering.cancelled():
+            answering.result()

@@ -115,7 +115,7 @@ def add_resource_routes(
         response.headers["Allow"] = _RESOURCE_METHODS
         return response
 
-    @routes.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+    @routes.get(path, include_in_schema=False)
     async def show_nothing(resource_id: str) -> Response:
         resources.peer(resource_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -132,7 +132,7 @@ def add_resource_routes(
 def answer_other_methods(routes: APIRouter, path: str, detail: str) -> None:
     """Show nothing to GET of an endpoint (RFC 9725 section 4.1); others are refused with 405."""
 
-    @routes.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+    @routes.get(path, include_in_schema=False)
     async def show_nothing() -> Response:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -35,7 +35,7 @@ def allows(response: httpx.Response) -> list[str]:
     return [name for name in response.headers if name.startswith("access-control-allow")]
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"])
 async def test_a_named_site_may_ask(serve: Serve, method: str) -> None:
     """The preflight carries no key, and needs none (Fetch, section 3.3.5)."""
     async with serve(NAMED, ready=False) as running, running.client("203.0.113.5") as stranger:
