@@ -4,8 +4,9 @@ EMO's anatomy (Tian et al. 2024, arXiv:2402.17485) at a CPU's size: a backbone t
 a picture, features of the portrait at every level (EMO's ReferenceNet), and its own previous
 frames (EMO's motion frames) as a condition. It works in pixel-unshuffled space (Shi et al. 2016,
 arXiv:1609.05158), where a convolution is cheapest per pixel; attention only at the lowest
-resolution. What it says is a change of the warp, and where to rub out its detail first (the mask of
-GANimation, Pumarola et al. 2018, arXiv:1807.09251); both are zero before training.
+resolution. A code tells it what is between the lips (`mouth_code.py`). What it says is a change of
+the warp, and where to rub out its detail first (the mask of GANimation, Pumarola et al. 2018,
+arXiv:1807.09251); both are zero before training.
 """
 
 import math
@@ -15,11 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.frames.mouth_code import PLACE_PX, MouthCode
+
 _GROUPS = 8
 # A picture's change is small beside the picture: noise of its own size, in units of -1..1.
 NOISE_SCALE = 0.3
 # Wider than a tooth in the crop.
 _DETAIL_PX = 12
+# Channels of the coarse picture that is made of a code.
+_LAYOUT_CHANNELS = 12
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class FrameDenoiserConfig:
 
     crop_px: side of the square crop. shuffle: pixels per side that become channels.
     num_motion_frames: own previous pictures that it sees. widths: channels at the two levels.
+    code_size: numbers that say what is between the lips.
     """
 
     crop_px: int = 96
@@ -35,9 +41,10 @@ class FrameDenoiserConfig:
     num_motion_frames: int = 2
     widths: tuple[int, int] = (64, 96)
     num_heads: int = 4
+    code_size: int = 32
 
     def __post_init__(self) -> None:
-        step = math.lcm(2 * self.shuffle, _DETAIL_PX)
+        step = math.lcm(2 * self.shuffle, PLACE_PX, _DETAIL_PX)
         if self.crop_px % step:
             raise ValueError(f"crop_px is {self.crop_px}, expected a multiple of {step}")
 
@@ -128,6 +135,11 @@ class FrameDenoiser(nn.Module):
         self.level = nn.Sequential(nn.Linear(2, coarse), nn.SiLU(), nn.Linear(coarse, coarse))
         self.fine_reference = nn.Conv2d(fine, fine, 1)
         self.coarse_reference = nn.Conv2d(coarse, coarse, 1)
+        self.mouth_code = MouthCode(config.crop_px, config.code_size)
+        self.layout_px = config.crop_px // config.shuffle // 2
+        self.layout = nn.Linear(config.code_size, _LAYOUT_CHANNELS * self.layout_px**2)
+        self.fine_layout = nn.Conv2d(_LAYOUT_CHANNELS, fine, 3, padding=1)
+        self.coarse_layout = nn.Conv2d(_LAYOUT_CHANNELS, coarse, 3, padding=1)
         self.enter = ResidualBlock(fine, coarse)
         self.down = nn.Conv2d(fine, coarse, 4, stride=2, padding=1)
         self.middle = ResidualBlock(coarse, coarse)
@@ -148,19 +160,23 @@ class FrameDenoiser(nn.Module):
         locator: Tensor,
         motion_frames: Tensor,
         reference: ReferenceFeatures,
+        code: Tensor,
     ) -> Tensor:
         """Return the `denoised` change of the warp (n, 3, S, S); pictures are in -1..1.
 
         noisy: (n, 3, S, S) = (1 - sigma) * change + sigma * NOISE_SCALE * noise; sigma: (n,) 0..1.
         warp: (n, 3, S, S). locator: (n, 1, S, S) 0..1, the change is nothing where it is 0.
         motion_frames: (n, 3 * num_motion_frames, S, S) the last pictures, newest last, zeros at
-        the start.
+        the start. code: (n, code_size) of `mouth_code`.
         """
         pictures = torch.cat([noisy, warp, motion_frames, locator], dim=1)
         x = self.stem(F.pixel_unshuffle(pictures, self.config.shuffle))
         level = self.level(torch.stack([sigma, sigma**2], dim=1).to(x.dtype))
+        layout = self.layout(code.to(x.dtype))
+        layout = layout.reshape(-1, _LAYOUT_CHANNELS, self.layout_px, self.layout_px)
+        x = x + self.fine_layout(F.interpolate(layout, scale_factor=2.0, mode="bilinear"))
         fine = self.enter(x + self.fine_reference(reference.fine), level)
-        x = self.down(fine) + self.coarse_reference(reference.coarse)
+        x = self.down(fine) + self.coarse_reference(reference.coarse) + self.coarse_layout(layout)
         x = self.deep(self.attention(self.middle(x, level), reference.coarse), level)
         x = fine + F.pixel_shuffle(self.up(x), 2)
         for block in self.leave:

@@ -29,8 +29,13 @@ _FADE_FRAMES = 8
 
 @dataclass
 class MouthMemory:
-    """What is known of one mouth: the portrait's features, the last pictures (1, 3 * N, S, S)."""
+    """What is known of one mouth.
 
+    mouth: (1, 3, S, S) as the portrait shows it. reference: its features. motion_frames: the last
+    pictures (1, 3 * N, S, S).
+    """
+
+    mouth: Tensor
     reference: ReferenceFeatures
     motion_frames: Tensor
 
@@ -57,9 +62,8 @@ class MouthPainter:
         self._denoiser = denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         size = self.config.crop_px
         # The same noise in every frame: what it decides must not flicker.
-        self._noise = NOISE_SCALE * torch.randn(
-            1, 3, size, size, generator=torch.Generator().manual_seed(_NOISE_SEED)
-        ).to(self.dtype)
+        random = torch.Generator().manual_seed(_NOISE_SEED)
+        self._noise = NOISE_SCALE * torch.randn(1, 3, size, size, generator=random).to(self.dtype)
         self._sigma = torch.ones(1)
 
     def paint(
@@ -91,24 +95,42 @@ class MouthPainter:
             change *= state.gain
         crop.add(pixels, changes)
 
-    def changes(self, warps: Tensor, locators: Tensor, memory: MouthMemory) -> Tensor:
-        """Say what to add to the next warps (n, 3, S, S) in -1..1, locators (n, 1, S, S)."""
+    def changes(
+        self, warps: Tensor, locators: Tensor, memory: MouthMemory, codes: Tensor | None = None
+    ) -> Tensor:
+        """Say what to add to the next warps (n, 3, S, S) in -1..1, locators (n, 1, S, S).
+
+        codes: (n, code_size) what is between the lips; else what is drawn there.
+        """
         changes = []
-        for warp, locator in zip(
-            warps.to(self.dtype)[:, None], locators.to(self.dtype)[:, None], strict=True
-        ):
-            change = self._denoiser(
-                self._noise, self._sigma, warp, locator, memory.motion_frames, memory.reference
-            )
-            memory.motion_frames = torch.cat([memory.motion_frames[:, 3:], warp + change], dim=1)
+        for i, (warp, locator) in enumerate(zip(warps[:, None], locators[:, None], strict=True)):
+            code = self.read(warp, warp, locator, memory) if codes is None else codes[i : i + 1]
+            warp, locator = warp.to(self.dtype), locator.to(self.dtype)
+            past, reference = memory.motion_frames, memory.reference
+            change = self._denoiser(self._noise, self._sigma, warp, locator, past, reference, code)
+            memory.motion_frames = self._after(memory.motion_frames, warp + change)
             changes.append(change.float())
         return torch.cat(changes)
+
+    def _after(self, past: Tensor, picture: Tensor) -> Tensor:
+        """Motion frames after a picture; the first stands for all of them, as in training."""
+        if not past.any():
+            return picture.repeat(1, self.config.num_motion_frames, 1, 1)
+        return torch.cat([past[:, 3:], picture], dim=1)
 
     def begin(self, mouth: Tensor) -> MouthMemory:
         """Begin with the mouth (1, 3, S, S) of a portrait, in -1..1."""
         past = 3 * self.config.num_motion_frames
         zeros = torch.zeros(1, past, *mouth.shape[2:], dtype=self.dtype)
-        return MouthMemory(self._denoiser.reference_net(mouth.to(self.dtype)), zeros)
+        mouth = mouth.to(self.dtype)
+        return MouthMemory(mouth, self._denoiser.reference_net(mouth), zeros)
+
+    def read(self, mouths: Tensor, warps: Tensor, locators: Tensor, memory: MouthMemory) -> Tensor:
+        """Say the codes (n, code_size) of mouths (n, 3, S, S), true ones or drawn."""
+        mouth = memory.mouth.expand(len(warps), -1, -1, -1)
+        pictures = (part.to(self.dtype) for part in (mouths, warps, locators))
+        codes: Tensor = self._denoiser.mouth_code.posterior(*pictures, mouth).mean
+        return codes
 
     def mouth_of(self, identity: Identity) -> Tensor:
         """Cut out the mouth (1, 3, S, S) as the portrait shows it, in -1..1."""

@@ -14,10 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.frames.frame_denoiser import NOISE_SCALE, FrameDenoiser, FrameDenoiserConfig
-from model.frames.painter import save_frame_denoiser
+from model.frames.mouth_code import DiagonalGaussian
+from model.frames.painter import has_bfloat16, save_frame_denoiser
 from model.train import checkpoint
 from model.train.frame_critic import FrameCritic, critic_loss, painter_losses
 from model.train.frame_lessons import FrameBatch
+
+# About a tooth.
+_LAYOUT_PX = 6
 
 
 @dataclass(frozen=True)
@@ -27,20 +31,32 @@ class FrameTrainConfig:
     pure_noise_share: of lessons that start from noise alone. past_noise: largest standard deviation
     of noise added to the motion frames. own_past_share: of batches whose newest motion frames are
     the model's own; no_past_share: of lessons without any, as at a session's start.
+    code_weight: of each nat that the code of the true mouth tells beyond what was expected. This
+    weight and the code's noise grow from the first to the second of code_warmup_steps: had they
+    been there from the beginning, no code would ever be used (Bowman et al. 2016,
+    arXiv:1511.06349).
     """
 
     batch_lessons: int = 16
     learning_rate: float = 5e-4
-    critic_learning_rate: float = 2e-4
+    critic_learning_rate: float = 6e-4
     warmup_steps: int = 200
     weight_decay: float = 0.01
-    pure_noise_share: float = 0.6
+    pure_noise_share: float = 0.85
     past_noise: float = 0.15
     own_past_share: float = 0.5
-    no_past_share: float = 0.2
-    critic_weight: float = 0.04
-    feature_weight: float = 4.0
+    no_past_share: float = 0.3
+    code_weight: float = 5e-4
+    code_warmup_steps: tuple[int, int] = (400, 1_600)
+    critic_weight: float = 0.05
+    feature_weight: float = 0.5
+    layout_weight: float = 2.0
     checkpoint_s: float = 180.0
+
+    def __post_init__(self) -> None:
+        first, last = self.code_warmup_steps
+        if first >= last:
+            raise ValueError(f"code_warmup_steps are {first} and {last}, expected the second later")
 
 
 def picture_loss(painted: Tensor, truth: Tensor, locator: Tensor) -> Tensor:
@@ -56,6 +72,12 @@ def picture_loss(painted: Tensor, truth: Tensor, locator: Tensor) -> Tensor:
         total = total + (difference - F.interpolate(coarse, scale_factor=2)).abs().mean()
         difference = coarse
     return (total + 2 * difference.abs().mean()) / share
+
+
+def layout_loss(painted: Tensor, drawn: Tensor, locator: Tensor) -> Tensor:
+    """L1 between pictures (n, 3, S, S) without their detail, over what may be painted."""
+    away = F.avg_pool2d((painted - drawn) * locator, _LAYOUT_PX)
+    return away.abs().mean() / locator.mean().clamp(min=1e-3)
 
 
 class FrameTrainer:
@@ -78,48 +100,86 @@ class FrameTrainer:
         self.average = EMAModel(self.denoiser.parameters(), decay=0.998, use_ema_warmup=True)
 
     def step(self, batch: FrameBatch, criticised: bool, progress: float) -> dict[str, float]:
-        """Take one step; progress 0..1 sets the rate. Returns the losses by name."""
+        """Take one step; progress 0..1 sets the rate. Returns the losses by name.
+
+        A criticised batch's second half is painted from codes of the drawn mouths, as the product
+        paints: the critic judges whether they look real, and they are held to the drawing's layout.
+        """
         t = self.train
         rate = min(1.0, (self.steps + 1) / t.warmup_steps) * max(1 - progress, 0.02)
         for group in self._optimizer.param_groups:
             group["lr"] = t.learning_rate * rate
+        for group in self._critic_optimizer.param_groups:
+            group["lr"] = t.critic_learning_rate * max(1 - progress, 0.1)
+        count = len(batch.warps)
+        told = (
+            torch.arange(count) < (count + 1) // 2
+            if criticised
+            else torch.ones(count, dtype=torch.bool)
+        )
+        first, last = t.code_warmup_steps
+        annealed = min(max((self.steps - first) / (last - first), 0.0), 1.0)
+        code_noise = annealed * torch.randn(count, self.denoiser.config.code_size)
         warp, truth, locator = batch.warps[:, -1], batch.truths[:, -1], batch.locators[:, -1]
-        past = self._past(batch)
+        past = self._past(batch, told, code_noise, always_own=criticised)
         change = truth - warp
         share = 1.0 if criticised else t.pure_noise_share
-        sigma = torch.sigmoid(torch.randn(len(warp)))
-        sigma[torch.rand(len(warp)) < share] = 1.0
+        sigma = torch.sigmoid(torch.randn(count))
+        sigma[torch.rand(count) < share] = 1.0
         level = sigma[:, None, None, None]
         noisy = (1 - level) * change + level * NOISE_SCALE * torch.randn_like(change)
-        with torch.autocast("cpu", torch.bfloat16):
+        with self._autocast():
+            expected, read = self._codes(batch, -1, told)
+            code = read.sample(code_noise)
             features = self.denoiser.reference_net(batch.reference)
-            denoised = self.denoiser(noisy, sigma, warp, locator, past, features)
+            denoised = self.denoiser(noisy, sigma, warp, locator, past, features, code)
         painted = warp + denoised.float()
-        losses = {"picture": picture_loss(painted, truth, locator)}
-        total = losses["picture"]
+        losses = {
+            "picture": picture_loss(painted[told], truth[told], locator[told]),
+            "kl": read.kl(expected)[told].mean(),
+        }
+        total = losses["picture"] + annealed * t.code_weight * losses["kl"]
         if criticised:
-            with torch.autocast("cpu", torch.bfloat16):
+            with self._autocast():
                 real = self.critic(truth, warp, batch.reference)
                 judged = self.critic(painted, warp, batch.reference)
-                losses["doubt"], losses["features"] = painter_losses(real, judged)
-            total = total + t.critic_weight * losses["doubt"]
+                losses["adversarial"], losses["features"] = painter_losses(
+                    real, judged, locator, told
+                )
+            total = total + t.critic_weight * losses["adversarial"]
             total = total + t.feature_weight * losses["features"]
+            losses["layout"] = layout_loss(painted[~told], warp[~told], locator[~told])
+            total = total + t.layout_weight * losses["layout"]
         self._optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
         self._optimizer.step()
         self.average.step(self.denoiser.parameters())
         if criticised:
-            losses["critic"] = self._teach_critic(painted.detach(), truth, warp, batch.reference)
+            losses["critic"] = self._teach_critic(painted.detach(), batch)
         self.steps += 1
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
-    def _teach_critic(
-        self, painted: Tensor, truth: Tensor, warp: Tensor, reference: Tensor
-    ) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+    def _codes(
+        self, batch: FrameBatch, frame: int, told: Tensor
+    ) -> tuple[DiagonalGaussian, DiagonalGaussian]:
+        """What is expected of the mouths in one frame of each lesson, and what they are.
+
+        Who is not told the true mouth is told the drawn one.
+        """
+        warp, locator = batch.warps[:, frame], batch.locators[:, frame]
+        shown = torch.where(told[:, None, None, None], batch.truths[:, frame], warp)
+        code = self.denoiser.mouth_code
+        expected = code.prior(warp, locator, batch.reference)
+        return expected, code.posterior(shown, warp, locator, batch.reference)
+
+    def _teach_critic(self, painted: Tensor, batch: FrameBatch) -> Tensor:
+        warp, truth = batch.warps[:, -1], batch.truths[:, -1]
+        with self._autocast():
             loss: Tensor = critic_loss(
-                self.critic(truth, warp, reference), self.critic(painted, warp, reference)
+                self.critic(truth, warp, batch.reference),
+                self.critic(painted, warp, batch.reference),
+                batch.locators[:, -1],
             )
         self._critic_optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -127,23 +187,34 @@ class FrameTrainer:
         return loss
 
     @torch.no_grad()
-    def _past(self, batch: FrameBatch) -> Tensor:
-        """Motion frames (B, 3 * N, S, S) of each lesson: true, own or none; disturbed."""
+    def _past(
+        self, batch: FrameBatch, told: Tensor, code_noise: Tensor, *, always_own: bool
+    ) -> Tensor:
+        """Motion frames (B, 3 * N, S, S) of each lesson: true, own or none; disturbed.
+
+        Who is not told the true mouth has not seen a true picture.
+        """
         t = self.train
         count = len(batch.warps)
         known = batch.truths[:, -3:-1].clone()
-        if torch.rand(()) < t.own_past_share:
-            before = batch.truths[:, -4:-2].flatten(1, 2)
+        kept = torch.rand(count) >= t.no_past_share
+        if always_own or torch.rand(()) < t.own_past_share:
+            before = (batch.truths[:, -4:-2] * told[:, None, None, None, None]).flatten(1, 2)
             noise = NOISE_SCALE * torch.randn_like(known[:, 0])
             warp, locator = batch.warps[:, -2], batch.locators[:, -2]
-            with torch.autocast("cpu", torch.bfloat16):
+            with self._autocast():
+                code = self._codes(batch, -2, told)[1].sample(code_noise)
                 features = self.denoiser.reference_net(batch.reference)
-                change = self.denoiser(noise, torch.ones(count), warp, locator, before, features)
+                sigma = torch.ones(count)
+                change = self.denoiser(noise, sigma, warp, locator, before, features, code)
             known[:, 1] = warp + change.float()
+            known[:, 0] = torch.where(told[:, None, None, None], known[:, 0], known[:, 1])
         noise_level = torch.rand(count, 1, 1, 1, 1) * t.past_noise
         known = known + noise_level * torch.randn_like(known)
-        kept = torch.rand(count, 1, 1, 1, 1) >= t.no_past_share
-        return (known * kept).flatten(1, 2)
+        return (known * kept[:, None, None, None, None]).flatten(1, 2)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16())
 
     def save(self, path: Path) -> None:
         """Write a checkpoint to resume from."""
@@ -158,8 +229,15 @@ class FrameTrainer:
         checkpoint.write(path, state)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint; raises ValueError when it is another network's."""
         state = torch.load(path, weights_only=False)
+        own = {name: weight.shape for name, weight in self.denoiser.state_dict().items()}
+        found = {name: weight.shape for name, weight in state["denoiser"].items()}
+        if found != own:
+            raise ValueError(
+                f"{path} is of another network: found {len(found)} weights, of which"
+                f" {len(found.items() & own.items())} fit, expected {len(own)}: move it away"
+            )
         self.denoiser.load_state_dict(state["denoiser"])
         self.critic.load_state_dict(state["critic"])
         self._optimizer.load_state_dict(state["optimizer"])

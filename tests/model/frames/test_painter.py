@@ -69,6 +69,35 @@ def test_the_last_pictures_are_a_condition_until_the_portrait_changes() -> None:
     np.testing.assert_array_equal(renderer.render(identity(), OPEN, state=state), first)
 
 
+def test_the_first_picture_stands_for_all_before_it() -> None:
+    """As in training: with one picture and one of nothing the network is at a loss."""
+    painter = MouthPainter(denoiser())
+    size, past = painter.config.crop_px, painter.config.num_motion_frames
+    warps, locators = torch.rand(3, 3, size, size) * 2 - 1, torch.ones(3, 1, size, size)
+    with torch.inference_mode():
+        memory = painter.begin(painter.mouth_of(identity()))
+        shown = []
+        for warp, locator in zip(warps[:, None], locators[:, None], strict=True):
+            shown.append(warp + painter.changes(warp, locator, memory))
+            if len(shown) == 1:
+                assert torch.equal(memory.motion_frames, shown[0].repeat(1, past, 1, 1))
+    assert torch.equal(memory.motion_frames, torch.cat(shown[-past:], dim=1))
+
+
+def test_what_a_mouth_is_can_be_read_and_told() -> None:
+    painter = MouthPainter(denoiser())
+    size = painter.config.crop_px
+    warps, truths = torch.zeros(2, 3, size, size), torch.rand(2, 3, size, size)
+    locators = torch.ones(2, 1, size, size)
+    with torch.inference_mode():
+        mouth = painter.mouth_of(identity())
+        codes = painter.read(truths, warps, locators, painter.begin(mouth))
+        told = painter.changes(warps, locators, painter.begin(mouth), codes)
+        expected = painter.changes(warps, locators, painter.begin(mouth))
+    assert codes.shape == (2, painter.config.code_size)
+    assert not torch.allclose(told, expected)
+
+
 def test_weights_survive_their_file(tmp_path: Path) -> None:
     path = tmp_path / "frame_denoiser.safetensors"
     network = denoiser().bfloat16().float()
