@@ -112,7 +112,7 @@ class FrameTrainer:
         for group in self._critic_optimizer.param_groups:
             group["lr"] = t.critic_learning_rate * max(1 - progress, 0.1)
         count = len(batch.warps)
-        told = (
+        sees_truth = (
             torch.arange(count) < (count + 1) // 2
             if criticised
             else torch.ones(count, dtype=torch.bool)
@@ -121,7 +121,7 @@ class FrameTrainer:
         annealed = min(max((self.steps - first) / (last - first), 0.0), 1.0)
         code_noise = annealed * torch.randn(count, self.denoiser.config.code_size)
         warp, truth, locator = batch.warps[:, -1], batch.truths[:, -1], batch.locators[:, -1]
-        past = self._past(batch, told, code_noise, always_own=criticised)
+        past = self._past(batch, sees_truth, code_noise, always_own=criticised)
         change = truth - warp
         share = 1.0 if criticised else t.pure_noise_share
         sigma = torch.sigmoid(torch.randn(count))
@@ -129,14 +129,14 @@ class FrameTrainer:
         level = sigma[:, None, None, None]
         noisy = (1 - level) * change + level * NOISE_SCALE * torch.randn_like(change)
         with self._autocast():
-            expected, read = self._codes(batch, -1, told)
+            expected, read = self._codes(batch, -1, sees_truth)
             code = read.sample(code_noise)
             features = self.denoiser.reference_net(batch.reference)
             denoised = self.denoiser(noisy, sigma, warp, locator, past, features, code)
         painted = warp + denoised.float()
         losses = {
-            "picture": picture_loss(painted[told], truth[told], locator[told]),
-            "kl": read.kl(expected)[told].mean(),
+            "picture": picture_loss(painted[sees_truth], truth[sees_truth], locator[sees_truth]),
+            "kl": read.kl(expected)[sees_truth].mean(),
         }
         total = losses["picture"] + annealed * t.code_weight * losses["kl"]
         if criticised:
@@ -144,11 +144,13 @@ class FrameTrainer:
                 real = self.critic(truth, warp, batch.reference)
                 judged = self.critic(painted, warp, batch.reference)
                 losses["adversarial"], losses["features"] = painter_losses(
-                    real, judged, locator, told
+                    real, judged, locator, sees_truth
                 )
             total = total + t.critic_weight * losses["adversarial"]
             total = total + t.feature_weight * losses["features"]
-            losses["layout"] = layout_loss(painted[~told], warp[~told], locator[~told])
+            losses["layout"] = layout_loss(
+                painted[~sees_truth], warp[~sees_truth], locator[~sees_truth]
+            )
             total = total + t.layout_weight * losses["layout"]
         self._optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -161,14 +163,14 @@ class FrameTrainer:
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _codes(
-        self, batch: FrameBatch, frame: int, told: Tensor
+        self, batch: FrameBatch, frame: int, sees_truth: Tensor
     ) -> tuple[DiagonalGaussian, DiagonalGaussian]:
         """What is expected of the mouths in one frame of each lesson, and what they are.
 
         Who is not told the true mouth is told the drawn one.
         """
         warp, locator = batch.warps[:, frame], batch.locators[:, frame]
-        shown = torch.where(told[:, None, None, None], batch.truths[:, frame], warp)
+        shown = torch.where(sees_truth[:, None, None, None], batch.truths[:, frame], warp)
         code = self.denoiser.mouth_code
         expected = code.prior(warp, locator, batch.reference)
         return expected, code.posterior(shown, warp, locator, batch.reference)
@@ -188,7 +190,7 @@ class FrameTrainer:
 
     @torch.no_grad()
     def _past(
-        self, batch: FrameBatch, told: Tensor, code_noise: Tensor, *, always_own: bool
+        self, batch: FrameBatch, sees_truth: Tensor, code_noise: Tensor, *, always_own: bool
     ) -> Tensor:
         """Motion frames (B, 3 * N, S, S) of each lesson: true, own or none; disturbed.
 
@@ -199,16 +201,16 @@ class FrameTrainer:
         known = batch.truths[:, -3:-1].clone()
         kept = torch.rand(count) >= t.no_past_share
         if always_own or torch.rand(()) < t.own_past_share:
-            before = (batch.truths[:, -4:-2] * told[:, None, None, None, None]).flatten(1, 2)
+            before = (batch.truths[:, -4:-2] * sees_truth[:, None, None, None, None]).flatten(1, 2)
             noise = NOISE_SCALE * torch.randn_like(known[:, 0])
             warp, locator = batch.warps[:, -2], batch.locators[:, -2]
             with self._autocast():
-                code = self._codes(batch, -2, told)[1].sample(code_noise)
+                code = self._codes(batch, -2, sees_truth)[1].sample(code_noise)
                 features = self.denoiser.reference_net(batch.reference)
                 sigma = torch.ones(count)
                 change = self.denoiser(noise, sigma, warp, locator, before, features, code)
             known[:, 1] = warp + change.float()
-            known[:, 0] = torch.where(told[:, None, None, None], known[:, 0], known[:, 1])
+            known[:, 0] = torch.where(sees_truth[:, None, None, None], known[:, 0], known[:, 1])
         noise_level = torch.rand(count, 1, 1, 1, 1) * t.past_noise
         known = known + noise_level * torch.randn_like(known)
         return (known * kept[:, None, None, None, None]).flatten(1, 2)
