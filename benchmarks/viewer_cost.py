@@ -97,9 +97,13 @@ def audience(url: str, orders: Connection) -> None:
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU time of process `pid` and its threads (Linux, proc(5))."""
+    """Return the CPU time of process `pid` and its children, as the model's (Linux, proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    lists = [
+        path.read_text(encoding="ascii") for path in Path(f"/proc/{pid}/task").glob("*/children")
+    ]
+    return own + sum(cpu_s(int(child)) for child in " ".join(lists).split())
 
 
 @dataclass(frozen=True)
