@@ -25,7 +25,8 @@ _SHADOW_UPPER, _SHADOW_LOWER = 0.045, 0.018
 # Light that comes through the lips is red.
 _DARKEST = (0.74, 0.54, 0.50)
 # Little light falls into a mouth that is hardly open: what is left of it there, and the height of
-# the opening, in face widths, from which on it is whole. From real open mouths beside drawn ones.
+# the opening, in face widths, from which on it is whole. From real open mouths of the `train` split
+# beside drawn ones, by a script that is not kept.
 _NARROW, _LIT = (0.64, 0.40, 0.40), 0.08
 # In face widths: how much skin around the opening is drawn with it.
 _SKIN = 0.08

@@ -108,7 +108,7 @@ class MouthPainter:
             warp, locator = warp.to(self.dtype), locator.to(self.dtype)
             past, reference = memory.motion_frames, memory.reference
             change = self._denoiser(self._noise, self._sigma, warp, locator, past, reference, code)
-            memory.motion_frames = self._after(memory.motion_frames, warp + change)
+            memory.motion_frames = self._after(past, warp + change)
             changes.append(change.float())
         return torch.cat(changes)
 
