@@ -14,6 +14,7 @@ from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription, parse_h264_profile_level_id
 
+from server.ignored_media import in_known_codec, in_offered_codec
 from server.problems import Problem
 from streaming.rates import VOICE_RATE
 
@@ -142,15 +143,17 @@ async def negotiate(peer: RTCPeerConnection, offer: Description, ignored: str | 
     Media of the kind ``ignored`` is answered to be inactive.
     Raises Problem 422 when aiortc refuses the offer after all.
     """
+    text = offer.sdp if ignored is None else in_known_codec(offer.sdp, ignored)
     try:
-        await peer.setRemoteDescription(RTCSessionDescription(sdp=offer.sdp, type="offer"))
+        await peer.setRemoteDescription(RTCSessionDescription(sdp=text, type="offer"))
         for transceiver in peer.getTransceivers():
             if transceiver.kind == ignored:
                 transceiver.direction = "inactive"
         await peer.setLocalDescription(await peer.createAnswer())
     except (ValueError, InternalError, InvalidStateError, OperationError) as error:
         raise _unusable(f"the offer cannot be negotiated: {error}") from error
-    return peer.localDescription.sdp
+    answer = peer.localDescription.sdp
+    return answer if ignored is None else in_offered_codec(answer, offer.sdp, ignored)
 
 
 async def accept(peer: RTCPeerConnection, answer: Description) -> None:

@@ -181,3 +181,28 @@ async def test_a_performance_that_nobody_uses_ends(serve: Serve) -> None:
         async with asyncio.timeout(10):
             await running.server.performances.ended("first")
         assert running.server.admission.sessions == 0
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        "H264/90000\r\na=fmtp:98 packetization-mode=1;profile-level-id=640028",
+        "H265/90000",
+        "AV1/90000",
+    ],
+)
+async def test_the_codec_of_ignored_video_is_of_no_matter(serve: Serve, codec: str) -> None:
+    async with serve() as running, Broadcaster(running.http, "first") as publisher:
+        publisher.films = True
+        head, _, video = (await publisher.offer()).partition("m=video")
+        first, *rest = video.splitlines()
+        own = [line for line in rest if not line.startswith(("a=rtpmap", "a=fmtp", "a=rtcp-fb"))]
+        lines = [" ".join(first.split()[:2]) + " 98", *own, f"a=rtpmap:98 {codec}"]
+        headers = {"Content-Type": "application/sdp"}
+        offer = head + "m=video " + "\r\n".join(lines) + "\r\n"
+        response = await running.http.post("/whip/first", content=offer, headers=headers)
+        assert response.status_code == 201, response.text
+        answered = response.text.partition("m=video")[2]
+        assert f"a=rtpmap:98 {codec}" in answered
+        assert "VP8" not in answered
+        assert "a=inactive" in answered
