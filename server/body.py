@@ -1,10 +1,17 @@
 """Reading a request's body: of the right type, and never more of it than allowed."""
 
 from http import HTTPStatus
+from typing import Any, TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel, ValidationError
 
 from server.problems import Problem
+
+JSON = "application/json"
+_MAX_JSON_BYTES = 4096
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def media_type(request: Request) -> str:
@@ -35,3 +42,27 @@ async def read_body(request: Request, expected: str, max_bytes: int) -> bytes:
                 f"found more than {max_bytes} bytes, expected at most that: send a smaller one",
             )
     return bytes(body)
+
+
+async def read_json(request: Request, model: type[M], max_bytes: int = _MAX_JSON_BYTES) -> M:
+    """Return the body as a ``model``.
+
+    A route that lets FastAPI read its body holds all of it in memory, of whatever length, before
+    it has asked for a key. Raises Problem as ``read_body``, and 422: not JSON, or not of this kind.
+    """
+    body = await read_body(request, JSON, max_bytes)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        # What was found may be a secret.
+        found = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", found) from error
+
+
+def described_json(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe for OpenAPI the body that ``read_json`` reads."""
+    content = {JSON: {"schema": model.model_json_schema()}}
+    return {"requestBody": {"content": content, "required": True}}

@@ -6,12 +6,13 @@ whatever network it is in.
 
 from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from server import access, problems
 from server.access import Access
+from server.body import described_json, read_json
 from server.keys import Scope
 from server.outgoing_config import PublishConfig
 from server.problems import Problem
@@ -44,9 +45,14 @@ def router(pushes: Pushes, guard: Access) -> APIRouter:
     )
     path = "/v1/avatars/{name}/publish"
 
-    @routes.put(path, responses=problems.refusals(404))
-    async def begin(name: str, target: Target) -> Published:
+    @routes.put(
+        path,
+        openapi_extra=described_json(Target),
+        responses=problems.refusals(400, 404, 413, 415, 422),
+    )
+    async def begin(request: Request, name: str) -> Published:
         """Send the avatar there; it goes live by this. Another server, if any, is left."""
+        target = await read_json(request, Target)
         return _describe(await pushes.begin(name, checked(target)))
 
     @routes.get(path, responses=problems.refusals(404))

@@ -37,7 +37,8 @@ class Pushes:
         Raises Problem 404 for an unknown avatar.
         """
         await self._services.avatars.get(avatar)
-        if avatar in self._running:
+        # While one ends, another may be begun.
+        while avatar in self._running:
             await self.end(avatar)
         push = Push(avatar, target, self._services, self._performances, self._http)
         task = asyncio.create_task(push.run(), name=f"push {avatar}")

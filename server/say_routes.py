@@ -6,24 +6,22 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Request
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from server import access, problems, rate_limit
 from server.access import Access
-from server.body import media_type, read_body
+from server.body import JSON, described_json, media_type, read_json
 from server.keys import Scope
 from server.listeners import MEDIA_TYPE, Event, EventResponse
 from server.presenter import Sentence, Speech
 from server.presenters import Presenters
-from server.problems import Problem
 from server.services import Services
 from server.speech_file import DEMUXERS, SpeechFiles
 from server.tts import Spoken
 from streaming.rates import VOICE_RATE
 
 _PATH = "/v1/avatars/{name}/say"
-_JSON = "application/json"
 # JSON can write one character as two escapes of 6 bytes each.
 _MAX_BYTES_PER_CHAR = 12
 _MAX_OTHER_BYTES = 1000
@@ -76,7 +74,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         "speeches", limits.speeches_per_minute, limits.speeches_burst, services.metrics
     )
     files = SpeechFiles(services.config.speech)
-    contents: dict[str, Any] = {_JSON: {"schema": Words.model_json_schema()}}
+    max_words_bytes = services.config.speech.max_text_chars * _MAX_BYTES_PER_CHAR + _MAX_OTHER_BYTES
+    contents: dict[str, Any] = {JSON: {"schema": Words.model_json_schema()}}
 
     @routes.post(
         _PATH,
@@ -105,8 +104,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         The avatar becomes live if it is not. Of a text that cannot be made into sound, nothing
         more is said.
         """
-        if media_type(request) == _JSON:
-            words = await _words(request, services.config.speech.max_text_chars)
+        if media_type(request) == JSON:
+            words = await read_json(request, Words, max_words_bytes)
             speeches = presenters.speeches(words.text, words.voice, words.pause_ms)
         else:
             pcm = await files.receive(request)
@@ -133,13 +132,15 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
     @routes.put(
         _PATH + "/pause",
         dependencies=[may_speak],
+        openapi_extra=described_json(Pause),
         responses={
-            **problems.refusals(400, 404),
+            **problems.refusals(400, 404, 413, 415, 422),
             409: {"description": "It has nothing to say"},
         },
     )
-    async def pause(name: str, wish: Pause) -> Pause:
+    async def pause(request: Request, name: str) -> Pause:
         """Keep silent, or go on in the middle of the sentence."""
+        wish = await read_json(request, Pause)
         (await presenters.get(name)).pause(wish.paused)
         return wish
 
@@ -160,18 +161,6 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         return EventResponse(presenter.listeners, Event("queue", presenter.describe()))
 
     return routes
-
-
-async def _words(request: Request, max_text_chars: int) -> Words:
-    max_bytes = max_text_chars * _MAX_BYTES_PER_CHAR + _MAX_OTHER_BYTES
-    body = await read_body(request, _JSON, max_bytes)
-    try:
-        return Words.model_validate_json(body)
-    except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()
-        )
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", found) from error
 
 
 async def _recorded(pcm: NDArray[np.int16]) -> Spoken:

@@ -205,3 +205,49 @@ def test_ice_servers_in_link_headers() -> None:
     )
     assert [server.url for server in found] == ["stun:a.example", "turn:b.example?transport=udp"]
     assert (found[1].username, found[1].credential) == ("u,1", "p;2")
+
+
+async def test_of_two_that_come_while_one_ends_the_last_stays(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, begun = asyncio.Event(), []
+
+    async def run(push: Push) -> None:
+        begun.append(push)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await slow.wait()
+            begun.remove(push)
+
+    monkeypatch.setattr(Push, "run", run)
+    async with serve(QUICK) as running:
+        await put(running, "http://first.example/")
+        puts = [
+            asyncio.create_task(put(running, f"http://{name}.example/"))
+            for name in ("second", "third")
+        ]
+        await asyncio.sleep(0.05)
+        slow.set()
+        await asyncio.gather(*puts)
+        await asyncio.sleep(0.05)
+        (left,) = begun
+        assert (await state(running))["url"] == left.url
+        assert (await running.http.delete(PUBLISH)).status_code == 204
+        assert begun == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"content": b"x" * 5000, "headers": {"Content-Type": "application/json"}}, 413),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422),
+        ({"json": {"token": "secret"}}, 422),
+        ({"content": b"url=x", "headers": {"Content-Type": "text/plain"}}, 415),
+    ],
+)
+async def test_what_is_no_target(serve: Serve, sent: dict[str, Any], status: int) -> None:
+    async with serve(QUICK) as running:
+        response = await running.http.put(PUBLISH, **sent)
+        assert response.status_code == status
+        assert "secret" not in response.text
