@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from server.tts import SpeechError, Spoken
+from server.tts import SpeechError, Spoken, unspeakable
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,8 @@ SAMPLE_RATE = 24_000
 # The model breathes for 0.3 s before it speaks: the listener waits for that.
 _LEAD_MS = 40
 _SILENCE = 0.01
+# What its reading of text, which has no class of errors, raises on text that it cannot read.
+_NOT_READ = (ValueError, LookupError, TypeError, ArithmeticError)
 
 
 class _Model(Protocol):
@@ -43,7 +45,13 @@ class BuiltInVoice:
                 " others need a speech server (speech.url)",
             )
         loop = asyncio.get_running_loop()
-        yield SAMPLE_RATE, await loop.run_in_executor(self._worker, self._speak, text)
+        try:
+            pcm = await loop.run_in_executor(self._worker, self._speak, text)
+        except _NOT_READ as error:
+            # Numbers without a name, for one: the package has no error of its own for them.
+            logger.warning("the voice cannot read a text", exc_info=error)
+            raise unspeakable(text) from error
+        yield SAMPLE_RATE, pcm
 
     async def warm_up(self) -> None:
         """See Synthesizer."""

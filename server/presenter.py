@@ -26,6 +26,9 @@ Sound = Callable[[], Spoken]
 _AHEAD_MS = 15_000
 _PIECE_MS = 500
 _RETRY_AFTER_S = 2
+_BROKEN = SpeechError(
+    HTTPStatus.BAD_GATEWAY, "speech-failed", "the voice failed: the server's log tells why"
+)
 
 
 class State(StrEnum):
@@ -162,6 +165,11 @@ class Presenter:
         assert task is not None
         try:
             await self._say_all(performance)
+        except Exception:
+            # Who waits for the first sound must not take this for it.
+            for sentence in self.sentences:
+                sentence.batch.settle(_BROKEN)
+            raise
         finally:
             self._finish(task)
 

@@ -42,8 +42,9 @@ class Presenters:
         Problem: 404 no such avatar, 409 it speaks for somebody else, 422, 502 or 503 SpeechError,
         503 the queue, or the server, is full.
         """
-        performance = await self._performances.open(name)
         presenter = await self.get(name)
+        # Last of what waits: a performance that nobody uses may end at any time.
+        performance = await self._performances.open(name)
         is_first = presenter.is_idle
         sentences = presenter.say(performance, speeches)
         if is_first and (error := await sentences[0].batch.first) is not None:

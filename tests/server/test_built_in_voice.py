@@ -26,3 +26,13 @@ async def test_what_it_cannot_say_is_silence_or_an_unknown_voice() -> None:
     with pytest.raises(SpeechError, match="'emma', expected 'heart'"):
         await anext(voice.speak("Hello.", "emma"))
     await voice.aclose()
+
+
+async def test_a_number_without_a_name_is_told_and_the_next_text_spoken() -> None:
+    voice = BuiltInVoice()
+    with pytest.raises(SpeechError, match="no sound for 'The number is 123456") as refused:
+        await anext(voice.speak(f"The number is {'1234567890' * 4}.", None))
+    assert refused.value.status == 422
+    [(_, pcm)] = [piece async for piece in voice.speak("The boy was there.", None)]
+    await voice.aclose()
+    assert len(pcm) > 0

@@ -8,6 +8,7 @@ import pytest
 
 from server.config import LimitsConfig, PerformanceConfig
 from server.keys import Scope
+from server.presenter import Presenter
 from tests.server.caller import Broadcaster, Watcher
 from tests.server.conftest import CONFIG, Serve
 from tests.server.listening import listening, online
@@ -256,3 +257,28 @@ async def test_a_listener_hears_how_things_are_and_leaves(serve: Serve) -> None:
             # Only the server's own task learns that somebody hung up.
             while len(presenter.listeners):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_what_ends_while_a_text_comes_begins_anew(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listened(serve) as at:
+        presenters = at.running.server.presenters
+        await at.running.http.put("/v1/avatars/first/live")
+        get = presenters.get
+
+        async def ending(name: str) -> Presenter:
+            await at.running.http.delete("/v1/avatars/first/live")
+            return await get(name)
+
+        monkeypatch.setattr(presenters, "get", ending)
+        assert (await say(at.running, "One.")).status_code == 202
+        assert (await at.events.until("ended"))["interrupted"] is False
+
+
+async def test_a_pause_that_is_too_long_is_refused_unread(serve: Serve) -> None:
+    async with serve() as running, running.client("203.0.113.5") as stranger:
+        headers = {"Content-Type": "application/json"}
+        for client, status in ((running.http, 413), (stranger, 403)):
+            response = await client.put(SAY + "/pause", content=bytes(5000), headers=headers)
+            assert response.status_code == status

@@ -46,3 +46,15 @@ async def test_a_voice_that_breaks_off_is_heard_so_far(serve: Serve) -> None:
         await at.events.until("ended")
         assert at.events.of("ended")[0]["position_ms"] >= 150
         assert len(at.events.of("failed")) == 2
+
+
+async def test_a_voice_that_breaks_down_refuses_the_text(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serve() as running:
+        with monkeypatch.context() as broken:
+            broken.setattr(running.voice, "tone_ms", None)
+            problem(await say(running, "One. Two."), 502, "speech-failed")
+        assert await queue(running) == []
+        assert (await say(running, "Three.")).status_code == 202
+    assert "a presenter failed" in caplog.text
