@@ -52,11 +52,15 @@ class PerformanceRecordings:
 
         def forget() -> None:
             performance.broadcast.leave_seat(seat)
-            performance.on_end.discard(recorder.stop)
-            self._running.pop(performance.name, None)
+            performance.on_end.discard(end)
+            self._give_way(performance.name, recorder)
+
+        def end() -> None:
+            self._give_way(performance.name, recorder)
+            recorder.stop()
 
         recorder.on_end.add(forget)
-        performance.on_end.add(recorder.stop)
+        performance.on_end.add(end)
         self._running[performance.name] = recorder
         performance.broadcast.take_seat(seat)
         return recorder
@@ -64,6 +68,12 @@ class PerformanceRecordings:
     async def stop(self, performance: Performance) -> Recorder:
         """Stop it and wait until all is written; raises Problem 404 when there is none."""
         recorder = self.get(performance)
+        self._give_way(performance.name, recorder)
         recorder.stop()
         await recorder.ended.wait()
         return recorder
+
+    def _give_way(self, name: str, recorder: Recorder) -> None:
+        """Let ``name`` be recorded anew from now on, though ``recorder`` may still write."""
+        if self._running.get(name) is recorder:
+            del self._running[name]

@@ -1,5 +1,6 @@
 """Calls and performances recorded through the whole server; only the model is a fake."""
 
+import asyncio
 import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from server import messages
 from server.config import Config
 from server.keys import Scope
 from server.outgoing_config import RecordingConfig
+from server.performance_recording import PerformanceRecordings
 from tests.server.caller import Broadcaster, Caller, Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.media import decoded
@@ -164,3 +166,19 @@ async def test_recordings_are_for_their_owner_and_for_admins(serve: Serve, tmp_p
                 ]
                 assert (await client.get(begun["url"])).status_code == 200
             assert (await admin.delete(begun["url"])).status_code == 204
+
+
+async def test_it_is_recorded_anew_while_the_last_one_is_still_written(
+    serve: Serve, tmp_path: Path
+) -> None:
+    async with serve(config_for(tmp_path)) as running:
+        await running.http.put("/v1/avatars/first/live")
+        performance = await running.server.performances.get("first")
+        recordings = PerformanceRecordings(running.server.services.recordings)
+        one = await recordings.begin(performance, None)
+        stopping = asyncio.create_task(recordings.stop(performance))
+        await asyncio.sleep(0)
+        another = await recordings.begin(performance, None)
+        assert another is not one
+        assert await stopping is one
+        assert recordings.get(performance) is another
