@@ -120,6 +120,11 @@ class Portraits:
             f" {self._config.upload_ttl_s:.0f} s without use): upload it again",
         )
 
+    def note_use(self, portrait_id: str) -> None:
+        """Somebody shows it, or did until now; of no matter for what is no upload."""
+        if (upload := self._uploads.get(portrait_id)) is not None:
+            upload.used_s = self._clock()
+
     @contextlib.contextmanager
     def upload_place(self) -> Iterator[None]:
         """Hold one of the few places for uploads, from before the first byte: each takes memory.

@@ -34,6 +34,8 @@ from server.tracks import picture_track, voice_track
 
 logger = logging.getLogger(__name__)
 
+_NOTE_USE_S = 10.0
+
 
 class Session:
     """One call. ``answer`` once, then ``run`` until it is CLOSED; ``end`` at any time.
@@ -133,6 +135,7 @@ class Session:
                 tasks.create_task(media.play())
                 tasks.create_task(self._change_portraits(media))
                 tasks.create_task(self._end_when_idle())
+                tasks.create_task(self._note_use())
                 tasks.create_task(Reporter(media, self._control, self._services.metrics).run())
         except* InferenceError as failed:
             logger.exception("a computation failed")
@@ -164,6 +167,12 @@ class Session:
         await self._idle.until_abandoned()
         self.end(Ending.IDLE)
 
+    async def _note_use(self) -> NoReturn:
+        """Let an upload not be forgotten while it is shown: the caller may have to come back."""
+        while True:
+            self._services.portraits.note_use(self._avatar.portrait.id)
+            await asyncio.sleep(_NOTE_USE_S)
+
     async def _change_portraits(self, media: SessionMedia[EncodedFrame]) -> NoReturn:
         while True:
             portrait_id = await self._wanted_portrait.get()
@@ -187,6 +196,7 @@ class Session:
         if ending is not Ending.CLIENT_GONE:
             self._control.send(messages.Ended(reason=ending.value))
             await self._control.drain(self._services.config.call.drain_timeout_s)
+        self._services.portraits.note_use(self._avatar.portrait.id)
         await self.peer.close()
         self._move(Phase.CLOSED)
         self._services.metrics.calls_ended.labels(ending.value).inc()

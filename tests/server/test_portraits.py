@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from model.identity.identity import Identity
+from server import session
 from server.app import CLIENT_WEB
 from server.config import PortraitConfig, TrustConfig
 from server.consent import WORDS
@@ -21,6 +22,7 @@ from server.detect import examine
 from server.portraits import PortraitFile, Portraits, built_in, prepare
 from server.problems import Problem
 from server.warm_up import prepare_portraits
+from tests.server.caller import Caller
 from tests.server.conftest import CONFIG, Serve, form
 from tests.server.fakes import SIZE_PX, FakeAvatar, FakeIdentity
 
@@ -250,3 +252,22 @@ def test_the_still_is_marked_as_the_stream_is(
     made = prepare(Photographed(), "first", "First", "", portrait, SIZE_PX, trust)
     path.write_bytes(made.still_jpeg)
     assert examine(path).watermark.is_found is trust.watermark
+
+
+async def test_what_a_call_shows_is_in_use(
+    serve: Serve, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_NOTE_USE_S", 0.05)
+    config = dataclasses.replace(CONFIG, portraits=PortraitConfig(max_uploads=2, upload_ttl_s=100))
+    async with serve(config) as running, Caller(running.http) as caller:
+        store = running.server.services.portraits
+        monkeypatch.setattr(store, "_clock", lambda: clock[0])
+        shown, other = [await store.add(b"FACE\x01") for _ in range(2)]
+        await caller.connect(portrait=shown.id)
+        clock[0] = 90
+        await caller.until(lambda: store._uploads[shown.id].used_s == 90)
+        clock[0] = 150
+        await running.http.delete(caller.location)
+        assert not await known(store, other.id)
+        clock[0] = 240
+        assert await known(store, shown.id)
