@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection, Request
 
-from server import clients, keys
+from server import clients, cross_origin, keys
 from server.key_file import KeyFile, KeyFileError
 from server.keys import Key, Scope, UnknownKeyError
 from server.metrics import Metrics
@@ -23,6 +23,8 @@ from server.problems import Problem
 
 logger = logging.getLogger(__name__)
 
+# RFC 9110 section 9.2.1.
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _REALM = 'Bearer realm="likeness"'
 _BEARER = HTTPBearer(
     scheme_name="key",
@@ -39,7 +41,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
     },
     403: {
-        "description": "The key lacks the scope; or there are no keys, and this is not loopback",
+        "description": "The key lacks the scope; or there are no keys, and this is not loopback; or"
+        " a page of another site asks without one",
     },
 }
 
@@ -47,7 +50,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 class Access:
     """Decides by the keys of ``key_file`` and by where a request comes from.
 
-    ``key_on_loopback``: this machine's own requests need a key too. ``clock`` returns the time in
+    ``key_on_loopback``: this machine's own requests need a key too. ``allowed_origins``: whose
+    pages may change things without a key, beside the server's own. ``clock`` returns the time in
     UTC.
     """
 
@@ -57,11 +61,13 @@ class Access:
         *,
         key_on_loopback: bool,
         metrics: Metrics,
+        allowed_origins: tuple[str, ...] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._key_file = key_file
         self._key_on_loopback = key_on_loopback
         self._metrics = metrics
+        self._allowed_origins = allowed_origins
         self._clock = clock
         self._logged: str | None = None
 
@@ -69,13 +75,15 @@ class Access:
         """Make the dependency of a route that one of ``scopes`` opens; the first is asked for.
 
         It raises Problem: 401 no key, or one that is unknown or has expired; 403 the key has none
-        of ``scopes``, or there are no keys and the request is not from this machine; 500 the key
-        file is damaged.
+        of ``scopes``, or there are no keys and the request is not from this machine, or another
+        site's page asks a change of it without a key; 500 the key file is damaged.
         """
 
         async def check(request: Request, presented: _Presented) -> None:
             presented_key = None if presented is None else presented.credentials
             request.state.key = self._count_denied(request, presented_key, scopes)
+            if request.state.key is None and request.method not in _SAFE_METHODS:
+                cross_origin.check(request, self._allowed_origins)
 
         return params.Depends(check)
 

@@ -131,7 +131,10 @@ class Server:
         self.app.add_middleware(head_requests.HeadRequests)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
         guard = Access(
-            key_file, key_on_loopback=config.http.require_key_on_loopback, metrics=metrics
+            key_file,
+            key_on_loopback=config.http.require_key_on_loopback,
+            metrics=metrics,
+            allowed_origins=config.http.allowed_origins,
         )
         self.app.include_router(calls.router(self.calls, self.services, guard))
         for route in (

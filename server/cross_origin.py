@@ -34,16 +34,17 @@ def allow(app: FastAPI, origins: tuple[str, ...]) -> None:
     )
 
 
-def check_socket(socket: HTTPConnection, origins: tuple[str, ...]) -> None:
-    """Keep pages of other sites off a WebSocket, which CORS says nothing about.
+def check(client: HTTPConnection, origins: tuple[str, ...]) -> None:
+    """Keep pages of other sites off what CORS says nothing about: WebSockets, and plain forms.
 
-    Raises Problem 403, unless the page is this server's own or of one of ``origins``. Programs
-    that are no browser send no Origin (RFC 6455 section 10.2).
+    A browser sends a form to any server without asking it first (Fetch, "no-cors"), and only keeps
+    the answer from the page. Raises Problem 403, unless the page is this server's own or of one of
+    ``origins``. Programs that are no browser send no Origin (RFC 6455 section 10.2).
     """
-    origin = socket.headers.get("origin")
+    origin = client.headers.get("origin")
     if origin is None or origin in origins or ANY_ORIGIN in origins:
         return
-    if urlsplit(origin).netloc.lower() == socket.headers.get("host", "").lower():
+    if urlsplit(origin).netloc.lower() == client.headers.get("host", "").lower():
         return
     raise Problem(
         HTTPStatus.FORBIDDEN,

@@ -89,7 +89,7 @@ def router(performances: Performances, services: Services, guard: Access) -> API
     @routes.websocket(PATH)
     async def speak(socket: WebSocket, name: str) -> None:
         try:
-            cross_origin.check_socket(socket, config.http.allowed_origins)
+            cross_origin.check(socket, config.http.allowed_origins)
         except Problem as problem:
             await socket.send_denial_response(problem_response(problem))
             return

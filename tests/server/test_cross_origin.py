@@ -1,14 +1,16 @@
 """Pages of other sites: kept out unless they are named."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from server.config import HttpConfig
+from server.keys import Scope
 from tests.server.caller import Caller
-from tests.server.conftest import CONFIG, Serve
-from tests.server.test_calls import SDP
+from tests.server.conftest import BASE_URL, CONFIG, Serve, form
+from tests.server.test_calls import SDP, problem
 
 ORIGIN = "https://app.example.org"
 NAMED = dataclasses.replace(CONFIG, http=HttpConfig(allowed_origins=(ORIGIN,)))
@@ -90,3 +92,22 @@ async def test_all_sites_if_a_key_is_always_required(serve: Serve) -> None:
         response = await preflight(running.http, ORIGIN, "POST")
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+async def test_a_page_of_another_site_changes_nothing_without_a_key(serve: Serve) -> None:
+    # A form is sent to any server without being asked for first.
+    async with serve(NAMED) as running:
+        foreign = {"Origin": "https://evil.example"}
+        for path in ("/v1/portraits", "/v1/avatars/first/say"):
+            refused = await running.http.post(path, headers=foreign, **form())
+            assert "evil.example" in problem(refused, 403, "foreign-origin")
+        for origin in (ORIGIN, BASE_URL):
+            response = await running.http.post(
+                "/v1/portraits", headers={"Origin": origin}, **form()
+            )
+            assert response.status_code == 201
+        assert (await running.http.get("/v1/portraits", headers=foreign)).status_code == 200
+        secret = running.keys.add("program", frozenset({Scope.PUBLISH}), datetime.now(UTC), None)
+        async with running.client("127.0.0.1", secret) as with_key:
+            response = await with_key.post("/v1/portraits", headers=foreign, **form())
+            assert response.status_code == 201
