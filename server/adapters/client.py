@@ -2,19 +2,15 @@
 
 import asyncio
 import contextlib
-import logging
-import urllib.request
 from collections.abc import AsyncIterator
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame, VideoFrame
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from server import voice_messages
+from server.adapters.inbox import AvatarError, Inbox, Received
+from server.adapters.watcher import Watcher
 from server.voice_messages import (
     MAX_SOUND_BYTES,
     Clear,
@@ -26,17 +22,11 @@ from server.voice_messages import (
     Start,
 )
 
-logger = logging.getLogger(__name__)
+__all__ = ["AvatarClient", "AvatarError", "Received"]
 
 _TIMEOUT_S = 15.0
-# Media in real time for half a second: 12 pictures and 25 packets. What is older is dropped.
-_MAX_WAITING = 40
-
-Received = VideoFrame | AudioFrame | PlaybackStarted | PlaybackFinished
-
-
-class AvatarError(Exception):
-    """The server refused, or is gone; says what it said."""
+# A server that goes closes both connections, and tells why by one of them.
+_LAST_WORDS_S = 1.0
 
 
 class AvatarClient:
@@ -55,21 +45,27 @@ class AvatarClient:
                 f"found speech at {sample_rate} Hz, expected 16000, 24000 or 48000: resample it"
             )
         self.sample_rate = sample_rate
-        self.dropped = 0
         self._url = url.rstrip("/")
         self._name = quote(name, safe="")
         self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._socket: ClientConnection | None = None
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._received: asyncio.Queue[Received | AvatarError] = asyncio.Queue(_MAX_WAITING)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._inbox = Inbox()
+        whep_url = f"{self._url}/whep/{self._name}"
+        self._watcher = Watcher(whep_url, self._headers, self._inbox.put, self._on_lost)
+        self._hearing: asyncio.Task[None] | None = None
+        self._losing: asyncio.Task[None] | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Pictures and sounds that came but were not taken in time."""
+        return self._inbox.dropped
 
     async def connect(self) -> None:
         """Become the avatar's voice, and its viewer. Raises AvatarError."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 await self._speak()
-                await self._watch()
+                await self._watcher.connect()
         except (OSError, TimeoutError, WebSocketException) as error:
             await self.aclose()
             raise AvatarError(f"cannot reach the avatar at {self._url}: {error}") from error
@@ -92,20 +88,18 @@ class AvatarClient:
 
     async def aclose(self) -> None:
         """Leave."""
-        for task in self._tasks:
+        await self._watcher.aclose()
+        tasks = [task for task in (self._hearing, self._losing) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._socket is not None:
             await self._socket.close()
-        await self._peer.close()
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         """What comes, until the server goes: then AvatarError is raised."""
         while True:
-            received = await self._received.get()
-            if isinstance(received, AvatarError):
-                raise received
-            yield received
+            yield await self._inbox.take()
 
     async def _send(self, message: ClientMessage | bytes) -> None:
         if self._socket is None:
@@ -121,54 +115,24 @@ class AvatarClient:
         answer = voice_messages.parse_answer(str(await self._socket.recv()))
         if isinstance(answer, Error):
             raise AvatarError(answer.message)
-        self._tasks.append(asyncio.create_task(self._hear_messages(self._socket)))
+        self._hearing = asyncio.create_task(self._hear_messages(self._socket))
 
     async def _hear_messages(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for text in socket:
                 message = voice_messages.parse_answer(str(text))
                 if isinstance(message, Error):
-                    self._put(AvatarError(message.message))
+                    self._inbox.put(AvatarError(message.message))
                 elif isinstance(message, PlaybackStarted | PlaybackFinished):
-                    self._put(message)
-        self._put(AvatarError(f"the server closed: {socket.close_code} {socket.close_reason}"))
-
-    async def _watch(self) -> None:
-        self._peer.on("track", self._on_track)
-        for kind in ("audio", "video"):
-            self._peer.addTransceiver(kind, "recvonly")
-        await self._peer.setLocalDescription(await self._peer.createOffer())
-        request = urllib.request.Request(
-            f"{self._url}/whep/{self._name}",
-            self._peer.localDescription.sdp.encode(),
-            {"Content-Type": "application/sdp", **self._headers},
+                    self._inbox.put(message)
+        self._inbox.put(
+            AvatarError(f"the server closed: {socket.close_code} {socket.close_reason}")
         )
-        answer = await asyncio.to_thread(_post, request)
-        await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
-    def _on_track(self, track: MediaStreamTrack) -> None:
-        self._tasks.append(asyncio.create_task(self._receive(track)))
+    def _on_lost(self, error: AvatarError) -> None:
+        self._losing = asyncio.create_task(self._lose(error))
 
-    async def _receive(self, track: MediaStreamTrack) -> None:
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                media = await track.recv()
-                assert isinstance(media, VideoFrame | AudioFrame)
-                self._put(media)
-
-    def _put(self, received: Received | AvatarError) -> None:
-        """Keep the newest: of media that nobody takes, and of messages among it, old is useless."""
-        if self._received.full():
-            self._received.get_nowait()
-            self.dropped += 1
-        self._received.put_nowait(received)
-
-
-def _post(request: urllib.request.Request) -> str:
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-            return str(response.read().decode())
-    except HTTPError as error:
-        raise AvatarError(f"cannot watch the avatar: {error.read().decode()}") from error
-    except URLError as error:
-        raise AvatarError(f"cannot watch the avatar: {error.reason}") from error
+    async def _lose(self, error: AvatarError) -> None:
+        if self._hearing is not None:
+            await asyncio.wait([self._hearing], timeout=_LAST_WORDS_S)
+        self._inbox.put(error)

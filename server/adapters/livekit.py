@@ -69,18 +69,20 @@ class LikenessVideoGenerator(VideoGenerator):
     async def _frames(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
         clock = asyncio.get_running_loop().time
         async for received in self._client:
-            begins = isinstance(received, PlaybackStarted)
-            if self._ends_at is not None and (begins or clock() >= self._ends_at):
+            is_told = isinstance(received, PlaybackStarted | PlaybackFinished)
+            if self._ends_at is not None and (is_told or clock() >= self._ends_at):
                 self._is_heard, self._ends_at = False, None
                 yield AudioSegmentEnd()
-            if begins:
+            if isinstance(received, PlaybackStarted):
                 self._is_heard = True
             elif isinstance(received, PlaybackFinished):
-                if self._is_heard and not received.interrupted:
+                if received.interrupted:
+                    self._is_heard = False
+                else:
                     self._ends_at = clock() + _TAIL_S
             elif isinstance(received, VideoFrame):
                 yield _picture(received)
-            elif isinstance(received, AudioFrame) and self._is_heard:
+            elif self._is_heard:
                 yield _sound(received)
 
 

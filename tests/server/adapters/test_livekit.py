@@ -1,11 +1,15 @@
 """LiveKit's contract of an avatar, kept with a real server; only the model is a fake."""
 
 import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
 
 import numpy as np
 import pytest
+from av import AudioFrame
 
 from server.adapters.client import AvatarClient
+from server.adapters.inbox import Received
+from server.voice_messages import PlaybackFinished, PlaybackStarted
 from tests.server.conftest import Serve
 from tests.server.sockets import listening, tone
 
@@ -65,3 +69,58 @@ async def test_speech_at_another_rate_is_refused() -> None:
     generator = LikenessVideoGenerator(AvatarClient("http://localhost", "first"))
     with pytest.raises(ValueError, match="found speech at 16000 Hz with 1 channels"):
         await generator.push_audio(rtc.AudioFrame(bytes(640), 16_000, 1, 320))
+
+
+class Script:
+    """A client that tells what a test has written down."""
+
+    sample_rate = 24_000
+
+    def __init__(self, *received: Received) -> None:
+        self._received = received
+
+    async def clear(self) -> None:
+        pass
+
+    async def __aiter__(self) -> AsyncIterator[Received]:
+        for received in self._received:
+            yield received
+
+
+def started(utterance: int) -> PlaybackStarted:
+    return PlaybackStarted(utterance=utterance)
+
+
+def finished(utterance: int, *, interrupted: bool = False) -> PlaybackFinished:
+    return PlaybackFinished(utterance=utterance, position_ms=0.0, interrupted=interrupted)
+
+
+def packet() -> AudioFrame:
+    frame = AudioFrame(format="s16", layout="stereo", samples=960)
+    frame.sample_rate = 48_000
+    return frame
+
+
+async def made(frames: AsyncIterable[object]) -> list[type]:
+    return [type(frame) async for frame in frames]
+
+
+async def test_after_an_interruption_silence_is_no_speech() -> None:
+    from server.adapters.livekit import LikenessVideoGenerator
+
+    # `clear_buffer` comes before what was told earlier is taken.
+    script = Script(started(1), finished(1, interrupted=True), packet(), packet())
+    generator = LikenessVideoGenerator(script)  # type: ignore[arg-type]
+    await generator.clear_buffer()
+    assert await made(generator) == []
+
+
+async def test_an_utterance_that_is_over_as_it_is_cleared_has_its_end() -> None:
+    from server.adapters.livekit import LikenessVideoGenerator
+
+    script = Script(started(1), packet(), finished(1), packet(), started(2), packet())
+    generator = LikenessVideoGenerator(script)  # type: ignore[arg-type]
+    frames = aiter(generator)
+    assert isinstance(await anext(frames), rtc.AudioFrame)
+    await generator.clear_buffer()
+    assert await made(frames) == [avatar.AudioSegmentEnd, rtc.AudioFrame]
