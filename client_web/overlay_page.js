@@ -88,7 +88,7 @@ function onFrame() {
 
 /** A background that cannot be had now comes with the next connection. */
 async function fetchStill() {
-  const url = new URL(`v1/portraits/${encodeURIComponent(options.avatar)}/image`, root);
+  const url = new URL(`v1/avatars/${encodeURIComponent(options.avatar)}/still.jpg`, root);
   try {
     const response = await api.fetch(url);
     if (response.ok) still = await createImageBitmap(await response.blob());

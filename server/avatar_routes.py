@@ -53,10 +53,15 @@ class AvatarDetails(AvatarInfo):
 def router(
     avatars: Avatars, portraits: Portraits, config: Config, guard: Access, metrics: Metrics
 ) -> APIRouter:
-    """The routes. Who may call may see the avatars to call with; only admins change them."""
+    """The routes.
+
+    Who may watch or call may see what there is; what was declared of it is for who may call. Only
+    admins change it.
+    """
     routes = APIRouter(tags=["avatars"], responses=access.REFUSALS)
     limits = config.limits
-    may_see = [guard.needs(Scope.PUBLISH)]
+    may_see = [guard.needs(Scope.VIEW, Scope.PUBLISH)]
+    may_know = [guard.needs(Scope.PUBLISH)]
     may_change = [guard.needs(Scope.ADMIN)]
     not_too_often = rate_limit.limited(
         "avatars", limits.uploads_per_minute, limits.uploads_burst, metrics
@@ -85,7 +90,7 @@ def router(
             headers={"Cache-Control": "private, no-cache"},
         )
 
-    @routes.get(_NAMED, dependencies=may_see, responses=problems.refusals(404))
+    @routes.get(_NAMED, dependencies=may_know, responses=problems.refusals(404))
     async def get_avatar(name: Name) -> AvatarDetails:
         """Tell all that is known of one avatar."""
         for file in portraits.files:

@@ -238,15 +238,6 @@ def test_a_key_that_may_not_change_avatars_is_told(page: Page, shelf: Shelf) -> 
     expect_notice(page, "This key does not allow that", "has not the scope admin")
 
 
-def test_a_key_that_may_not_see_avatars_sees_the_portraits(page: Page) -> None:
-    serve_page(page)
-    page.route("**/v1/avatars", lambda route: problem(route, 403, "insufficient-scope", ""))
-    page.goto(ORIGIN)
-    page.wait_for_selector("#start:enabled")
-    expect(page.locator(".tile input[type=radio]")).to_have_count(len(PORTRAITS))
-    expect(page.locator("#notice")).to_be_hidden()
-
-
 def test_avatars_that_cannot_be_listed_leave_the_portraits(page: Page) -> None:
     serve_page(page)
     page.route("**/v1/avatars", lambda route: problem(route, 500, "avatars-unusable", ""))

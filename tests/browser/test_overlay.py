@@ -38,6 +38,20 @@ HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
   });
 };
 """
+# Instead of the module that watches a server: a picture of somebody, twice as high as wide.
+_SOMEBODY = """
+export class OverlayWatch {
+  constructor(endpoint, api, { onStream }) {
+    this.onStream = onStream;
+  }
+  start() {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 128 });
+    const pen = canvas.getContext("2d");
+    setInterval(() => pen.fillRect(0, 0, 64, 128), 40);
+    this.onStream(canvas.captureStream());
+  }
+}
+"""
 
 
 def free_port() -> int:
@@ -221,6 +235,28 @@ def test_the_address_names_avatar_size_and_silence(idle_page: Page) -> None:
     options = run(idle_page, OPTIONS, "two%20words?size=480&muted")
     assert (options["avatar"], options["size_px"], options["muted"]) == ("two words", 480, True)
     assert run(idle_page, OPTIONS, "a?muted=0")["muted"] is False
+
+
+def test_the_background_to_blur_is_had_of_avatars_that_are_kept(
+    page: Page, portrait: bytes
+) -> None:
+    serve_page(page)
+    html = (CLIENT / "overlay.html").read_bytes()
+    page.route(f"{ORIGIN}/overlay/*", lambda r: r.fulfill(body=html, content_type="text/html"))
+    page.route(
+        "**/overlay_watch.js",
+        lambda route: route.fulfill(body=_SOMEBODY, content_type="text/javascript"),
+    )
+    keys: list[str | None] = []
+
+    def still(route: Route) -> None:
+        keys.append(route.request.headers.get("authorization"))
+        route.fulfill(body=portrait, content_type="image/jpeg")
+
+    page.route("**/v1/avatars/ann/still.jpg", still)
+    page.goto(f"{ORIGIN}/overlay/ann?background=blur#key=lk_one")
+    page.wait_for_selector("#backdrop:not([hidden])", timeout=10_000)
+    assert keys == ["Bearer lk_one"]
 
 
 def test_it_asks_again_with_its_key_whatever_it_is_told(page: Page) -> None:

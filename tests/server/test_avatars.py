@@ -102,6 +102,17 @@ async def test_the_list_begins_with_the_built_in_ones(serve: Serve) -> None:
         assert first == listed[0] | {"consent": None, "created": None, "changed": None}
 
 
+async def test_who_may_only_watch_sees_the_avatars_but_no_consent(serve: Serve) -> None:
+    async with serve() as running:
+        await make(running, "ann")
+        async with running.client(ELSEWHERE, add(running, Scope.VIEW)) as viewer:
+            ann = (await viewer.get("/v1/avatars")).json()[-1]
+            assert ann["name"] == "ann"
+            assert "consent" not in ann
+            assert (await viewer.get(ann["still_url"])).status_code == 200
+            problem(await viewer.get("/v1/avatars/ann"), 403, "insufficient-scope")
+
+
 async def test_they_outlive_the_server(serve: Serve) -> None:
     async with serve() as running:
         await make(running, "ann", 90, expression="happy", expression_strength="1")
