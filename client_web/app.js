@@ -133,7 +133,7 @@ class App {
     this.#sayStatus();
     try {
       const track = await this.#microphone.open();
-      this.#call.start(track, this.#portrait.id);
+      if (track) this.#call.start(track, this.#portrait.id);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#notice.show(describe(error));
@@ -246,7 +246,8 @@ class App {
   async #onMicrophoneChange() {
     if (this.#call.state === CallState.IDLE) return;
     try {
-      await this.#call.replaceTrack(await this.#microphone.open());
+      const track = await this.#microphone.open();
+      if (track) await this.#call.replaceTrack(track);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#notice.show(describe(error));

@@ -43,6 +43,8 @@ export class Microphone {
   /** @type {MediaStreamAudioSourceNode | null} */
   #source = null;
   #samples = new Float32Array(1024);
+  /** Counts what was wished for, so that a browser that answers late opens nothing. */
+  #wish = 0;
   #muted = false;
 
   /** @param {() => void} onEnded the device was unplugged or taken away */
@@ -71,13 +73,15 @@ export class Microphone {
    *
    * @param {string} deviceId "" = the browser's default
    * @param {Processing} processing
-   * @returns {Promise<MediaStreamTrack>}
+   * @returns {Promise<MediaStreamTrack | null>} null: it was closed meanwhile, or another is opened
    * @throws {CallError} refused, missing, busy, or this page may not ask
    */
   async open(deviceId, processing) {
     if (!window.isSecureContext || !navigator.mediaDevices) {
       throw new CallError("insecure-context");
     }
+    this.#wish += 1;
+    const wish = this.#wish;
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({
@@ -88,9 +92,14 @@ export class Microphone {
         },
       });
     } catch (error) {
+      if (wish !== this.#wish) return null;
       throw microphoneError(error);
     }
-    this.close();
+    if (wish !== this.#wish) {
+      stopTracks(stream);
+      return null;
+    }
+    this.#release();
     this.#stream = stream;
     const [track] = stream.getAudioTracks();
     track.enabled = !this.#muted;
@@ -108,15 +117,10 @@ export class Microphone {
     return Math.min(1, Math.max(0, 1 - level_db / LEVEL_FLOOR_DB));
   }
 
+  /** Closes it, and what is being opened. */
   close() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    this.#source?.disconnect();
-    this.#stream = null;
-    this.#source = null;
-    this.#analyser = null;
-    // A context that is kept would hold the audio device, and on phones its indicator, open.
-    this.#context?.close();
-    this.#context = null;
+    this.#wish += 1;
+    this.#release();
   }
 
   /** @returns {Promise<MediaDeviceInfo[]>} names are empty until a microphone was allowed */
@@ -126,6 +130,17 @@ export class Microphone {
     return devices.filter((device) => device.kind === "audioinput" && device.deviceId);
   }
 
+  #release() {
+    if (this.#stream) stopTracks(this.#stream);
+    this.#source?.disconnect();
+    this.#stream = null;
+    this.#source = null;
+    this.#analyser = null;
+    // A context that is kept would hold the audio device, and on phones its indicator, open.
+    this.#context?.close();
+    this.#context = null;
+  }
+
   /** @param {MediaStream} stream */
   #meter(stream) {
     this.#context = new AudioContext();
@@ -133,4 +148,9 @@ export class Microphone {
     this.#analyser = new AnalyserNode(this.#context, { fftSize: this.#samples.length });
     this.#source.connect(this.#analyser);
   }
+}
+
+/** @param {MediaStream} stream */
+function stopTracks(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }

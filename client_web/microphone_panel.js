@@ -42,7 +42,7 @@ export class MicrophonePanel {
   /**
    * Opens what is chosen.
    *
-   * @returns {Promise<MediaStreamTrack>}
+   * @returns {Promise<MediaStreamTrack | null>} null: see Microphone.open
    * @throws {import("./call_error.js").CallError} see Microphone.open
    */
   async open() {
@@ -52,11 +52,12 @@ export class MicrophonePanel {
       noiseSuppression: noiseSuppression.checked,
       autoGainControl: autoGainControl.checked,
     });
+    if (!track) return null;
     clearInterval(this.#levelTimer);
     this.#levelTimer = setInterval(() => this.#showLevel(), LEVEL_PERIOD_MS);
     // The devices have names only after one was allowed.
     await this.listDevices();
-    return track;
+    return track === this.microphone.track ? track : null;
   }
 
   close() {

@@ -106,9 +106,11 @@ class Presenter {
     this.#show();
     await this.#ask(async (avatar) => {
       await this.#speech.wake(avatar);
+      if (this.#avatar?.id !== avatar) return;
       this.#viewer.watch(avatar);
       const late = new Promise((resolve) => setTimeout(resolve, WATCH_TIMEOUT_MS));
       await Promise.race([this.#viewer.settled(), late]);
+      if (this.#avatar?.id !== avatar) return;
       await this.#speech.say(avatar, text);
       // Not what was written meanwhile.
       if (this.#text.value.trim() === text) this.#text.value = "";
@@ -138,12 +140,15 @@ class Presenter {
     this.#list.clear();
     this.#events.listen(this.#speech.eventsUrl(portrait.id));
     this.#show();
-    await this.#ask(async (avatar) => {
+    const still = this.#ask(async () => {
       const source = await this.#images.source(portrait.image_url);
       if (this.#avatar === portrait) await this.#stage.showStill(source, portrait.title);
+    });
+    const watching = this.#ask(async (avatar) => {
       const live = await this.#speech.isLive(avatar);
       if (live && this.#avatar === portrait) this.#viewer.watch(avatar);
     });
+    await Promise.all([still, watching]);
   }
 
   /** @param {import("./event_stream.js").ServerEvent} event */

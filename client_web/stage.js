@@ -3,6 +3,8 @@
  * is drawn. The still always lies below, so a change either way is a fade and never a jump.
  */
 
+import { CallError } from "./call_error.js";
+
 /** Longer than the fade in style.css, so that the stream is let go only when it is invisible. */
 const FADE_MS = 700;
 
@@ -11,6 +13,8 @@ export class Stage {
   #releaseTimer;
   /** Counts the streams shown, so that a late first frame of an old one changes nothing. */
   #showing = 0;
+  /** Counts the stills, for the same reason. */
+  #stills = 0;
 
   /**
    * @param {{ frame: HTMLElement, still: HTMLImageElement, video: HTMLVideoElement }} elements
@@ -26,12 +30,22 @@ export class Stage {
   /**
    * @param {string} url
    * @param {string} title
+   * @throws {CallError} it cannot be loaded, and no other was asked for meanwhile
    */
   async showStill(url, title) {
-    this.still.alt = title;
+    this.#stills += 1;
+    const asked = this.#stills;
     const next = new Image();
     next.src = url;
-    await next.decode();
+    try {
+      await next.decode();
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      if (asked !== this.#stills) return;
+      throw new CallError("portraits-unavailable", error.message);
+    }
+    if (asked !== this.#stills) return;
+    this.still.alt = title;
     this.still.src = url;
     this.still.hidden = false;
   }

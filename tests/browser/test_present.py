@@ -71,6 +71,40 @@ def test_a_text_is_said_by_the_chosen_portrait_and_leaves_the_field(
     ]
 
 
+def test_who_chooses_another_portrait_meanwhile_does_not_let_the_first_speak(
+    page: Page, server: Server
+) -> None:
+    waking: list[Route] = []
+    watched: list[str] = []
+    page.route(
+        "**/v1/avatars/astronaut/live",
+        lambda route: waking.append(route) if route.request.method == "PUT" else route.fallback(),
+    )
+    page.on("request", lambda sent: watched.append(sent.url) if "/whep/" in sent.url else None)
+    open_page(page)
+    page.fill("#text", "Hello.")
+    with page.expect_request(lambda request: request.method == "PUT"):
+        page.click("#say")
+    page.locator(".tile", has=page.get_by_alt_text("Self-Portrait")).click()
+    expect(page.locator("#still")).to_have_attribute("alt", re.compile("Self-Portrait"))
+    waking[0].fulfill(status=200, body="{}", content_type="application/json")
+    expect(page.locator("#say")).to_be_enabled()
+    expect(page.locator("#text")).to_have_value("Hello.")
+    assert watched == []
+    assert [asked for asked in server.asked if asked[0] == "POST"] == []
+
+
+def test_a_picture_that_cannot_be_loaded_is_told_and_the_live_avatar_watched(
+    page: Page, server: Server
+) -> None:
+    page.route("**/v1/portraits/morisot/image", lambda route: route.abort())
+    page.route("**/v1/avatars/morisot/live", lambda route: route.fulfill(json={}))
+    open_page(page)
+    with page.expect_request("**/whep/morisot", timeout=5_000):
+        page.locator(".tile", has=page.get_by_alt_text("Self-Portrait")).click()
+    expect_notice(page, "The portraits did not load", "Check that Likeness is running")
+
+
 def test_the_keyboard_says_pauses_and_stops(page: Page, server: Server) -> None:
     server.told = [("queue", {"paused": False, "sentences": SENTENCES})]
     open_page(page)
