@@ -1,6 +1,6 @@
 # make run     set everything up and start the server        (make run ARGS="--port 9000")
 # make test    set everything up and run every check and test
-# make bench   measure the figures of the README
+# make bench   measure what the machine can do
 # Works with GNU make 3.81, which macOS still ships.
 
 VENV := .venv
@@ -19,30 +19,38 @@ test: setup-dev check
 	$(BIN)/python -m pytest $(ARGS)
 
 check: setup-dev
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
 
 format: setup-dev
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
 
 bench: setup-dev
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
 setup: $(VENV)/.installed
 
+# Scripts and the editable install hold this folder's path: one that was moved is set up anew.
+ifneq ($(shell cat $(VENV)/.installed 2>/dev/null),$(CURDIR))
+MOVED := moved
+endif
+.PHONY: moved
+moved:
+
 setup-dev: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.server.coturn
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
-	@touch $@
+$(VENV)/.installed: $(BIN)/python pyproject.toml $(MOVED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo '$(CURDIR)' > $@
 
-$(VENV)/.installed-dev: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,train]'
-	@touch $(VENV)/.installed $@
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml $(MOVED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,train]'
+	@echo '$(CURDIR)' > $(VENV)/.installed
+	@touch $@
 
 # Debian and Ubuntu leave ensurepip out of their Python: virtualenv, a system pip, or apt can make up for it.
 $(BIN)/python:
@@ -63,7 +71,8 @@ $(BIN)/python:
 	else \
 		echo "$(PYTHON) can make no virtual environment: it has no ensurepip, virtualenv or pip."; \
 		echo "Install its venv package (Debian, Ubuntu: apt install python3-venv) and run make again."; exit 1; \
-	fi || { rm -rf $(VENV); exit 1; }
+	fi || { rm -rf $(VENV); \
+		echo "No virtual environment was made. Install its venv package (as root: apt install python3-venv) and run make again."; exit 1; }
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -123,7 +123,13 @@ class Server:
         self.failure: BaseException | None = None
         self._stop = stop
         self._default = default
-        self.app = FastAPI(title="Likeness", lifespan=self._lifespan)
+        self.app = FastAPI(
+            title="Likeness",
+            lifespan=self._lifespan,
+            # Both would load their scripts from elsewhere, in the visitor's browser.
+            docs_url=None,
+            redoc_url=None,
+        )
         problems.install(self.app)
         description.install(self.app)
         ice_consent.install()

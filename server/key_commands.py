@@ -49,7 +49,10 @@ def _add(options: argparse.Namespace) -> int:
 def _list(_: argparse.Namespace) -> int:
     known = KeyFile(kept_at()).current()
     if not known:
-        print("no keys: only this machine is served (`likeness keys add` makes one)")
+        print(
+            "no keys: only this machine is served (`likeness keys add` makes one, `likeness serve"
+            " --host 0.0.0.0` lets others reach it)"
+        )
         return 0
     now = datetime.now(UTC)
     rows = [("NAME", "ID", "SCOPES", "MADE", "EXPIRES")]

@@ -17,7 +17,8 @@ class ModelProcess:
         # Not multiprocessing.Process: it would import all of the server there, for seconds.
         program = f"from server.avatar_answers import answer_calls; answer_calls({theirs.fileno()})"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            # -P: not what lies in the folder where it was started, whatever its name.
+            [sys.executable, "-P", "-c", program],
             pass_fds=(theirs.fileno(),),
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             # Not the terminal's: Ctrl-C is for the server, which decides when it is done.

@@ -84,7 +84,8 @@ async def present(
         ) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise PresentError(
-            f"{http.base_url} broke off ({type(error).__name__}): see its log"
+            f"{http.base_url} broke off ({type(error).__name__}): see its log. If it serves HTTPS,"
+            " name it with --server https://..., and its certificate with --certificate"
         ) from error
 
 

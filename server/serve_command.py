@@ -157,6 +157,12 @@ def _serve(options: argparse.Namespace) -> int:
                 " publish` makes one for another.",
                 flush=True,
             )
+        if has_keys and hosts.is_loopback(config.http.host):
+            print(
+                "There are keys, but it listens to this machine only: --host 0.0.0.0 lets others"
+                " reach it.",
+                flush=True,
+            )
         web = Web(
             server,
             uvicorn.Config(

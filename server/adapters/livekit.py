@@ -1,4 +1,4 @@
-"""Likeness as the avatar of a LiveKit agent (``pip install likeness[livekit]``).
+"""Likeness as the avatar of a LiveKit agent (``pip install '/path/to/likeness[livekit]'``).
 
 Give a generator to LiveKit's runner, which publishes what it makes in the agent's room::
 

@@ -1,4 +1,4 @@
-"""Likeness as a step of a Pipecat pipeline (``pip install likeness[pipecat]``).
+"""Likeness as a step of a Pipecat pipeline (``pip install '/path/to/likeness[pipecat]'``).
 
 Put it between the speech synthesis and the output of the transport::
 

@@ -45,6 +45,8 @@ GUARDED: list[tuple[str, str, dict[str, Any], set[Scope], int]] = [
     ("DELETE", "/v1/avatars/first", {}, set(), 409),
     ("GET", "/metrics", {}, set(), 200),
 ]
+# What describes the interface to people would load scripts from elsewhere.
+NOT_THERE = ["/docs", "/redoc"]
 OPEN = ["/", "/overlay/{name}", "/app.js", "/style.css", "/healthz", "/readyz", "/openapi.json"]
 
 
@@ -86,6 +88,12 @@ async def test_page_and_health_are_open_to_all(serve: Serve, address: str) -> No
     async with serve(STRICT) as running, running.client(address) as client:
         for path in OPEN:
             assert (await client.get(path)).status_code == 200, path
+
+
+@pytest.mark.parametrize("path", NOT_THERE)
+async def test_no_page_takes_scripts_from_elsewhere(serve: Serve, path: str) -> None:
+    async with serve(ready=False) as running:
+        assert (await running.http.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("scope", list(Scope))

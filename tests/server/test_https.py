@@ -159,6 +159,9 @@ def test_who_is_not_served_is_said(start: Start) -> None:
     assert cli.main(["keys", "add", "phone", "--scope", "view"]) == 0
     with start("--host", "0.0.0.0") as started:
         assert "There are no keys" not in started.printed
+        assert "listens to this machine only" not in started.printed
+    with start() as started:
+        assert "it listens to this machine only: --host 0.0.0.0" in started.printed
 
 
 def test_what_cannot_be_served_is_refused(

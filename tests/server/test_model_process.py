@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,15 @@ def test_one_that_was_begun_before_is_used() -> None:
         assert avatar.pid == process.pid
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+def test_what_lies_where_it_is_started_is_not_taken_for_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "server.py").write_text("raise RuntimeError('an agent of somebody else')\n")
+    monkeypatch.chdir(tmp_path)
+    with AvatarProcess(FakeAvatar, ModelProcess()) as avatar:
+        avatar.warm_up()
 
 
 def test_one_that_nobody_needs_is_gone_at_once() -> None:

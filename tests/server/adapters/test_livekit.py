@@ -13,9 +13,9 @@ from server.voice_messages import PlaybackFinished, PlaybackStarted
 from tests.server.conftest import Serve
 from tests.server.sockets import listening, tone
 
-rtc = pytest.importorskip("livekit.rtc", reason="needs `pip install likeness[livekit]`")
+rtc = pytest.importorskip("livekit.rtc", reason="needs `pip install '.[livekit]'`")
 avatar = pytest.importorskip(
-    "livekit.agents.voice.avatar", reason="needs `pip install likeness[livekit]`"
+    "livekit.agents.voice.avatar", reason="needs `pip install '.[livekit]'`"
 )
 
 

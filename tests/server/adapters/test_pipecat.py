@@ -9,7 +9,7 @@ from server.adapters.client import AvatarClient
 from tests.server.conftest import Serve
 from tests.server.sockets import listening, tone
 
-pytest.importorskip("pipecat", reason="needs `pip install likeness[pipecat]`")
+pytest.importorskip("pipecat", reason="needs `pip install '.[pipecat]'`")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
