@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from model.rates import FRAME_MS
 from server import (
+    arrivals,
     avatar_routes,
     calls,
     consent,
@@ -133,6 +134,7 @@ class Server:
         problems.install(self.app)
         description.install(self.app)
         ice_consent.install()
+        arrivals.install()
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(head_requests.HeadRequests)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))

@@ -69,7 +69,7 @@ class CallConfig:
     ``max_sessions`` None: as many as this machine is measured to hold at start.
     ``playout_delay_ms`` from the arrival of a sound to its leaving, together with its picture; it
     must cover hop, lookahead and computing. ``microphone_packet_ms`` is what browsers are asked to
-    send: short packets, because the receiver's jitter buffer holds a fixed number of them.
+    send: sound waits until a packet is full.
     A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
     after ``no_microphone_timeout_s`` once the browser has ended its microphone track; so does a
     publisher's connection through which nothing comes, after 30 s at the latest.

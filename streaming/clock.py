@@ -25,7 +25,7 @@ class ClockConfig:
     step_ms: float = 20
     """A larger error is corrected at once: slewing 20 ms away takes 40 s already."""
     resync_ms: float = 200
-    """A packet that arrives this much too late or too early does not belong where its pts says."""
+    """From a packet that arrives this much too late or too early the clock does not learn."""
     resync_after_ms: float = 300
     """Only such packets for this long: the pts have jumped, so they are mapped anew."""
 
@@ -59,7 +59,6 @@ class SessionClock:
         self.config = config
         self.resyncs = 0
         self.steps = 0
-        self.late_samples = 0
         self.early_samples = 0
         self._offset_s = now
         self._shift: int | None = None
@@ -92,9 +91,10 @@ class SessionClock:
         """Return the position of a packet's first sample and learn from its arrival.
 
         `pts` is in 1/48000 s, `samples` are at 48 kHz. None: the packet arrived more than
-        `resync_ms` from where its pts says, so it belongs nowhere; it is counted in `late_samples`
-        or `early_samples`. When `resync_after_ms` brought only such packets (the sender restarted
-        or skipped), the next one is placed at the live edge and `resyncs` counts it.
+        `resync_ms` before its time, so it belongs nowhere; it is counted in `early_samples`. One
+        that comes as much too late may still be played. When `resync_after_ms` brought only such
+        packets (the sender restarted or skipped, or the path became longer), the next one is placed
+        at the live edge and `resyncs` counts it.
         `lead_in` is added to the position of the first packet; see `streaming.resample.lead_in`.
         """
         if self._shift is None:
@@ -111,9 +111,8 @@ class SessionClock:
             self.resyncs += 1
             return self._anchor(pts, samples, now, lead_in)
         if lateness_s > 0:
-            self.late_samples += samples
-        else:
-            self.early_samples += samples
+            return position
+        self.early_samples += samples
         return None
 
     def _anchor(self, pts: int, samples: int, now: float, lead_in: int) -> int:

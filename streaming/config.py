@@ -37,7 +37,10 @@ class StreamConfig:
     packet_ms: int = 20
     """Length of the microphone's packets."""
     concealment_ms: float = 60
-    """The model hears silence where nothing has arrived this long after its time."""
+    """The model hears silence where nothing has arrived this long after its time.
+
+    A playout delay that is longer than it must be lets it wait as much longer.
+    """
     max_behind_ms: float = 200
     """What is this far past its time is skipped, so that a stall is not followed by a burst."""
     max_frozen_ms: float = 80
@@ -92,6 +95,11 @@ class StreamConfig:
         step_ms = math.gcd(self.packet_ms, hop_ms)
         packet_wait_ms = self.packet_ms - step_ms + -self.sound_lead_ms % step_ms
         return window_ms + filter_ms + packet_wait_ms + self.compute_budget_ms + self.jitter_ms
+
+    @property
+    def patience_ms(self) -> float:
+        """How long after its time the model waits for sound, before it hears silence."""
+        return self.concealment_ms + self.playout_delay_ms - self.min_playout_delay_ms
 
     @property
     def history_samples(self) -> int:

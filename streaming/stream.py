@@ -176,7 +176,7 @@ class Stream(Generic[T]):
             hops=self._hops,
             skipped_hops=self._skipped_hops,
             concealed_ms=samples_to_ms(self._concealed_samples),
-            late_audio_ms=samples_to_ms(self._clock.late_samples + self._microphone.late_samples),
+            late_audio_ms=samples_to_ms(self._microphone.late_samples),
             early_audio_ms=samples_to_ms(self._clock.early_samples),
             skipped_voice_ms=samples_to_ms(self._playout.skipped_voice_samples),
             av_skew_ms=self._playout.av_skew_ms,
@@ -209,7 +209,7 @@ class Stream(Generic[T]):
         """Return the `now` from which the next hop can be taken."""
         start = self._plan.start(self._next_hop) + HEARING_REACH_SAMPLES
         end = start + self._plan.hop_samples
-        concealed_at = self._clock.time_of(end) + self.config.concealment_ms / 1000
+        concealed_at = self._clock.time_of(end) + self.config.patience_ms / 1000
         if self._microphone.heard(start, end - start).all():
             return min(self._last_push, concealed_at)
         return concealed_at

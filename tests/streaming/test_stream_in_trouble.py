@@ -75,6 +75,47 @@ def test_sound_later_than_its_playout_is_dropped_and_counted() -> None:
     assert subject.stats.late_audio_ms == 20
 
 
+@pytest.mark.parametrize("playout_delay_ms", [310, 800])
+def test_a_stall_shorter_than_the_playout_delay_loses_no_sound(playout_delay_ms: int) -> None:
+    subject = stream(StreamConfig(playout_delay_ms=playout_delay_ms))
+    pcm = noise(48_000 * 4)
+    stall_s = playout_delay_ms / 1000 - 0.03
+    sent = [
+        Packet(max(packet.arrival, 2 + stall_s) if packet.arrival > 2 else packet.arrival, *rest)
+        for packet in packets(pcm)
+        for rest in [(packet.pts, packet.pcm)]
+    ]
+    diary = live(subject, sent, until=4.0)
+    played = diary.played()[LEAD_IN:]
+    np.testing.assert_array_equal(played, pcm[: len(played), 0])
+    assert subject.stats.late_audio_ms == 0
+    assert (subject.stats.resyncs, subject.stats.clock_steps) == (0, 0)
+
+
+def test_a_longer_delay_lets_the_model_wait_longer_for_sound() -> None:
+    pcm = noise(48_000 * 3)
+    delayed = packets(pcm, delay_s=lambda index: 0.15 if index == 43 else 0.0)
+    hurried, patient = stream(), stream(StreamConfig(playout_delay_ms=400))
+    live(hurried, delayed, until=3.0)
+    diary = live(patient, delayed, until=3.0)
+    assert hurried.stats.concealed_ms == pytest.approx(20)
+    assert patient.stats.concealed_ms == 0
+    assert patient.stats.late_frames == 0
+    np.testing.assert_array_equal(diary.heard(), live(stream(), packets(pcm), until=3.0).heard())
+
+
+def test_a_path_that_becomes_longer_is_followed_and_loses_sound_once() -> None:
+    subject = stream(StreamConfig(playout_delay_ms=310))
+    pcm = noise(48_000 * 10)
+    sent = packets(pcm, delay_s=lambda index: 0.25 if index >= 200 else 0.0)
+    diary = live(subject, sent, until=10.0)
+    played = diary.played()
+    assert subject.stats.resyncs == 1
+    assert subject.stats.late_audio_ms == 0
+    silent = int((played[48_000 : 9 * 48_000] == 0).sum())
+    assert silent / 48 == pytest.approx(250, abs=30)
+
+
 def test_ten_seconds_of_loss_and_then_all_at_once() -> None:
     subject = stream()
     pcm = noise(48_000 * 20)
