@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.frames.patch import Patch
 from model.frames.warp import Head, Motion, way_back
+from model.identity.light import in_picture
 from model.identity.mouth import INNER_LIPS, Mouth
 from model.identity.rig import Rig
 from model.identity.still import seam_shape
@@ -44,9 +45,9 @@ def draw_mouth(
     edge = mouth.edge_px
     cover_upper = _cover(inside_upper, edge)
     cover_lower = _cover(inside_lower + edge + _OVERLAP_PX, edge)
-    shade = _shadow(-inside_upper, _SHADOW_UPPER * rig.scale)
-    shade = shade * _shadow(-inside_lower, _SHADOW_LOWER * rig.scale)
-    shade = shade * _light(-(inside_upper + inside_lower) / rig.scale)
+    shade = _shadow(-inside_upper, _SHADOW_UPPER * rig.scale, mouth.color)
+    shade = shade * _shadow(-inside_lower, _SHADOW_LOWER * rig.scale, mouth.color)
+    shade = shade * _light(-(inside_upper + inside_lower) / rig.scale, mouth.color)
     inside = _interior(rig, mouth, motion, head, patch) * shade
     color = torch.lerp(inside, lower[:, :3], cover_lower)
     color = torch.lerp(color, upper[:, :3], cover_upper)
@@ -109,13 +110,13 @@ def _cover(inside: Tensor, edge: float) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def _light(height: Tensor) -> Tensor:
+def _light(height: Tensor, color: float) -> Tensor:
     """Say what of the light gets in, (n, 3, h, w), where lips are so many face widths apart."""
-    narrow = torch.tensor(_NARROW)[:, None, None]
+    narrow = in_picture(_NARROW, color)[:, None, None]
     return torch.lerp(narrow, torch.ones(3, 1, 1), (height / _LIT).clamp(0, 1))
 
 
-def _shadow(distance: Tensor, reach: float) -> Tensor:
-    darkest = torch.tensor(_DARKEST)[:, None, None]
+def _shadow(distance: Tensor, reach: float, color: float) -> Tensor:
+    darkest = in_picture(_DARKEST, color)[:, None, None]
     t = (distance / reach).clamp(0, 1)
     return darkest + (1 - darkest) * t * (2 - t)

@@ -13,6 +13,10 @@ _CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
 _USUAL_SKIN = (1.16, 0.97, 0.87)
 _BLUR = 0.03  # face widths
 _LEAST_WHITE, _MOST_WHITE = 60.0, 235.0
+# Cheeks of less saturation than the first are of a picture without colours; from the second on it
+# has its own. The palest of 130 coloured portraits have 0.08.
+_GREY, _COLORED = 0.02, 0.07
+_LUMA = (0.299, 0.587, 0.114)
 # Teeth show where lips are this far apart, in face widths; they are pale, unlike gums and tongue.
 _TEETH_GAP = 0.03
 _PALE = 0.72
@@ -20,10 +24,24 @@ _PALE = 0.72
 
 @dataclass(frozen=True)
 class Light:
-    """How bright something white would be (0..255) in the portrait, and of which tint (3,)."""
+    """How bright something white would be (0..255) in the portrait, and of which tint (3,).
+
+    color: 1 in colours, 0 in black and white.
+    """
 
     white: float
     tint: Tensor
+    color: float = 1.0
+
+    def on(self, reflectance: tuple[float, float, float]) -> Tensor:
+        """Return the colour (3,), 0..255, of what reflects so much of the light, 1 for white."""
+        return in_picture(reflectance, self.color) * self.tint * self.white
+
+
+def in_picture(reflectance: tuple[float, float, float], color: float) -> Tensor:
+    """Return reflectance (3,) as a picture shows it that has colours (1), or none (0)."""
+    own = torch.tensor(reflectance)
+    return torch.lerp((own * torch.tensor(_LUMA)).sum().expand(3), own, color)
 
 
 def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
@@ -37,12 +55,17 @@ def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
     skin_level = float(cheeks.mean(dim=1).quantile(0.85))
     eye_level = float(whites.mean(dim=1).quantile(0.9))
     white = 0.94 * max(skin_level, eye_level)
+    tone = cheeks.mean(dim=0) / cheeks.mean().clamp(min=1)
+    saturation = float(1 - tone.min() / tone.max().clamp(min=1e-3))
+    color = min(max((saturation - _GREY) / (_COLORED - _GREY), 0.0), 1.0)
     teeth = _teeth(image, landmarks, scale)
-    if len(teeth) > 0:
+    # Without colours nothing tells teeth from gums and tongue.
+    if len(teeth) > 0 and color == 1.0:
         white = float(teeth.mean(dim=1).quantile(0.8))
-    cast = cheeks.mean(dim=0) / cheeks.mean().clamp(min=1) / torch.tensor(_USUAL_SKIN)
-    tint = (0.5 + 0.5 * cast).clamp(0.85, 1.15)
-    return Light(min(max(white, _LEAST_WHITE), _MOST_WHITE), tint)
+    tint = (0.5 + 0.5 * tone / torch.tensor(_USUAL_SKIN)).clamp(0.85, 1.15)
+    # Skin that has no colour tells nothing of the light's.
+    tint = torch.lerp(tone, tint, color)
+    return Light(min(max(white, _LEAST_WHITE), _MOST_WHITE), tint, color)
 
 
 def _blurred(image: Tensor, reach: int) -> Tensor:

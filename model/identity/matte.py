@@ -16,6 +16,7 @@ _WINDOW_RADIUS = 1
 # Colours 0..1: the variance that a window of one colour is taken to have.
 _NOISE = 1e-5
 _ITERATIONS = 25
+_FOUND = 1e-20
 _HOLD = 100.0
 # Where colours do not tell, the mask is believed a little.
 _BELIEF = 0.01
@@ -151,6 +152,9 @@ def _solve(windows: _Windows, held: Tensor, value: Tensor) -> Tensor:
     step = scaled = scale * missed
     left = (missed * scaled).sum()
     for _ in range(_ITERATIONS):
+        # All of it is known, or found: what is left is rounding.
+        if float(left) < _FOUND:
+            break
         change = windows.laplacian(step) + held * step
         length = left / (step * change).sum()
         matte = matte + length * step

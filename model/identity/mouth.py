@@ -38,9 +38,9 @@ class Mouth:
     down: (2,) unit vector square to the line of the lips.
     upper_teeth, lower_teeth: colour premultiplied by alpha, and alpha 0..1; the lower one holds the
     tongue too. seam: how dark the shadow between lips that meet, 0..1. cavity: (3,) colour of the
-    dark. depth: of the teeth, face widths, camera space. edge_px: half the width over which a lip
-    covers what is behind it. inner_lips: (22, 3) their landmarks at rest, camera space, face widths
-    from the head's centre.
+    dark. color: 1 in colours, 0 in black and white. depth: of the teeth, face widths, camera space.
+    edge_px: half the width over which a lip covers what is behind it. inner_lips: (22, 3) their
+    landmarks at rest, camera space, face widths from the head's centre.
     """
 
     lips: Layer
@@ -49,6 +49,7 @@ class Mouth:
     lower_teeth: Layer
     seam: float
     cavity: Tensor
+    color: float
     depth: float
     edge_px: float
     inner_lips: Tensor
@@ -95,7 +96,8 @@ def build_mouth(
         upper_teeth=Layer(teeth, upper_teeth[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel, softness_px)[None]),
         seam=seam,
-        cavity=torch.tensor(_CAVITY) * light.tint * light.white,
+        cavity=light.on(_CAVITY),
+        color=light.color,
         depth=middle_depth + _TEETH_BEHIND_LIPS,
         edge_px=max(_EDGE_OF_SOFTNESS * softness_px, LEAST_EDGE_PX),
         inner_lips=(neutral[list(INNER_LIPS)] - rig.origin) / rig.scale,

@@ -1,14 +1,17 @@
 """From the bytes of a picture to one upright, square, framed portrait with its landmarks."""
 
 import io
+import logging
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from model.identity.landmarks import FaceBox, FaceDetector, LandmarkTracker, roi_around
+
+logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 40_000_000
 MIN_FACE_PX = 64
@@ -45,7 +48,7 @@ def read_portrait(data: bytes, size_px: int) -> Portrait:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Decode a picture file into upright RGB; alpha goes over a neutral grey."""
+    """Decode a picture file into upright sRGB; alpha goes over a neutral grey."""
     try:
         with warnings.catch_warnings():
             # Pillow only warns where we refuse.
@@ -113,9 +116,29 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         picture = Image.fromarray((values.clip(0, top) * (255 / top)).astype(np.uint8))
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
-        backdrop = Image.new("RGBA", layer.size, (*_BACKGROUND, 255))
-        picture = Image.alpha_composite(backdrop, layer)
-    return picture.convert("RGB")
+        colors = _to_srgb(layer.convert("RGB"), picture.info.get("icc_profile"))
+        backdrop = Image.new("RGB", layer.size, _BACKGROUND)
+        return Image.composite(colors, backdrop, layer.getchannel("A"))
+    return _to_srgb(picture, picture.info.get("icc_profile")).convert("RGB")
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Colours as browsers show them: phones' are of Display P3, printers' CMYK is of anything."""
+    if not profile:
+        return picture
+    flat = picture.convert("RGB") if picture.mode == "P" else picture
+    try:
+        converted = ImageCms.profileToProfile(
+            flat,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGB",
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        logger.warning("a portrait's colour profile is not used", extra={"reason": str(error)})
+        return picture
+    assert converted is not None
+    return converted
 
 
 def _confirm(

@@ -78,8 +78,8 @@ def _paint_row(
     rim = 0.9 + 0.1 * _ramp(inside, 0.0, 0.02)
     depth = 0.25 + 0.75 * foreshortened
     shade = seam * body * rim * depth
-    ivory = torch.tensor(_IVORY if side > 0 else _SHADED_IVORY) * light.tint * light.white
-    gum = torch.tensor(_GUM) * light.tint * light.white
+    ivory = light.on(_IVORY if side > 0 else _SHADED_IVORY)
+    gum = light.on(_GUM)
     crown = (1 - _ramp(inside + 0.012 * corner**2, _CROWN, _CROWN + 0.012))[..., None]
     color = (crown * ivory + (1 - crown) * gum) * shade[..., None]
     alpha = alpha * (1 - _ramp(across.abs() / scale, 0.9 * _ARCH, _ARCH))
@@ -92,7 +92,7 @@ def _paint_tongue(across: Tensor, down: Tensor, light: Light) -> Tensor:
     alpha = 0.9 * _ramp(inside, 0.0, 0.25)
     furrow = 1 - 0.18 * torch.exp(-((across / 0.012) ** 2))
     shade = (0.26 + 0.75 * _ramp(inside, 0.0, 0.75)) * furrow
-    color = torch.tensor(_TONGUE) * light.tint * light.white
+    color = light.on(_TONGUE)
     return torch.cat(
         [(color * shade[..., None]) * alpha[..., None], alpha[..., None]], dim=-1
     ).permute(2, 0, 1)

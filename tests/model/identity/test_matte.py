@@ -89,3 +89,16 @@ def test_inside_colours_are_the_stills_bit_by_bit() -> None:
     texture = cut_out(still, coarse(PERSON), FACE).texture
     inside = disc(128, 128, 70) == 1
     np.testing.assert_array_equal(texture[inside][:, :3], still[inside])
+
+
+@pytest.mark.parametrize("ground", ["noise", "flat"])
+def test_who_fills_the_picture_is_all_of_it(ground: str) -> None:
+    everywhere = torch.ones(SIZE, SIZE)
+    shown = picture(everywhere)
+    if ground == "flat":
+        shown = torch.full_like(shown, 120)
+    mask = torch.full((MASK, MASK), 0.99)
+    if ground == "flat":
+        mask[60:63, 60:63] = 0.7
+    matte = person_matte(shown, mask, FACE)
+    assert float(matte.min()) > 0.95

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from model.identity.portrait import PortraitError, decode, read_portrait
 from tests.model.identity.astronaut import encode, picture
@@ -51,6 +51,24 @@ def test_sixteen_bits_keep_their_range() -> None:
 def test_what_is_transparent_becomes_grey() -> None:
     layer = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
     assert decode(encode(layer)).getpixel((3, 3)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(("mode", "file_format"), [("RGB", "JPEG"), ("RGBA", "PNG"), ("P", "PNG")])
+def test_colours_are_what_their_profile_says(mode: str, file_format: str) -> None:
+    # sRGB but for its red, which is blue, and its blue, which is red.
+    standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = standard.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    red = Image.new("RGB", (16, 16), (204, 51, 51)).convert(mode)
+    for profile, expected in ((standard, (204, 51, 51)), (swapped, (51, 51, 204))):
+        shown = decode(encode(red, file_format, icc_profile=profile)).getpixel((8, 8))
+        assert np.abs(np.subtract(shown, expected)).max() <= 3
+
+
+def test_a_profile_that_is_none_is_told_and_not_used(caplog: pytest.LogCaptureFixture) -> None:
+    red = Image.new("RGB", (16, 16), (200, 40, 40))
+    shown = decode(encode(red, "PNG", icc_profile=b"no profile")).getpixel((8, 8))
+    assert shown == (200, 40, 40)
+    assert "colour profile is not used" in caplog.text
 
 
 def test_a_photo_turned_by_exif_gives_the_same_face() -> None:
