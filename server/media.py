@@ -47,7 +47,7 @@ class SessionMedia(Generic[F]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.controls = Controls()
-        self.identity = identity
+        self.identity = self._drawn = identity
         self.paused = False
         self.frames_sent = 0
         self.stream: Stream[F] = Stream(config, now=clock())
@@ -124,6 +124,10 @@ class SessionMedia(Generic[F]):
             return
         hop_frames = self._inference.avatar.hop_frames
         first_frame = hop.index * hop_frames - self._lookahead_frames
+        if self.identity is not self._drawn:
+            # Not sooner: what is being drawn is still the face before.
+            self._drawn = self.identity
+            self.request_keyframe()
         job = HopJob(
             request=HopRequest(self._state, hop.samples, self.controls, hop.num_steps),
             identity=_at_size(self.identity, halved=hop.halved),

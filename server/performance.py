@@ -29,8 +29,8 @@ from streaming.speech import PACKET_MS, SpeechPacket, SpeechQueue
 logger = logging.getLogger(__name__)
 
 _SILENCE = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
-# Of the event loop: after it, packets are not made up for.
-_MAX_BEHIND_S = 0.1
+# Of the event loop: after it, packets are not made up for. What is less late is still played.
+_MAX_BEHIND_S = 0.25
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,6 @@ class Session:
             media.identity = avatar.portrait.identity
             if not avatar.is_built_in:
                 media.controls = avatar.controls
-            media.request_keyframe()
             self._control.send(messages.PortraitSelected(id=avatar.portrait.id))
 
     async def _close(self, ending: Ending) -> None:

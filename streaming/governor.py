@@ -21,6 +21,8 @@ class GovernorConfig:
     """
     max_recover_hops: int = 200
     """A rise that fails doubles the wait for the next one, up to this: 16 s at 80 ms."""
+    max_seen_recover_hops: int = 1500
+    """The same for a rise that is seen, to the full size or all frames: 2 min at 80 ms."""
     recover_below: float = 0.7
     """Well under budget: at most this part of it."""
 
@@ -30,10 +32,11 @@ class GovernorConfig:
                 f"late_hops is {self.late_hops} and settle_hops {self.settle_hops}, "
                 "expected 1 and 0 or more"
             )
-        if not 1 <= self.recover_hops <= self.max_recover_hops:
+        if not 1 <= self.recover_hops <= self.max_recover_hops <= self.max_seen_recover_hops:
             raise ValueError(
                 f"recover_hops is {self.recover_hops}, expected 1 to max_recover_hops "
-                f"({self.max_recover_hops})"
+                f"({self.max_recover_hops}), and that to be at most max_seen_recover_hops "
+                f"({self.max_seen_recover_hops})"
             )
         if not 0 < self.recover_below < 1:
             raise ValueError(f"recover_below is {self.recover_below:g}, expected between 0 and 1")
@@ -96,10 +99,11 @@ class Governor:
     def _back_off(self) -> None:
         """Wait longer for the next rise if the last one did not hold."""
         failed = self._rose and self._since_change_hops < self._recover_after_hops
+        now, then = self._ladder[self._level : self._level + 2]
+        is_seen = (now.halved, now.draw_every) != (then.halved, then.draw_every)
+        most = self.config.max_seen_recover_hops if is_seen else self.config.max_recover_hops
         self._recover_after_hops = (
-            min(2 * self._recover_after_hops, self.config.max_recover_hops)
-            if failed
-            else self.config.recover_hops
+            min(2 * self._recover_after_hops, most) if failed else self.config.recover_hops
         )
 
     def _change(self, level: int) -> None:

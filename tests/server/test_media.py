@@ -21,6 +21,7 @@ from server.config import VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.inference import HopJob, HopResult, InferenceError, InferenceThread
 from server.media import SessionMedia
+from server.media_file import is_keyframe
 from server.metrics import Metrics
 from server.outlet import CallOutlet
 from server.sdp import VideoCodec
@@ -241,6 +242,20 @@ async def test_a_slow_machine_draws_at_half_the_size_and_sends_pictures_as_large
     assert isinstance(decoder, av.VideoCodecContext)
     shown = [frame for data in world.inference.coded for frame in decoder.decode(av.Packet(data))]
     assert {(frame.width, frame.height) for frame in shown} == {(SIZE_PX, SIZE_PX)}
+
+
+async def test_the_first_picture_of_another_face_is_a_key_frame(world: World) -> None:
+    await world.run(1)
+    while world.inference.futures[-1].done():
+        await world.run(0.03)
+    before = len(world.inference.coded)
+    in_flight = len(world.inference.jobs[-1].frames)
+    world.media.identity = cast(Identity, FakeIdentity(200))
+    await world.run(0.5)
+    is_key = [is_keyframe(VideoCodec.H264, data) for data in world.inference.coded[before:]]
+    assert in_flight > 0
+    assert is_key.index(True) == in_flight
+    assert world.inference.jobs[-1].identity is world.media.identity
 
 
 async def test_a_failed_hop_is_an_error(world: World) -> None:

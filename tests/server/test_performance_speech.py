@@ -188,3 +188,13 @@ def test_speech_goes_on_after_the_event_loop_stood_still(world: World) -> None:
     skipped_ms = world.performance.media.stream.stats.skipped_voice_ms
     assert skipped_ms > 0
     assert heard + ms_to_samples(skipped_ms) == 48_000
+
+
+def test_speech_has_no_hole_where_the_event_loop_stood_still_for_less(world: World) -> None:
+    world.say("a", 1.0)
+    world.run(0.5)
+    world.now += 0.15
+    world.run(2.0)
+    voice = np.concatenate(world.voice)
+    loud = np.flatnonzero(np.abs(voice) > 4000)
+    assert len(loud) == loud[-1] - loud[0] + 1 == 48_000

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -84,6 +85,20 @@ def test_a_rise_that_fails_is_tried_less_and_less() -> None:
     too_much = machine(subject, 45_000, cost_s).count(Quality(3, True, False, 1))
     # An hour: a try of 7 hops per 16 s.
     assert too_much < 45_000 / 200 * 10
+
+
+def test_detail_that_does_not_hold_is_hardly_ever_tried() -> None:
+    # It is seen: the picture would go sharp and soft for ever.
+    subject = governor()
+
+    def cost_s(hop: int, quality: Quality) -> float:
+        return 0.02 if quality.halved else 0.08
+
+    machine(subject, 5_000, cost_s)
+    qualities = machine(subject, 45_000, cost_s)
+    rises = sum(b == WARPED and a == HALVED for a, b in itertools.pairwise(qualities))
+    # An hour: every two minutes.
+    assert 20 <= rises <= 30
 
 
 def test_a_hop_without_time_left_counts_as_slow_however_cheap_it_was() -> None:
