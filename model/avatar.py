@@ -18,11 +18,12 @@ from model.frames.painter import MouthPainter, PaintState, load_frame_denoiser
 from model.frames.renderer import Renderer
 from model.identity.half import halve
 from model.identity.identity import Identity, build_identity
+from model.motion.blink import BlinkState, initial_blink_state, next_closures
 from model.motion.contact import ContactProbe, LipCloser
 from model.motion.expression import EXPRESSIONS, expression_offsets, share_put_aside
 from model.motion.face import FaceMotion
 from model.motion.motion_model import MotionModel, MotionState
-from model.motion.space import MotionSpace
+from model.motion.space import NUM_LIDS, MotionSpace
 from model.motion.voice import VoiceProbe
 from model.rates import FPS, SAMPLES_PER_FRAME
 
@@ -83,6 +84,7 @@ class AvatarState:
 
     encoder: EncoderState
     motion: MotionState
+    blinks: BlinkState
     offset: Tensor
     aside: float = 0.0
     paint: PaintState = field(default_factory=PaintState)
@@ -114,6 +116,7 @@ class Avatar:
         self._space = space
         self._renderer = Renderer(painter)
         self._offsets = expression_offsets(space)
+        self._shut = 1 / space.scale[:NUM_LIDS]
         self.hop_frames = motion.config.hop_frames
         self.lookahead_frames = encoder.lookahead_frames
         self.sound_lead_ms = SOUND_LEAD_MS
@@ -178,6 +181,7 @@ class Avatar:
         return AvatarState(
             encoder=self._encoder.initial_state(1),
             motion=self._motion.initial_state(seed),
+            blinks=initial_blink_state(seed),
             offset=torch.zeros(self._space.dim),
         )
 
@@ -214,12 +218,17 @@ class Avatar:
         state, controls = request.state, request.controls
         target = self._offsets[controls.expression] * controls.expression_strength
         aside = share_put_aside(controls.expression, controls.expression_strength)
+        closures = torch.from_numpy(next_closures(state.blinks, len(motion)))
+        lids = self._space.lids
         rows = []
-        for row in motion:
+        for row, closure in zip(motion, closures, strict=True):
             state.offset = state.offset + (target - state.offset) * _EXPRESSION_RATE
             state.aside += (aside - state.aside) * _EXPRESSION_RATE
             breath = math.sin(2 * math.pi * state.frames_done / (FPS * _BREATH_S))
-            rows.append(torch.cat([row + state.offset, row.new_tensor([state.aside, breath])]))
+            moved = row + state.offset
+            # Whatever else lids do, a blink takes them from there.
+            moved[lids] = torch.lerp(moved[lids], self._shut, closure)
+            rows.append(torch.cat([moved, row.new_tensor([state.aside, breath])]))
             state.frames_done += 1
         return torch.stack(rows)
 

@@ -129,7 +129,7 @@ class MotionDenoiser(nn.Module):
         width = config.width
         self.embed_motion = nn.Linear(config.motion_dim, width)
         self.embed_audio = nn.Linear(config.feature_dim, width)
-        self.embed_noisy = nn.Linear(config.motion_dim + 1, width)
+        self.embed_noisy = nn.Linear(config.motion_dim, width)
         self.motion_places = nn.Parameter(torch.randn(config.num_motion_frames, width) * 0.02)
         self.audio_places = nn.Parameter(torch.randn(config.num_audio_frames, width) * 0.02)
         self.new_places = nn.Parameter(torch.randn(config.hop_frames, width) * 0.02)
@@ -163,19 +163,17 @@ class MotionDenoiser(nn.Module):
         memory: Tensor,
         audio_features: Tensor,
         head_speed: Tensor,
-        blink: Tensor,
     ) -> Tensor:
         """Return the `denoised` estimate (B, H, M) of noisy motion (B, H, M).
 
         sigma: (B,) noise level 0..1, where noisy = (1 - sigma) * clean + sigma * noise.
         memory: (B, S, W) from `remember`; audio_features: (B, A, D), the same that it was given.
-        head_speed: (B,) rad/s. blink: (B, H) 1 while the eyes are to blink, else 0.
+        head_speed: (B,) rad/s.
         """
         hop = self.config.hop_frames
         padded = torch.cat([audio_features, audio_features[:, -1:]], dim=1)
         near = padded.unfold(1, 3, 1)[:, -hop:].flatten(2)
-        x = self.embed_noisy(torch.cat([noisy, blink[..., None]], dim=-1))
-        x = x + self.embed_near_audio(near) + self.new_places
+        x = self.embed_noisy(noisy) + self.embed_near_audio(near) + self.new_places
         condition = self.condition(
             torch.cat([_sinusoid(sigma, self.config.width), speed_layers(head_speed)], dim=-1)
         )

@@ -18,7 +18,6 @@ def guided(
     motion_frames: Tensor,
     audio_features: Tensor,
     head_speed: Tensor,
-    blink: Tensor,
     guidance_scale: float,
 ) -> Denoise:
     """Bind a denoiser to its conditions: the result denoises (B, H, M) at one or (B,) sigmas.
@@ -31,7 +30,7 @@ def guided(
 
         def denoise(noisy: Tensor, sigma: float | Tensor) -> Tensor:
             levels = torch.as_tensor(sigma).expand(noisy.shape[0])
-            out: Tensor = denoiser(noisy, levels, memory, audio_features, head_speed, blink)
+            out: Tensor = denoiser(noisy, levels, memory, audio_features, head_speed)
             return out
 
         return denoise
@@ -40,7 +39,7 @@ def guided(
         return torch.cat([condition, condition])
 
     heard = torch.cat([audio_features, torch.zeros_like(audio_features)])
-    both = guided(denoiser, twice(motion_frames), heard, twice(head_speed), twice(blink), 1)
+    both = guided(denoiser, twice(motion_frames), heard, twice(head_speed), 1)
 
     def denoise_guided(noisy: Tensor, sigma: float | Tensor) -> Tensor:
         batch = noisy.shape[0]

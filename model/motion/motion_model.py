@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.compiled import Graph
-from model.motion.blink import BlinkState, initial_blink_state, next_blinks
 from model.motion.brows import BrowState, initial_brow_state, next_brows
 from model.motion.contact import ContactProbe, LipCloser
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
@@ -41,7 +40,6 @@ class MotionState:
     motion_frames: Tensor
     audio_features: Tensor
     generator: torch.Generator
-    blinks: BlinkState
     rest: RestState
     head: SpringState
     posture: HeldState
@@ -107,7 +105,6 @@ class MotionModel:
             motion_frames=torch.zeros(1, c.num_motion_frames, c.motion_dim),
             audio_features=torch.zeros(1, c.num_audio_frames, c.feature_dim),
             generator=torch.Generator().manual_seed(seed),
-            blinks=initial_blink_state(seed),
             rest=RestState(),
             head=initial_spring_state(NUM_HEAD),
             posture=initial_posture_state(seed),
@@ -129,8 +126,7 @@ class MotionModel:
         motion_frames = torch.cat([s.motion_frames for s in states])
         size = (c.hop_frames, c.motion_dim)
         noise = torch.stack([torch.randn(size, generator=state.generator) for state in states])
-        blink = torch.tensor([next_blinks(state.blinks, c.hop_frames) for state in states])
-        denoise = self._guided(motion_frames, audio, head_speed, blink)
+        denoise = self._guided(motion_frames, audio, head_speed)
         motion = euler_flow_sampler(denoise, noise, num_steps)
         frames = torch.cat([motion_frames, motion], dim=1)[:, -c.num_motion_frames :]
         postures = np.stack([next_postures(s.posture, c.hop_frames) for s in states])
@@ -159,10 +155,8 @@ class MotionModel:
         flags = self._rest_by.speaks(features).tolist()
         return torch.tensor([next_gains(s.rest, own) for s, own in zip(states, flags, strict=True)])
 
-    def _guided(
-        self, motion_frames: Tensor, audio: Tensor, head_speed: Tensor, blink: Tensor
-    ) -> Denoise:
-        conditions = (motion_frames, audio, head_speed, blink)
+    def _guided(self, motion_frames: Tensor, audio: Tensor, head_speed: Tensor) -> Denoise:
+        conditions = (motion_frames, audio, head_speed)
         graph = self._graph
         if graph is None:
             return guided(self.denoiser, *conditions, self.guidance_scale)

@@ -61,7 +61,8 @@ def fit(options: argparse.Namespace) -> None:
     run_dir, steps = options.run_dir, options.steps
     torch.manual_seed(options.seed)
     corpus = Corpus(run_dir)
-    trainer = Trainer(corpus.tokens, steps, options.learning_rate, options.lookahead_frames)
+    encoder = EncoderConfig(lookahead_frames=options.lookahead_frames)
+    trainer = Trainer(corpus.tokens, steps, options.learning_rate, encoder)
     if options.start_from is not None:
         trainer.start_from(options.start_from)
     if options.regressor is not None:
@@ -109,10 +110,10 @@ def label(run_dir: Path, seed: int) -> None:
     np.save(run_dir / "phone_probs.npy", probs)
 
 
-def export(run_dir: Path, config: EncoderConfig, path: Path) -> None:
+def export(run_dir: Path, path: Path) -> None:
     """Writes the checkpoint's encoder to `path`, its mouth regressor, if any, to run_dir."""
     state = read_checkpoint(run_dir / CHECKPOINT)
-    save_encoder(config, state["encoder"], path)
+    save_encoder(EncoderConfig(**state["config"]), state["encoder"], path)
     if state["lips"] is not None:
         save_mouth(regressor_weights(state["lips"]), run_dir / MOUTH_REGRESSOR, path)
 
@@ -179,8 +180,7 @@ def main() -> None:
         case "average":
             average(options.checkpoints, options.run_dir / CHECKPOINT)
         case "export":
-            config = EncoderConfig(lookahead_frames=options.lookahead_frames)
-            export(options.run_dir, config, AUDIO_ENCODER)
+            export(options.run_dir, AUDIO_ENCODER)
         case "report":
             report(options.run_dir, AUDIO_ENCODER)
         case "lookahead":

@@ -1,6 +1,7 @@
 """Encoder, heads and perhaps a mouth regressor as they learn, and the checkpoints of it."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ class Trainer:
     """Encoder, heads, optimizer and perhaps a mouth regressor; a checkpoint also holds the step."""
 
     def __init__(
-        self, tokens: tuple[str, ...], steps: int, learning_rate: float, lookahead_frames: int
+        self, tokens: tuple[str, ...], steps: int, learning_rate: float, config: EncoderConfig
     ) -> None:
-        self.encoder = CausalAudioEncoder(EncoderConfig(lookahead_frames=lookahead_frames))
+        self.encoder = CausalAudioEncoder(config)
         self.heads = Heads(self.encoder.config.subvector_dim, len(tokens))
         self._parameters = [*self.encoder.parameters(), *self.heads.parameters()]
         self._optimizer = torch.optim.AdamW(
@@ -46,6 +47,7 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Writes a checkpoint, never half of one."""
         state = {
+            "config": asdict(self.encoder.config),
             "encoder": self.encoder.state_dict(),
             "heads": self.heads.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -58,9 +60,15 @@ class Trainer:
     def load(self, path: Path) -> None:
         """Continues from a checkpoint.
 
-        Raises ValueError when it has a mouth regressor and this trainer has none, or the reverse.
+        Raises ValueError when its encoder is of another size or lookahead than this trainer's, or
+        it has a mouth regressor and this trainer has none, or the reverse.
         """
         state = read_checkpoint(path)
+        if (found := EncoderConfig(**state["config"])) != self.encoder.config:
+            raise ValueError(
+                f"found {path} of {found}, expected {self.encoder.config}: move it away, or change"
+                " the options"
+            )
         lips = state["lips"]
         if (lips is None) != (self.lips is None):
             raise ValueError(
@@ -115,9 +123,9 @@ class Trainer:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Reads all of it; raises ValueError when an earlier release wrote it."""
     state: dict[str, Any] = torch.load(path, weights_only=True)
-    if "heads_alone_steps" not in state:
+    if "config" not in state:
         raise ValueError(
-            f"found {path} without `heads_alone_steps`, expected a checkpoint of this release:"
+            f"found {path} without `config`, expected a checkpoint of this release:"
             " move it away, and begin with --start-from"
         )
     return state
@@ -128,13 +136,16 @@ def average(paths: list[Path], out: Path) -> None:
 
     For checkpoints that went on from each other (Wortsman et al. 2022, "Model soups",
     arXiv:2203.05482). Heads and optimizer are the last one's: it is to be exported, not trained.
-    Raises ValueError when only some have a mouth regressor, FileExistsError when `out` is there.
+    Raises ValueError when only some have a mouth regressor, or encoders differ in size or
+    lookahead, FileExistsError when `out` is there.
     """
     if out.exists():
         raise FileExistsError(f"found {out}, expected none: move it away")
     states = [read_checkpoint(path) for path in paths]
     if len({state["lips"] is None for state in states}) > 1:
         raise ValueError("found checkpoints with and without a mouth regressor, expected one kind")
+    if any(state["config"] != states[-1]["config"] for state in states):
+        raise ValueError("found encoders of several kinds, expected checkpoints of one run")
     mean = states[-1]
     for part in ("encoder", "lips"):
         if mean[part] is not None:

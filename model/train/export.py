@@ -53,10 +53,9 @@ class _GuidedDenoiser(nn.Module):
         motion_frames: Tensor,
         audio_features: Tensor,
         head_speed: Tensor,
-        blink: Tensor,
     ) -> Tensor:
         denoise = guided(
-            self.denoiser, motion_frames, audio_features, head_speed, blink, self.guidance_scale
+            self.denoiser, motion_frames, audio_features, head_speed, self.guidance_scale
         )
         return denoise(noisy, sigma)
 
@@ -81,7 +80,6 @@ def export_denoiser(weights: Path) -> None:
         "motion_frames": torch.zeros(_BATCH, c.num_motion_frames, c.motion_dim),
         "audio_features": torch.zeros(_BATCH, c.num_audio_frames, c.feature_dim),
         "head_speed": torch.zeros(_BATCH),
-        "blink": torch.zeros(_BATCH, c.hop_frames),
     }
     _export(_GuidedDenoiser(model), inputs, ["denoised"], weights)
 

@@ -19,7 +19,9 @@ T = TypeVar("T", np.float32, np.float16, np.uint8)
 # Below this score nothing is certain about how far sound and picture of a web clip are apart.
 MIN_SYNC_SCORE = 0.15
 SPEED_WINDOW_FRAMES = 25
-BLINK_CLOSURE = 0.45
+# Lids that are down for longer than that do more than blink.
+_BLINK_FRAMES = 20
+_BLINK_BEGUN, _BLINK_SHUT = 0.2, 0.45
 # Shares of the windows: the one speaker who has most of the minutes, and the voices that nobody
 # filmed; the others are of all other people.
 GRID_SHARE = 0.2
@@ -37,6 +39,7 @@ IDLE_DECAY = 0.55
 class Recording:
     """One clip ready for training: motion (L, M), features per augmentation (V, L, D).
 
+    Its lids do not blink: blinks are driven (`model.motion.blink`).
     speaks_from: the frame where a mouth that was at rest begins to move; 0 if it never rested.
     """
 
@@ -44,18 +47,16 @@ class Recording:
     speaker: str
     motion: NDArray[np.float32]
     features: NDArray[np.float32]
-    blink: NDArray[np.float32]
     head_speed: NDArray[np.float32]
     speaks_from: int = 0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), blink (B, ·), speed (B,)."""
+    """Windows: motion (B, N + R * H, M), features (B, N + R * H, D), speed (B,)."""
 
     motion: Tensor
     features: Tensor
-    blink: Tensor
     head_speed: Tensor
 
 
@@ -98,14 +99,13 @@ def load_recordings(
         if len(motion) < FPS or not tracked["valid"].all():
             continue
         motion = np.clip(motion, -5, 5)
-        lids = motion[:, space.lids] * space.scale.numpy()[:2]
+        motion[:, space.lids] = without_blinks(motion[:, space.lids], space.scale.numpy()[:2])
         recordings.append(
             Recording(
                 clip_id=row["id"],
                 speaker=row["speaker"],
                 motion=motion,
                 features=features.astype(np.float32),
-                blink=_widen(lids.mean(axis=1) > BLINK_CLOSURE),
                 head_speed=head_speed(motion, space),
             )
         )
@@ -149,7 +149,6 @@ def load_voices(
                 speaker=lips_dir.name,
                 motion=motion,
                 features=np.load(heard).astype(np.float32),
-                blink=face.blink[frames],
                 head_speed=face.head_speed[frames],
                 speaks_from=int(np.argmax(mouth.any(axis=1))),
             )
@@ -170,11 +169,17 @@ def on_lips_time(
     return motion, features
 
 
-def _widen(flags: NDArray[np.bool_]) -> NDArray[np.float32]:
-    wide = flags.copy()
-    wide[1:] |= flags[:-1]
-    wide[:-1] |= flags[1:]
-    return wide.astype(np.float32)
+def without_blinks(lids: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lids (L, 2), of which `scale` is one, that go straight from before each blink to after it."""
+    closure = (lids * scale).mean(axis=1)
+    steps = np.diff(np.pad((closure > _BLINK_BEGUN).astype(int), 1))
+    blinks = np.zeros(len(lids), np.bool_)
+    for start, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
+        if end - start <= _BLINK_FRAMES and closure[start:end].max() > _BLINK_SHUT:
+            blinks[max(start - 1, 0) : end + 1] = True
+    frames = np.arange(len(lids))
+    opened = [np.interp(frames, frames[~blinks], own[~blinks]) for own in lids.T]
+    return np.stack(opened, axis=1).astype(np.float32)
 
 
 class WindowSampler:
@@ -213,17 +218,16 @@ class WindowSampler:
             self._window(self._recordings[i], length)
             for i in self._rng.choice(len(self._recordings), batch_size, p=self._weights)
         ]
-        motion, features, blink, speed = (np.stack(column) for column in zip(*rows, strict=True))
+        motion, features, speed = (np.stack(column) for column in zip(*rows, strict=True))
         return Batch(
             torch.from_numpy(motion),
             torch.from_numpy(features),
-            torch.from_numpy(blink),
             torch.from_numpy(speed),
         )
 
     def _window(
         self, recording: Recording, length: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], np.float32]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], np.float32]:
         # Windows may reach before the clip: there the past is zero, as at a session's start.
         last = len(recording.motion)
         end = int(self._rng.integers(length - self._past + 1, last + 1))
@@ -234,16 +238,14 @@ class WindowSampler:
         version = int(self._rng.integers(recording.features.shape[0]))
         motion = recording.motion[max(start, 0) : end].copy()
         features = recording.features[version, max(start, 0) : end]
-        blink = recording.blink[max(start, 0) : end]
         speed = recording.head_speed[max(start, 0) : end].mean() * self._rng.uniform(0.8, 1.25)
         if start < 0:
             motion = np.pad(motion, ((-start, 0), (0, 0)))
             features = np.pad(features, ((-start, 0), (0, 0)))
-            blink = np.pad(blink, (-start, 0))
         if self._rng.random() < IDLE_SHARE:
             features = self._idle_features(length)
             self._rest(motion)
-        return motion, features, blink, np.float32(min(speed, 2 * SPEED_CENTERS[-1]))
+        return motion, features, np.float32(min(speed, 2 * SPEED_CENTERS[-1]))
 
     def _idle_features(self, length: int) -> NDArray[np.float32]:
         start = int(self._rng.integers(len(self._idle) - length))

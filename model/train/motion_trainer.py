@@ -60,7 +60,6 @@ class Conditions:
     motion_frames: Tensor
     audio_features: Tensor
     head_speed: Tensor
-    blink: Tensor
 
     @classmethod
     def of_hop(
@@ -73,14 +72,11 @@ class Conditions:
             motion[:, start - config.num_motion_frames : start],
             features[:, stop - config.num_audio_frames : stop],
             batch.head_speed,
-            batch.blink[:, start:stop],
         )
 
     def bind(self, denoiser: MotionDenoiser) -> Denoise:
         """Return the denoiser under these conditions, without guidance."""
-        return guided(
-            denoiser, self.motion_frames, self.audio_features, self.head_speed, self.blink, 1.0
-        )
+        return guided(denoiser, self.motion_frames, self.audio_features, self.head_speed, 1.0)
 
 
 class MotionTrainer:

@@ -19,6 +19,7 @@ from model.avatar import (
 )
 from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
+from model.motion.blink import initial_blink_state, next_closures
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import MotionModel
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
@@ -116,6 +117,24 @@ def test_breath_goes_in_and_out(avatar: Avatar) -> None:
     assert breath.min() < -0.9
     assert breath.max() > 0.9
     assert breath.diff().abs().max() < 0.1
+
+
+@pytest.mark.parametrize("expression", ["neutral", "surprised", "happy"])
+def test_a_blink_takes_the_lids_from_where_they_are_to_shut(
+    avatar: Avatar, expression: str
+) -> None:
+    silence = np.zeros(3 * SECONDS * SAMPLE_RATE, np.float32)
+    motion = animate(avatar, silence, Controls(expression, 1.0), seed=4)
+    down = torch.from_numpy(next_closures(initial_blink_state(4), len(motion)))
+    assert down.max() > 0.9
+    deepest = int(down.argmax())
+    lids = avatar.face_motion(motion).lid_closure
+    left_open = 1 - lids
+    # Where lids would be without the blink is as before it.
+    before = left_open[int((down > 0).nonzero()[0]) - 1]
+    torch.testing.assert_close(
+        left_open[deepest], before * (1 - down[deepest]), atol=0.02, rtol=0.2
+    )
 
 
 def test_expression_comes_over_gradually(avatar: Avatar) -> None:

@@ -8,20 +8,19 @@ from model.motion.denoiser import MotionDenoiser
 from model.motion.guidance import Denoise, guided
 
 
-def conditions(denoiser: MotionDenoiser) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def conditions(denoiser: MotionDenoiser) -> tuple[Tensor, Tensor, Tensor]:
     config = denoiser.config
     generator = torch.Generator().manual_seed(5)
     return (
         torch.randn(3, config.num_motion_frames, config.motion_dim, generator=generator),
         torch.randn(3, config.num_audio_frames, config.feature_dim, generator=generator),
         torch.tensor([0.0, 0.1, 0.2]),
-        torch.zeros(3, config.hop_frames),
     )
 
 
 def bound(denoiser: MotionDenoiser, scale: float, *, deaf: bool = False) -> Denoise:
-    past, audio, speed, blink = conditions(denoiser)
-    return guided(denoiser, past, audio * (not deaf), speed, blink, scale)
+    past, audio, speed = conditions(denoiser)
+    return guided(denoiser, past, audio * (not deaf), speed, scale)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1.5])

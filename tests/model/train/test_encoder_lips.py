@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from model.features.encoder import EncoderConfig
 from model.motion.mouth_regressor import MouthRegressor
 from model.motion.space import MotionSpace
 from model.rates import SAMPLES_PER_FRAME
@@ -149,7 +150,7 @@ def test_rows_are_judged_by_the_mouth_of_their_time(space: MotionSpace) -> None:
 
 
 def trainer_with_lips(space: MotionSpace) -> tuple[Trainer, MouthRegressor]:
-    trainer = Trainer(TOKENS, 10, 1e-3, 3)
+    trainer = Trainer(TOKENS, 10, 1e-3, EncoderConfig())
     regressor = MouthRegressor(trainer.encoder.feature_dim, 8, 2, MOUTH)
     trainer.add_lips(LipsHead(regressor, 8, space))
     return trainer, regressor
@@ -185,7 +186,7 @@ def test_a_step_moves_both_and_a_checkpoint_brings_both_back(
     assert torch.equal(other.stem.weight, regressor.stem.weight)
     assert torch.equal(again.encoder.conv.weight, trainer.encoder.conv.weight)
     with pytest.raises(ValueError, match="with a mouth regressor, expected the reverse"):
-        Trainer(TOKENS, 10, 1e-3, 3).load(tmp_path / "run.pt")
+        Trainer(TOKENS, 10, 1e-3, EncoderConfig()).load(tmp_path / "run.pt")
 
 
 def test_an_exported_regressor_hears_by_the_exported_encoder_only(
@@ -194,10 +195,10 @@ def test_an_exported_regressor_hears_by_the_exported_encoder_only(
     trainer, regressor = trainer_with_lips(space)
     trainer.save(tmp_path / CHECKPOINT)
     encoder, mouth = tmp_path / "encoder.safetensors", tmp_path / MOUTH_REGRESSOR
-    export(tmp_path, trainer.encoder.config, encoder)
+    export(tmp_path, encoder)
     assert torch.equal(load_mouth(mouth, encoder)["stem.weight"], regressor.stem.weight)
-    Trainer(TOKENS, 10, 1e-3, 3).save(tmp_path / CHECKPOINT)
-    export(tmp_path, trainer.encoder.config, encoder)
+    Trainer(TOKENS, 10, 1e-3, EncoderConfig()).save(tmp_path / CHECKPOINT)
+    export(tmp_path, encoder)
     with pytest.raises(ValueError, match="hears by"):
         load_mouth(mouth, encoder)
 
@@ -218,12 +219,16 @@ def test_the_mean_of_checkpoints_is_exported(space: MotionSpace, tmp_path: Path)
     torch.testing.assert_close(regressor.stem.weight, (of_a.stem.weight + of_b.stem.weight) / 2)
     with pytest.raises(FileExistsError, match="move it away"):
         average(paths, tmp_path / CHECKPOINT)
-    Trainer(TOKENS, 10, 1e-3, 3).save(paths[0])
+    Trainer(TOKENS, 10, 1e-3, EncoderConfig()).save(paths[0])
     with pytest.raises(ValueError, match="with and without a mouth regressor"):
+        average(paths, tmp_path / "c.pt")
+    for path, frames in zip(paths, (2, 3), strict=True):
+        Trainer(TOKENS, 10, 1e-3, EncoderConfig(lookahead_frames=frames)).save(path)
+    with pytest.raises(ValueError, match="found encoders of several kinds"):
         average(paths, tmp_path / "c.pt")
 
 
 def test_a_checkpoint_of_an_earlier_release_is_refused_in_words(tmp_path: Path) -> None:
     torch.save({"encoder": {}, "step": 3}, tmp_path / "run.pt")
     with pytest.raises(ValueError, match="expected a checkpoint of this release"):
-        Trainer(TOKENS, 10, 1e-3, 3).load(tmp_path / "run.pt")
+        Trainer(TOKENS, 10, 1e-3, EncoderConfig()).load(tmp_path / "run.pt")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from model.avatar import DEFAULT_WEIGHTS
+from model.features.encoder import EncoderConfig
 from model.train import encoder_trainer
 from model.train.encoder_batches import Batch
 from model.train.encoder_phones import PHONES
@@ -39,7 +40,7 @@ def test_new_heads_learn_alone_before_the_encoder_does(
 ) -> None:
     torch.manual_seed(0)
     monkeypatch.setattr(encoder_trainer, "_HEADS_ALONE_STEPS", 2)
-    trainer = Trainer(TOKENS, 10, 1e-3, 3)
+    trainer = Trainer(TOKENS, 10, 1e-3, EncoderConfig())
     trainer.start_from(WEIGHTS)
     before = {k: w.clone() for k, w in trainer.encoder.state_dict().items()}
     heads = trainer.heads.phones.weight.detach().clone()
@@ -53,10 +54,13 @@ def test_new_heads_learn_alone_before_the_encoder_does(
 
 def test_a_checkpoint_goes_on_where_it_was(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    trainer = Trainer(TOKENS, 10, 1e-3, 3)
+    trainer = Trainer(TOKENS, 10, 1e-3, EncoderConfig())
     trainer.learn(batch())
     trainer.save(tmp_path / "checkpoint.pt")
-    again = Trainer(TOKENS, 10, 1e-3, 3)
+    again = Trainer(TOKENS, 10, 1e-3, EncoderConfig())
     again.load(tmp_path / "checkpoint.pt")
     assert again.step == 1
     assert not moved(again, trainer.encoder.state_dict())
+    other = Trainer(TOKENS, 10, 1e-3, EncoderConfig(lookahead_frames=1))
+    with pytest.raises(ValueError, match=r"lookahead_frames=3\), expected .*lookahead_frames=1\)"):
+        other.load(tmp_path / "checkpoint.pt")

@@ -18,6 +18,7 @@ from model.train.motion_data import (
     load_recordings,
     load_voices,
     usable_clips,
+    without_blinks,
 )
 from model.train.motion_trainer import face_loss
 
@@ -32,7 +33,6 @@ def recording(speaker: str, start: float, length: int = 60) -> Recording:
         speaker=speaker,
         motion=np.repeat(count[:, None], DIM, 1),
         features=np.repeat(count[None, :, None], FEATURES, 2),
-        blink=np.zeros(length, np.float32),
         head_speed=np.full(length, 0.1, np.float32),
     )
 
@@ -111,7 +111,7 @@ def test_voices_that_nobody_filmed_get_a_filmed_face(tmp_path: Path, space: Moti
     assert loaded.speaker == "spoken"
     assert (loaded.motion[:, space.mouth] == 0.5).all()
     head = loaded.motion[:, space.head.start]
-    assert len(loaded.motion) == len(loaded.blink) == len(loaded.head_speed) == 75
+    assert len(loaded.motion) == len(loaded.head_speed) == 75
     # Forth and back: no frame is far from the one before it.
     assert np.abs(np.diff(head)).max() == 1
     assert set(head) == set(range(30))
@@ -167,3 +167,19 @@ def test_steps_count_beside_places() -> None:
     # As far off in both frames; of its two steps one is wrong by 1, or both are, by 1 and 2.
     assert face_loss(stays, clean, last).item() == pytest.approx(1 + 0.5 * 1 / 2)
     assert face_loss(jumps, clean, last).item() == pytest.approx(1 + 0.5 * 5 / 2)
+
+
+def test_lids_go_straight_through_a_blink_and_keep_what_is_none() -> None:
+    scale = np.array([0.5, 0.5], np.float32)
+    closure = np.zeros(120, np.float32)
+    closure[:20] = np.linspace(0, 0.1, 20)
+    closure[20:26] = (0.3, 0.9, 0.9, 0.6, 0.4, 0.25)
+    closure[26:] = 0.2
+    closure[60:64] = 0.4  # narrowed, not shut
+    closure[80:110] = 0.9  # shut for longer than a blink
+    lids = np.stack([closure, closure], axis=1) / scale
+    opened = without_blinks(lids, scale) * scale
+    assert opened[:70].max() <= 0.4
+    np.testing.assert_allclose(opened[18:28, 0], np.linspace(opened[18, 0], 0.2, 10), atol=0.01)
+    np.testing.assert_allclose(opened[28:], closure[28:, None].repeat(2, 1), atol=1e-6)
+    np.testing.assert_allclose(opened[:19], closure[:19, None].repeat(2, 1), atol=1e-6)

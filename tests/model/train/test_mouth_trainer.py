@@ -30,7 +30,6 @@ def lesson(config: DenoiserConfig, seed: int) -> Batch:
     return Batch(
         motion,
         features,
-        blink=torch.zeros(32, length),
         head_speed=torch.zeros(32),
     )
 
@@ -65,12 +64,7 @@ def test_training_the_rest_of_the_face_leaves_the_mouth_alone(space: MotionSpace
     before = {n: w.clone() for n, w in trainer.denoiser.regressor.state_dict().items()}
     batch = lesson(config, 0)
     past = config.num_motion_frames
-    short = Batch(
-        batch.motion[:, : past + 2],
-        batch.features[:, : past + 2],
-        batch.blink[:, : past + 2],
-        batch.head_speed,
-    )
+    short = Batch(batch.motion[:, : past + 2], batch.features[:, : past + 2], batch.head_speed)
 
     def others() -> list[torch.Tensor]:
         return [w.detach().clone() for w in trainer.denoiser.out.parameters()]
