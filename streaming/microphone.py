@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from streaming.rates import VOICE_RATE, ms_to_samples
 from streaming.resample import VoiceResampler, voice_samples
 
-_FADE_SAMPLES = ms_to_samples(5)
+FADE_SAMPLES = ms_to_samples(5)
 SNAP_SAMPLES = ms_to_samples(1)
 """A packet this close to the end of the last one follows it: its pts was rounded on the way."""
 
@@ -37,6 +37,7 @@ class Microphone:
     def __init__(self, capacity_samples: int) -> None:
         self.late_samples = 0
         self._capacity = capacity_samples
+        self._first: int | None = None
         self._start = 0
         self._base = 0
         # Twice the capacity, so that the kept part moves to the front only once in a while.
@@ -75,6 +76,24 @@ class Microphone:
         pcm[wanted] = self._pcm[kept]
         return pcm
 
+    def voice(self, position: int, samples: int) -> NDArray[np.int16]:
+        """Return the same to be played: faded over 5 ms beside what has not arrived.
+
+        Sound that is cut clicks. What comes before the first sound is not missing.
+        """
+        pcm = self.read(position, samples)
+        if self._first is None:
+            return pcm
+        heard = self.heard(position - FADE_SAMPLES, samples + 2 * FADE_SAMPLES)
+        heard[: max(0, self._first - position + FADE_SAMPLES)] = True
+        if heard.all():
+            return pcm
+        places = np.arange(len(heard))
+        before = np.maximum.accumulate(np.where(heard, -len(heard), places))
+        after = np.minimum.accumulate(np.where(heard, 2 * len(heard), places)[::-1])[::-1]
+        gain = np.minimum(places - before, after - places)[FADE_SAMPLES:-FADE_SAMPLES]
+        return np.rint(pcm * np.minimum(gain / FADE_SAMPLES, 1)).astype(np.int16)
+
     def heard(self, position: int, samples: int) -> NDArray[np.bool_]:
         """Return which samples from `position` on have arrived, (samples,)."""
         heard = np.zeros(samples, np.bool_)
@@ -85,7 +104,7 @@ class Microphone:
     def hush(self, position: int) -> None:
         """Fade out from `position` on within 5 ms: what was heard after it is silence."""
         kept = self._pcm[max(position, self._start) - self._base :]
-        fade = min(_FADE_SAMPLES, len(kept))
+        fade = min(FADE_SAMPLES, len(kept))
         kept[:fade] = kept[:fade] * np.linspace(1, 0, fade)
         kept[fade:] = 0
         self._resampler = None
@@ -106,6 +125,7 @@ class Microphone:
     def _write(self, pcm: NDArray[np.int16], position: int, played_until: int) -> None:
         end = position + len(pcm)
         self._make_room(end)
+        self._first = position if self._first is None else min(self._first, position)
         first = min(max(position, played_until, self._start), end)
         self.late_samples += first - position
         self._pcm[first - self._base : end - self._base] = pcm[first - position :]

@@ -143,7 +143,7 @@ class Playout(Generic[T]):
             self.next_voice = current
         chunks = []
         while self.due(self.next_voice) <= now:
-            pcm = self._microphone.read(self.next_voice, VOICE_CHUNK_SAMPLES)
+            pcm = self._microphone.voice(self.next_voice, VOICE_CHUNK_SAMPLES)
             chunks.append(VoiceChunk(self.next_voice, pcm[:, np.newaxis]))
             self._released[self.next_voice] = now
             self.next_voice += VOICE_CHUNK_SAMPLES

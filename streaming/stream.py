@@ -12,7 +12,7 @@ from streaming.clock import SessionClock
 from streaming.config import StreamConfig
 from streaming.governor import Governor
 from streaming.lips import Lips
-from streaming.microphone import Microphone, to_mono
+from streaming.microphone import FADE_SAMPLES, Microphone, to_mono
 from streaming.playout import Due, Playout
 from streaming.rates import samples_to_ms
 from streaming.resample import HEARING_REACH_SAMPLES, hear, lead_in, voice_samples
@@ -264,4 +264,4 @@ class Stream(Generic[T]):
     def _forget(self) -> None:
         """Free the sound that neither voice nor model will read again."""
         next_heard = self._plan.start(self._next_hop) - HEARING_REACH_SAMPLES
-        self._microphone.forget(min(self._playout.next_voice, next_heard))
+        self._microphone.forget(min(self._playout.next_voice - FADE_SAMPLES, next_heard))

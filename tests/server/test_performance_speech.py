@@ -184,7 +184,8 @@ def test_speech_goes_on_after_the_event_loop_stood_still(world: World) -> None:
         ("a", False, False),
         ("a", True, False),
     ]
-    heard = int((np.abs(np.concatenate(world.voice)) > 4000).sum())
+    # Beside what is skipped it fades, but not to nothing.
+    heard = int((np.abs(np.concatenate(world.voice)) > 10).sum())
     skipped_ms = world.performance.media.stream.stats.skipped_voice_ms
     assert skipped_ms > 0
     assert heard + ms_to_samples(skipped_ms) == 48_000

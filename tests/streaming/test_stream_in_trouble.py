@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streaming import Hop, StreamConfig
 from tests.streaming.world import (
@@ -21,13 +22,21 @@ from tests.streaming.world import (
 )
 
 
+def without(pcm: NDArray[np.int16], start: int, end: int) -> NDArray[np.int16]:
+    """Sound (samples,) that is silent from `start` to `end`, and fades over 5 ms beside that."""
+    gain = np.ones(len(pcm))
+    gain[start:end] = 0
+    gain[start - 240 : start] = np.arange(240, 0, -1) / 240
+    gain[end : end + 240] = np.arange(1, 241) / 240
+    return np.rint(pcm[:, 0] * gain).astype(np.int16)
+
+
 def test_lost_packets_are_silence_of_the_right_length() -> None:
     subject = stream()
     pcm = noise(48_000 * 2)
     sent = [packet for index, packet in enumerate(packets(pcm)) if not 40 <= index < 43]
     diary = live(subject, sent, until=2.0)
-    expected = pcm[:, 0].copy()
-    expected[40 * 960 : 43 * 960] = 0
+    expected = without(pcm, 40 * 960, 43 * 960)
     played = diary.played()[LEAD_IN:]
     np.testing.assert_array_equal(played, expected[: len(played)])
     assert subject.stats.concealed_ms == pytest.approx(60)
@@ -68,8 +77,7 @@ def test_sound_later_than_its_playout_is_dropped_and_counted() -> None:
     pcm = noise(48_000 * 2)
     delayed = packets(pcm, delay_s=lambda index: 0.3 if index == 43 else 0.0)
     diary = live(subject, delayed, until=2.0)
-    expected = pcm[:, 0].copy()
-    expected[43 * 960 : 44 * 960] = 0
+    expected = without(pcm, 43 * 960, 44 * 960)
     played = diary.played()[LEAD_IN:]
     np.testing.assert_array_equal(played, expected[: len(played)])
     assert subject.stats.late_audio_ms == 20
