@@ -187,6 +187,8 @@ class Performance:
 
     def hush(self) -> None:
         """Fall silent at once: what was to be said is forgotten, and told to be interrupted."""
+        # What has been heard since the last packet was spoken is told before its end.
+        self._tell_progress()
         waiting = self._queue.clear()
         self.media.stream.hush()
         played = self.media.stream.played_until

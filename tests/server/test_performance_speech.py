@@ -199,3 +199,15 @@ def test_speech_has_no_hole_where_the_event_loop_stood_still_for_less(world: Wor
     voice = np.concatenate(world.voice)
     loud = np.flatnonzero(np.abs(voice) > 4000)
     assert len(loud) == loud[-1] - loud[0] + 1 == 48_000
+
+
+def test_what_is_interrupted_as_soon_as_it_is_heard_has_begun(world: World) -> None:
+    world.say("a", 2.0)
+    # Its first 20 ms have just left, and no packet was spoken since.
+    while not any((np.abs(chunk) > 4000).any() for chunk in world.voice):
+        world.run(0.02)
+    assert world.told() == []
+    world.performance.hush()
+    ((began, ended, _, _), (_, over, position_ms, interrupted)) = world.told()
+    assert (began, ended, over, interrupted) == ("a", False, True, True)
+    assert position_ms > 0
