@@ -99,7 +99,10 @@ def load_recordings(
         if len(motion) < FPS or not tracked["valid"].all():
             continue
         motion = np.clip(motion, -5, 5)
-        motion[:, space.lids] = without_blinks(motion[:, space.lids], space.scale.numpy()[:2])
+        blinks = in_blinks(motion[:, space.lids] * space.scale.numpy()[:2])
+        # What a tracker says of the gaze behind shut lids is a guess.
+        eyes = slice(space.lids.start, space.gaze.stop)
+        motion[:, eyes] = carried_over(motion[:, eyes], blinks)
         recordings.append(
             Recording(
                 clip_id=row["id"],
@@ -169,17 +172,22 @@ def on_lips_time(
     return motion, features
 
 
-def without_blinks(lids: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lids (L, 2), of which `scale` is one, that go straight from before each blink to after it."""
-    closure = (lids * scale).mean(axis=1)
-    steps = np.diff(np.pad((closure > _BLINK_BEGUN).astype(int), 1))
-    blinks = np.zeros(len(lids), np.bool_)
+def in_blinks(closure: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which frames of the closure of both lids (L, 2), 0 open to 1 shut, belong to blinks."""
+    both = closure.mean(axis=1)
+    steps = np.diff(np.pad((both > _BLINK_BEGUN).astype(int), 1))
+    blinks = np.zeros(len(both), np.bool_)
     for start, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
-        if end - start <= _BLINK_FRAMES and closure[start:end].max() > _BLINK_SHUT:
+        if end - start <= _BLINK_FRAMES and both[start:end].max() > _BLINK_SHUT:
             blinks[max(start - 1, 0) : end + 1] = True
-    frames = np.arange(len(lids))
-    opened = [np.interp(frames, frames[~blinks], own[~blinks]) for own in lids.T]
-    return np.stack(opened, axis=1).astype(np.float32)
+    return blinks
+
+
+def carried_over(values: NDArray[np.float32], gaps: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Values (L, n) that go straight from before each gap (L,) to after it."""
+    frames = np.arange(len(values))
+    filled = [np.interp(frames, frames[~gaps], own[~gaps]) for own in values.T]
+    return np.stack(filled, axis=1).astype(np.float32)
 
 
 class WindowSampler:

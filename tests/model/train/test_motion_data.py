@@ -15,10 +15,11 @@ from model.train.motion_data import (
     SPOKEN_SHARE,
     Recording,
     WindowSampler,
+    carried_over,
+    in_blinks,
     load_recordings,
     load_voices,
     usable_clips,
-    without_blinks,
 )
 from model.train.motion_trainer import face_loss
 
@@ -169,17 +170,18 @@ def test_steps_count_beside_places() -> None:
     assert face_loss(jumps, clean, last).item() == pytest.approx(1 + 0.5 * 5 / 2)
 
 
-def test_lids_go_straight_through_a_blink_and_keep_what_is_none() -> None:
-    scale = np.array([0.5, 0.5], np.float32)
+def test_eyes_go_straight_through_a_blink_and_keep_what_is_none() -> None:
     closure = np.zeros(120, np.float32)
     closure[:20] = np.linspace(0, 0.1, 20)
     closure[20:26] = (0.3, 0.9, 0.9, 0.6, 0.4, 0.25)
     closure[26:] = 0.2
     closure[60:64] = 0.4  # narrowed, not shut
     closure[80:110] = 0.9  # shut for longer than a blink
-    lids = np.stack([closure, closure], axis=1) / scale
-    opened = without_blinks(lids, scale) * scale
-    assert opened[:70].max() <= 0.4
-    np.testing.assert_allclose(opened[18:28, 0], np.linspace(opened[18, 0], 0.2, 10), atol=0.01)
-    np.testing.assert_allclose(opened[28:], closure[28:, None].repeat(2, 1), atol=1e-6)
-    np.testing.assert_allclose(opened[:19], closure[:19, None].repeat(2, 1), atol=1e-6)
+    blinks = in_blinks(np.stack([closure, closure], axis=1))
+    np.testing.assert_array_equal(np.flatnonzero(blinks), np.arange(19, 27))
+    gaze = np.linspace(0, 1, 120, dtype=np.float32)
+    gaze[21:25] = 5  # lost behind the lids
+    opened = carried_over(np.stack([closure, gaze], axis=1), blinks)
+    np.testing.assert_allclose(opened[18:28, 0], np.linspace(closure[18], 0.2, 10), atol=1e-6)
+    np.testing.assert_allclose(opened[:, 1], np.linspace(0, 1, 120), atol=1e-6)
+    np.testing.assert_array_equal(opened[~blinks, 0], closure[~blinks])
