@@ -210,10 +210,12 @@ def test_ice_servers_in_link_headers() -> None:
 async def test_of_two_that_come_while_one_ends_the_last_stays(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, begun = asyncio.Event(), []
+    slow, begun = asyncio.Event(), list[Push]()
+    beginning = asyncio.Queue[Push]()
 
     async def run(push: Push) -> None:
         begun.append(push)
+        beginning.put_nowait(push)
         try:
             await asyncio.Event().wait()
         finally:
@@ -223,15 +225,17 @@ async def test_of_two_that_come_while_one_ends_the_last_stays(
     monkeypatch.setattr(Push, "run", run)
     async with serve(QUICK) as running:
         await put(running, "http://first.example/")
+        await beginning.get()
         puts = [
             asyncio.create_task(put(running, f"http://{name}.example/"))
             for name in ("second", "third")
         ]
-        await asyncio.sleep(0.05)
+        # One of them finds nothing to end.
+        await beginning.get()
         slow.set()
         await asyncio.gather(*puts)
-        await asyncio.sleep(0.05)
-        (left,) = begun
+        left = await beginning.get()
+        assert begun == [left]
         assert (await state(running))["url"] == left.url
         assert (await running.http.delete(PUBLISH)).status_code == 204
         assert begun == []
