@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
 from server.outlet import CutOut
 from server.sdp import VideoCodec
-from server.tracks import PacketSink
+from server.tracks import PacketSink, PacketTrack
 
 # Whoever comes within this time after a key frame gets that one and all since; so nobody makes
 # others pay for a key frame more often.
@@ -24,10 +24,14 @@ MAX_CATCH_UP_FRAMES = math.ceil(_KEYFRAME_PERIOD_S * FPS) + 1
 
 @dataclass(frozen=True)
 class Rendition:
-    """How a viewer gets the picture. ``packed``: only the person, with alpha as grey below it."""
+    """How a viewer gets the picture. ``packed``: only the person, with alpha as grey below it.
+
+    ``rung``: how often its bitrate is made half, see `streaming.rate_ladder`.
+    """
 
     codec: VideoCodec
     packed: bool = False
+    rung: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,22 @@ class BroadcastFrame:
 class Seat:
     """Where one viewer's media goes; ``rendition`` or ``voice_track`` None: it wants none of it.
 
-    ``is_behind``: it must wait for the next key frame. ``records``: it is no viewer, and wants no
-    pictures of before it came, whose sound it did not get.
+    ``next_rendition``: what it gets instead, from the next key frame of that on. ``is_behind``: it
+    must wait for the next key frame. ``records``: it is no viewer, and wants no pictures of before
+    it came, whose sound it did not get.
     """
 
     rendition: Rendition | None
     picture_track: PacketSink
     voice_track: PacketSink | None
+    next_rendition: Rendition | None = None
     is_behind: bool = True
     records: bool = False
+
+    @property
+    def renditions(self) -> set[Rendition]:
+        """What has to be coded for it."""
+        return {own for own in (self.rendition, self.next_rendition) if own is not None}
 
 
 @dataclass
@@ -61,6 +72,28 @@ class _SinceKeyframe:
     packets: list[tuple[bytes, int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class SeatReceiver:
+    """One viewer of ``broadcast``, as its feedback sees it: what it needs, nobody else pays for."""
+
+    broadcast: "Broadcast"
+    seat: Seat
+    track: PacketTrack
+
+    @property
+    def sent_bytes(self) -> int:
+        """See PictureReceiver."""
+        return self.track.sent_bytes
+
+    def request_keyframe(self) -> None:
+        """See PictureReceiver."""
+        self.broadcast.repair(self.seat)
+
+    def change_rung(self, rung: int) -> None:
+        """See PictureReceiver."""
+        self.broadcast.change_rung(self.seat, rung)
+
+
 class BroadcastCoder:
     """Codes each picture in the renditions that are ``wanted``; used by the inference thread.
 
@@ -69,15 +102,15 @@ class BroadcastCoder:
 
     def __init__(self, config: VideoConfig, trust: TrustConfig) -> None:
         self.wanted: frozenset[Rendition] = frozenset()
-        self._encoders = {
-            Rendition(codec, packed): PictureEncoder(codec, config, trust, packed=packed)
-            for codec in VideoCodec
-            for packed in (False, True)
-        }
+        self._config = config
+        self._trust = trust
+        self._encoders: dict[Rendition, PictureEncoder] = {}
 
     def request_keyframe(self, rendition: Rendition) -> None:
         """Make the next picture in ``rendition`` a key frame. May be called from any thread."""
-        self._encoders[rendition].request_keyframe()
+        # A rendition that is not coded yet begins with one.
+        if (encoder := self._encoders.get(rendition)) is not None:
+            encoder.request_keyframe()
 
     def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> BroadcastFrame:
         """See PictureCoder."""
@@ -86,9 +119,15 @@ class BroadcastCoder:
         if any(rendition.packed for rendition in wanted):
             pictures[True] = pack(cut_out())
         return BroadcastFrame(
-            index,
-            {own: self._encoders[own].encode(pictures[own.packed], index) for own in wanted},
+            index, {own: self._encoder(own).encode(pictures[own.packed], index) for own in wanted}
         )
+
+    def _encoder(self, own: Rendition) -> PictureEncoder:
+        if own not in self._encoders:
+            self._encoders[own] = PictureEncoder(
+                own.codec, self._config, self._trust, packed=own.packed, rung=own.rung
+            )
+        return self._encoders[own]
 
 
 def pack(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -142,6 +181,19 @@ class Broadcast:
         self._seats.discard(seat)
         self._count_renditions()
 
+    def repair(self, seat: Seat) -> None:
+        """Send a viewer who lost a picture a key frame soon, if it does not come anyway."""
+        if seat.rendition is not None:
+            self._ask_for_keyframe(seat.rendition)
+
+    def change_rung(self, seat: Seat, rung: int) -> None:
+        """Go on at another bitrate with this viewer alone, as soon as that has a key frame."""
+        if seat.rendition is None:
+            return
+        wanted = replace(seat.rendition, rung=rung)
+        seat.next_rendition = None if wanted == seat.rendition else wanted
+        self._count_renditions()
+
     def request_keyframe(self) -> None:
         """See Outlet."""
         for rendition in self.coder.wanted:
@@ -159,8 +211,21 @@ class Broadcast:
         for rendition, coded in frame.coded.items():
             self._remember(rendition, coded, pts)
         for seat in self._seats:
+            if seat.next_rendition is not None:
+                self._change_rendition(seat, seat.next_rendition, frame)
             if seat.rendition is not None and (own := frame.coded.get(seat.rendition)) is not None:
                 self._send(seat, seat.rendition, own, pts)
+        # Those that were left by everybody.
+        self._count_renditions()
+
+    def _change_rendition(self, seat: Seat, wanted: Rendition, frame: BroadcastFrame) -> None:
+        coded = frame.coded.get(wanted)
+        if coded is None:
+            return
+        if coded.is_keyframe:
+            seat.rendition, seat.next_rendition = wanted, None
+        else:
+            self._ask_for_keyframe(wanted)
 
     def _send(self, seat: Seat, rendition: Rendition, coded: EncodedFrame, pts: int) -> None:
         if seat.is_behind and not coded.is_keyframe:
@@ -190,7 +255,9 @@ class Broadcast:
             self.coder.request_keyframe(rendition)
 
     def _count_renditions(self) -> None:
-        wanted = frozenset(seat.rendition for seat in self._seats if seat.rendition is not None)
+        wanted = frozenset(own for seat in self._seats for own in seat.renditions)
+        if wanted == self.coder.wanted:
+            return
         for rendition in self.coder.wanted - wanted:
             # What was sent before a pause in coding is no beginning for what comes after it.
             self._since.pop(rendition, None)

@@ -18,6 +18,7 @@ from model.rates import FPS
 from server.config import MARKED, TrustConfig, VideoConfig, VoiceConfig
 from server.outgoing import OutgoingPictures
 from server.sdp import VideoCodec
+from streaming.rate_ladder import ladder_config
 from streaming.rates import (
     VIDEO_CLOCK_RATE,
     VIDEO_TICKS_PER_FRAME,
@@ -31,6 +32,8 @@ VOICE_TIME_BASE = Fraction(1, VOICE_RATE)
 # The sender has no pacing, so a key frame must not be a burst that fills the path's queues:
 # the rate is held over windows of this length.
 _RATE_WINDOW_MS = 400
+# ITU-T H.264, table A-1: 3600 macroblocks.
+_LEVEL_3_1_PIXELS = 3600 * 256
 # Of a picture with its alpha below: mostly flat, but its edge must be clean.
 _PACKED_RATE = 1.25
 
@@ -47,10 +50,10 @@ class EncodedFrame:
 class PictureEncoder:
     """Codes the pictures of one session, in order, one packet each, without delay.
 
-    With ``packed`` they are twice as high: colour above, alpha as grey below.
+    With ``packed`` they are twice as high: colour above, alpha as grey below. ``rung`` chooses
+    their bitrate (`streaming.rate_ladder`).
 
-    A key frame comes first, then ``keyframe_interval_s`` after the last one, and on request:
-    aiortc does not hand us the browser's requests (RTCP PLI) for tracks that we encode ourselves.
+    A key frame comes first, then ``keyframe_interval_s`` after the last one, and on request.
     """
 
     def __init__(
@@ -60,13 +63,25 @@ class PictureEncoder:
         trust: TrustConfig = MARKED,
         *,
         packed: bool = False,
+        rung: int = 0,
     ) -> None:
         self.codec = codec
-        self._context = _open(codec, config, packed)
+        full_bps = round(config.bitrate_kbps * 1000 * (_PACKED_RATE if packed else 1))
+        self._rates_bps = ladder_config(full_bps).rates_bps
+        self._size = config.size_px, config.size_px * (1 + packed)
+        self._rung = self._wanted_rung = rung
+        self._context = _open(codec, self._size, self._rates_bps[rung])
         self._outgoing = OutgoingPictures(config.size_px, trust, packed=packed)
         self._interval_frames = round(config.keyframe_interval_s * FPS)
         self._next_keyframe = 0
         self._keyframe_wanted = True
+
+    def change_rung(self, rung: int) -> None:
+        """Code what follows at another bitrate. May be called from any thread.
+
+        Down at once; up with the next key frame, which would be there anyway.
+        """
+        self._wanted_rung = rung
 
     def request_keyframe(self) -> None:
         """Make the next picture a key frame. May be called from any thread."""
@@ -79,7 +94,13 @@ class PictureEncoder:
 
         Raises ValueError for another shape, av.FFmpegError if the codec fails.
         """
+        wanted_rung = self._wanted_rung
         is_key_due = self._keyframe_wanted or index >= self._next_keyframe
+        is_key_due |= wanted_rung > self._rung
+        if is_key_due and wanted_rung != self._rung:
+            # libvpx' wrapper has no other way.
+            self._context = _open(self.codec, self._size, self._rates_bps[wanted_rung])
+            self._rung = wanted_rung
         picture = self._outgoing.convert(rgb, refit=is_key_due)
         picture.pts = index * VIDEO_TICKS_PER_FRAME
         picture.time_base = VIDEO_TIME_BASE
@@ -138,8 +159,7 @@ def available_codecs() -> list[str]:
     return sorted({"libx264", "libvpx", "libopus", "aac"} & av.codecs_available)
 
 
-def _open(codec: VideoCodec, config: VideoConfig, packed: bool) -> VideoCodecContext:
-    rate_bps = round(config.bitrate_kbps * 1000 * (_PACKED_RATE if packed else 1))
+def _open(codec: VideoCodec, size: tuple[int, int], rate_bps: int) -> VideoCodecContext:
     window_bits = rate_bps * _RATE_WINDOW_MS // 1000
     match codec:
         case VideoCodec.H264:
@@ -148,6 +168,8 @@ def _open(codec: VideoCodec, config: VideoConfig, packed: bool) -> VideoCodecCon
                 "preset": "ultrafast",
                 "tune": "zerolatency",
                 "forced-idr": "1",
+                # Not the least that will do: a file of many bitrates has one header for all.
+                "level": "3.1" if size[0] * size[1] <= _LEVEL_3_1_PIXELS else "4.0",
                 "maxrate": str(rate_bps),
                 "bufsize": str(window_bits),
             }
@@ -164,8 +186,7 @@ def _open(codec: VideoCodec, config: VideoConfig, packed: bool) -> VideoCodecCon
             }
     context = av.CodecContext.create(name, "w")
     assert isinstance(context, VideoCodecContext)
-    context.width = config.size_px
-    context.height = config.size_px * (1 + packed)
+    context.width, context.height = size
     context.pix_fmt = "yuv420p"
     context.time_base = VIDEO_TIME_BASE
     context.framerate = Fraction(FPS)

@@ -60,10 +60,6 @@ class SessionMedia(Generic[F]):
         self._wake = asyncio.Event()
         self._hop: tuple[Hop, asyncio.Future[HopResult]] | None = None
 
-    def request_keyframe(self) -> None:
-        """Make the next picture a key frame."""
-        self._outlet.request_keyframe()
-
     async def listen(
         self,
         track: MediaStreamTrack,
@@ -127,7 +123,7 @@ class SessionMedia(Generic[F]):
         if self.identity is not self._drawn:
             # Not sooner: what is being drawn is still the face before.
             self._drawn = self.identity
-            self.request_keyframe()
+            self._outlet.request_keyframe()
         job = HopJob(
             request=HopRequest(self._state, hop.samples, self.controls, hop.num_steps),
             identity=_at_size(self.identity, halved=hop.halved),

@@ -56,13 +56,6 @@ class SelectPortrait:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Keyframe:
-    """Browser: its decoder is stuck, the next picture must be a key frame."""
-
-    type: Literal["keyframe"] = "keyframe"
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Record:
     """Browser: begin or stop recording the call on the server; answered by ``Recording``."""
 
@@ -71,7 +64,7 @@ class Record:
 
 
 ClientMessage = Annotated[
-    Expression | HeadMotion | Pause | SelectPortrait | Keyframe | Record,
+    Expression | HeadMotion | Pause | SelectPortrait | Record,
     Field(discriminator="type"),
 ]
 
@@ -93,7 +86,8 @@ class Stats:
     time minus sound time at sending, positive = picture late; ``compute_ms`` what the last hop took
     (waiting, motion, drawing and coding its pictures); ``num_steps`` denoising steps now in use;
     ``painted`` whether the mouth is painted now, or only warped; ``halved`` whether pictures are
-    drawn at half their size, and enlarged.
+    drawn at half their size, and enlarged; ``rung`` 0 while pictures have their full bitrate, and
+    1 more for each time that the network made it half.
     """
 
     fps: float
@@ -106,6 +100,7 @@ class Stats:
     num_steps: int
     painted: bool
     halved: bool
+    rung: int
     compute_ms: float
     type: Literal["stats"] = "stats"
 

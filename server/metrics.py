@@ -42,7 +42,17 @@ class Metrics:
             "dropped_packets", "Packets dropped because the sender was stuck"
         )
         self.concealed_audio_ms = self._counter(
-            "concealed_audio_ms", "Microphone sound that was missing, heard as silence"
+            "concealed_audio_ms", "Microphone sound that was missing: made up, or heard as silence"
+        )
+        self.silent_concealed_audio_ms = self._counter(
+            "silent_concealed_audio_ms",
+            "The part of concealed_audio_ms that was heard as silence",
+        )
+        self.rung_changes = self._counter(
+            "rung_changes", "Times a receiver's network made a picture's bitrate fall or rise"
+        )
+        self.pictures_lost = self._counter(
+            "pictures_lost", "Key frames that receivers asked for (RTCP PLI, FIR)"
         )
         self.late_audio_ms = self._counter(
             "late_audio_ms", "Microphone sound dropped because it came after its time"

@@ -71,6 +71,10 @@ class CallCoder:
         """Make the next picture a key frame. May be called from any thread."""
         self._encoder.request_keyframe()
 
+    def change_rung(self, rung: int) -> None:
+        """See PictureEncoder."""
+        self._encoder.change_rung(rung)
+
     def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> EncodedFrame:
         """See PictureCoder."""
         return self._encoder.encode(rgb, index)
@@ -100,6 +104,15 @@ class CallOutlet:
     def request_keyframe(self) -> None:
         """See Outlet."""
         self.coder.request_keyframe()
+
+    @property
+    def sent_bytes(self) -> int:
+        """See PictureReceiver."""
+        return self.picture_track.sent_bytes
+
+    def change_rung(self, rung: int) -> None:
+        """See PictureReceiver."""
+        self.coder.change_rung(rung)
 
     def send_voice(self, pcm: NDArray[np.int16], pts: int) -> None:
         """See Outlet."""

@@ -117,7 +117,7 @@ class Performance:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.media.play())
             tasks.create_task(self._speak())
-            tasks.create_task(Reporter(self.media, None, self._services.metrics).run())
+            tasks.create_task(Reporter(self.media, self._services.metrics).run())
 
     def close(self) -> None:
         """Tell everybody that it is over."""

@@ -11,13 +11,15 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
-from aiortc import RTCSessionDescription
+from aiortc import RTCRtpSender, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 
 from server import logs, sdp
-from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat, SeatReceiver
+from server.feedback import PictureFeedback
 from server.outgoing_config import PublishConfig
 from server.peer import Peer
+from server.performance import Performance
 from server.performances import Performances
 from server.problems import Problem
 from server.sdp import VideoCodec
@@ -148,10 +150,15 @@ class Push:
                 gone.set,
             )
             pictures, sound = picture_track(MAX_CATCH_UP_FRAMES), voice_track()
-            answer = await client.publish(await _offer(peer, pictures, sound))
+            sender, offer = await _offer(peer, pictures, sound)
+            answer = await client.publish(offer)
             codec = await _apply(peer, answer)
             await self._until_connected(peer, gone)
-            await self._send(Seat(Rendition(codec), pictures, sound), gone)
+            seat = Seat(Rendition(codec), pictures, sound)
+            performance = await self._performances.open(self.avatar)
+            feedback = PictureFeedback(config.video, self._services.metrics)
+            feedback.listen_to(sender, SeatReceiver(performance.broadcast, seat, pictures))
+            await self._send(performance, seat, gone)
         finally:
             # Those that came with the answer came too late for this attempt.
             self._ice_servers = client.ice_servers
@@ -175,8 +182,7 @@ class Push:
         if gone.is_set() or not peer.connected.is_set():
             raise PushError("no media connection came about (ICE, DTLS): is UDP let through?")
 
-    async def _send(self, seat: Seat, gone: asyncio.Event) -> None:
-        performance = await self._performances.open(self.avatar)
+    async def _send(self, performance: Performance, seat: Seat, gone: asyncio.Event) -> None:
         performance.on_end.add(gone.set)
         performance.broadcast.take_seat(seat)
         self._become(PushState.CONNECTED, None)
@@ -195,13 +201,14 @@ class Push:
         self.reason = reason
 
 
-async def _offer(peer: Peer, pictures: PacketTrack, sound: PacketTrack) -> str:
+async def _offer(peer: Peer, pictures: PacketTrack, sound: PacketTrack) -> tuple[RTCRtpSender, str]:
+    """Return what sends the pictures, and the SDP offer."""
     voice = peer.connection.addTransceiver(sound, "sendonly")
     voice.setCodecPreferences(sdp.opus_preferences())
     picture = peer.connection.addTransceiver(pictures, "sendonly")
     picture.setCodecPreferences(sdp.codec_preferences(*VideoCodec))
     await peer.connection.setLocalDescription(await peer.connection.createOffer())
-    return peer.connection.localDescription.sdp
+    return picture.sender, peer.connection.localDescription.sdp
 
 
 async def _apply(peer: Peer, answer: str) -> VideoCodec:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from prometheus_client import Counter
 
 from server.control import ControlChannel
+from server.feedback import PictureFeedback
 from server.media import SessionMedia
 from server.messages import Stats
 from server.metrics import Metrics
@@ -34,10 +35,15 @@ class Reporter:
     """Reports one face: ``run`` sends ``Stats`` to its caller, if any, and feeds the metrics."""
 
     def __init__(
-        self, media: SessionMedia[Any], control: ControlChannel | None, metrics: Metrics
+        self,
+        media: SessionMedia[Any],
+        metrics: Metrics,
+        control: ControlChannel | None = None,
+        feedback: PictureFeedback | None = None,
     ) -> None:
         self._media = media
         self._control = control
+        self._feedback = feedback
         self._metrics = metrics
         self._counted = dict.fromkeys(_COUNTERS, 0.0)
 
@@ -53,8 +59,9 @@ class Reporter:
                 self._count()
                 self._metrics.av_skew_ms.observe(self._media.stream.stats.av_skew_ms)
                 packet_ms = self._media.stream.config.packet_ms
+                rung = 0 if self._feedback is None else self._feedback.rung
                 if self._control is not None:
-                    self._control.send(_message(self._media.stream.stats, fps, packet_ms))
+                    self._control.send(_message(self._media.stream.stats, fps, packet_ms, rung))
         finally:
             self._count()
 
@@ -68,7 +75,7 @@ class Reporter:
             self._counted[name] = total
 
 
-def _message(stats: StreamStats, fps: float, packet_ms: float) -> Stats:
+def _message(stats: StreamStats, fps: float, packet_ms: float, rung: int) -> Stats:
     return Stats(
         fps=round(fps, 2),
         late_frames=stats.late_frames,
@@ -80,5 +87,6 @@ def _message(stats: StreamStats, fps: float, packet_ms: float) -> Stats:
         num_steps=stats.num_steps,
         painted=stats.painted,
         halved=stats.halved,
+        rung=rung,
         compute_ms=round(stats.compute_ms, 2),
     )

@@ -20,6 +20,7 @@ from server.avatars import Avatar
 from server.call_recording import CallRecording
 from server.control import ControlChannel
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
+from server.feedback import PictureFeedback
 from server.idle import IdleWatch
 from server.inference import InferenceError
 from server.lifecycle import Ending, Phase, advance
@@ -60,6 +61,7 @@ class Session:
         self._outlet: CallOutlet | None = None
         self._media: SessionMedia[EncodedFrame] | None = None
         self._recording: CallRecording | None = None
+        self._feedback = PictureFeedback(services.config.video, services.metrics)
         self.peer = Peer(services.config, lambda: self.end(Ending.CLIENT_GONE))
         self._microphone: MediaStreamTrack | None = None
         self.peer.connection.on("track", self._on_track)
@@ -88,6 +90,7 @@ class Session:
         picture = connection.addTransceiver(self._outlet.picture_track, "sendonly")
         picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
         answer = await self.peer.answer(offer)
+        self._feedback.listen_to(picture.sender, self._outlet)
         self._move(Phase.CONNECTING)
         return sdp.ask_packet_time(answer, config.call.microphone_packet_ms)
 
@@ -136,7 +139,9 @@ class Session:
                 tasks.create_task(self._change_portraits(media))
                 tasks.create_task(self._end_when_idle())
                 tasks.create_task(self._note_use())
-                tasks.create_task(Reporter(media, self._control, self._services.metrics).run())
+                tasks.create_task(
+                    Reporter(media, self._services.metrics, self._control, self._feedback).run()
+                )
         except* InferenceError as failed:
             logger.exception("a computation failed")
             message = "; ".join(str(error) for error in failed.exceptions)
@@ -225,8 +230,7 @@ class Session:
             # The channel opens after the connection, and that makes the call LIVE: not expected.
             self._services.metrics.early_messages.inc()
             return
-        if not isinstance(message, messages.Keyframe):  # a decoder asks for these, nobody else
-            self._idle.note_wish()
+        self._idle.note_wish()
         match message:
             case messages.Expression():
                 media.controls = replace(
@@ -243,8 +247,6 @@ class Session:
                     recording.begin(self._avatar.portrait.id)
                 else:
                     recording.stop()
-            case messages.Keyframe():
-                media.request_keyframe()
             case messages.SelectPortrait():
                 if self._wanted_portrait.full():
                     self._wanted_portrait.get_nowait()

@@ -38,13 +38,14 @@ class PacketTrack(MediaStreamTrack):
     """A track whose ``recv`` gives the packets handed to ``put``, in order.
 
     It holds at most ``queue_ms`` of media: then the oldest packet is dropped and counted in
-    ``dropped_packets``.
+    ``dropped_packets``. ``sent_bytes`` counts all that was put.
     """
 
     def __init__(self, kind: str, time_base: Fraction, packet_ms: int, queue_ms: int) -> None:
         super().__init__()
         self.kind = kind
         self.dropped_packets = 0
+        self.sent_bytes = 0
         self.time_base = time_base
         self._queue: asyncio.Queue[AnyPacket] = asyncio.Queue(queue_ms // packet_ms)
 
@@ -58,6 +59,7 @@ class PacketTrack(MediaStreamTrack):
         packet.pts = pts
         packet.time_base = self.time_base
         self._queue.put_nowait(packet)
+        self.sent_bytes += len(data)
         return has_room
 
     @property

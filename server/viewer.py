@@ -3,12 +3,15 @@
 import asyncio
 import logging
 
+from aiortc import RTCRtpSender
+
 from server import counter_offer, logs, sdp
-from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat, SeatReceiver
+from server.feedback import PictureFeedback
 from server.peer import Peer
 from server.performance import Performance
 from server.services import Services
-from server.tracks import picture_track, voice_track
+from server.tracks import PacketTrack, picture_track, voice_track
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ class Viewer:
         self.id = viewer_id
         self.performance = performance
         self.peer = Peer(services.config, self.end)
+        self._feedback = PictureFeedback(services.config.video, services.metrics)
         performance.on_end.add(self.end)
         self._connect_timeout_s = services.config.call.connect_timeout_s
         self._packed = packed
@@ -50,6 +54,8 @@ class Viewer:
             picture.setCodecPreferences(sdp.codec_preferences(codec))
         answer = await self.peer.answer(offer)
         self._seat = Seat(self._rendition(codec), pictures, sound)
+        if codec is not None:
+            self._listen_to(picture.sender, pictures)
         return answer
 
     async def offer(self) -> str:
@@ -64,6 +70,7 @@ class Viewer:
         )
         offer = await self.peer.offer()
         self._seat = Seat(None, pictures, sound)
+        self._listen_to(picture.sender, pictures)
         return counter_offer.only_multiplexed(offer)
 
     async def take_answer(self, body: bytes) -> None:
@@ -78,6 +85,11 @@ class Viewer:
 
     def _rendition(self, codec: sdp.VideoCodec | None) -> Rendition | None:
         return None if codec is None else Rendition(codec, self._packed)
+
+    def _listen_to(self, sender: RTCRtpSender, pictures: PacketTrack) -> None:
+        assert self._seat is not None
+        receiver = SeatReceiver(self.performance.broadcast, self._seat, pictures)
+        self._feedback.listen_to(sender, receiver)
 
     async def discard(self) -> None:
         """Close a connection that got no answer."""

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.rates import FPS, FRAME_MS
-from server.broadcast import MAX_CATCH_UP_FRAMES, Broadcast, Rendition, Seat
+from server.broadcast import MAX_CATCH_UP_FRAMES, Broadcast, Rendition, Seat, SeatReceiver
 from server.config import VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame
 from server.metrics import Metrics
@@ -38,7 +38,9 @@ class Stage:
             index = len(self.sent)
             rgb = self._rng.integers(0, 255, (SIZE_PX, SIZE_PX, 3), np.uint8)
             frame = self.broadcast.coder.encode(rgb, cut_out, index)
-            self.sent.append({own.codec: coded for own, coded in frame.coded.items()})
+            self.sent.append(
+                {own.codec: coded for own, coded in frame.coded.items() if own.rung == 0}
+            )
             self.broadcast.send_picture(frame, index * VIDEO_TICKS_PER_FRAME)
             voice = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
             self.broadcast.send_voice(voice, 2 * index * VOICE_CHUNK_SAMPLES)
@@ -50,6 +52,11 @@ class Stage:
 
 def seat(codec: VideoCodec = VideoCodec.H264) -> Seat:
     return Seat(Rendition(codec), picture_track(MAX_CATCH_UP_FRAMES), voice_track())
+
+
+def receiver(stage: Stage, own: Seat) -> SeatReceiver:
+    assert isinstance(own.picture_track, PacketTrack)
+    return SeatReceiver(stage.broadcast, own, own.picture_track)
 
 
 async def taken(own: Seat) -> list[int]:
@@ -92,6 +99,63 @@ async def test_many_who_come_cost_no_more_than_a_key_frame_a_second() -> None:
         for own in everyone:
             await taken(own)
     assert 1 <= stage.keyframes(VideoCodec.H264) <= 10
+
+
+@pytest.mark.parametrize("codec", list(VideoCodec))
+async def test_a_viewer_on_a_narrow_way_gets_less_and_misses_nothing(codec: VideoCodec) -> None:
+    stage = Stage()
+    narrow, other = seat(codec), seat(codec)
+    receivers = [receiver(stage, own) for own in (narrow, other)]
+    for own in (narrow, other):
+        stage.broadcast.take_seat(own)
+    seen: list[int] = []
+    sizes: list[tuple[int, int]] = []
+    for frame in range(6 * FPS):
+        if frame == FPS:
+            receivers[0].change_rung(2)
+        if frame == 4 * FPS:
+            receivers[0].change_rung(0)
+        before = [own.sent_bytes for own in receivers]
+        stage.play(1)
+        seen += await taken(narrow)
+        await taken(other)
+        sizes.append((receivers[0].sent_bytes - before[0], receivers[1].sent_bytes - before[1]))
+    assert seen == list(range(6 * FPS))
+    same = [own == others for own, others in sizes]
+    assert all(same[:FPS])
+    assert not any(same[FPS + 1 : 4 * FPS])
+    assert all(same[5 * FPS :])
+    assert sum(own for own, _ in sizes[2 * FPS : 4 * FPS]) < 0.6 * sum(
+        others for _, others in sizes[2 * FPS : 4 * FPS]
+    )
+    # Nobody else paid for it with a key frame, but one for the way back.
+    assert stage.keyframes(codec) <= 2
+    assert stage.broadcast.coder.wanted == {Rendition(codec)}
+
+
+async def test_who_changes_its_mind_stays_where_it_is() -> None:
+    stage = Stage()
+    own = seat()
+    stage.broadcast.take_seat(own)
+    stage.play(5)
+    receiver(stage, own).change_rung(1)
+    receiver(stage, own).change_rung(0)
+    stage.play(5)
+    assert await taken(own) == list(range(10))
+    assert own.renditions == {Rendition(VideoCodec.H264)}
+
+
+async def test_who_lost_a_picture_gets_a_key_frame_but_not_more_than_one_a_second() -> None:
+    stage = Stage()
+    own = seat()
+    stage.broadcast.take_seat(own)
+    stage.play(30)
+    keys = stage.keyframes(VideoCodec.H264)
+    for _ in range(2 * FPS):
+        receiver(stage, own).request_keyframe()
+        stage.play(1)
+        await taken(own)
+    assert stage.keyframes(VideoCodec.H264) == keys + 2
 
 
 async def test_who_never_reads_holds_a_bounded_queue_and_disturbs_nobody() -> None:

@@ -62,8 +62,8 @@ async def test_messages_go_both_ways(
 ) -> None:
     channel = Channel()
     assert attach(control, channel)
-    channel.emit("message", '{"type":"keyframe"}')
-    assert received == [messages.Keyframe()]
+    channel.emit("message", '{"type":"pause","paused":true}')
+    assert received == [messages.Pause(paused=True)]
     assert control.send(messages.Ready(session="s"))
     assert channel.sent == ['{"session":"s","type":"ready"}']
 

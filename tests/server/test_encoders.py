@@ -80,6 +80,38 @@ def test_rate_is_held_for_noise(codec: VideoCodec) -> None:
     assert sum(size_bytes) * 8 / 2 < 2 * 400_000
 
 
+@pytest.mark.parametrize("codec", VideoCodec)
+def test_a_rung_down_is_taken_at_once_and_one_up_with_the_next_key_frame(codec: VideoCodec) -> None:
+    noise = np.random.default_rng(0)
+    encoder = PictureEncoder(codec, config(bitrate_kbps=1600, keyframe_interval_s=2))
+    keys, size_bytes = [], []
+    for index in range(200):
+        if index == 60:
+            encoder.change_rung(2)
+        if index == 120:
+            encoder.change_rung(0)
+        pixels = noise.integers(0, 255, (SIZE // 8, SIZE // 8, 3), np.uint8)
+        coded = encoder.encode(pixels.repeat(8, 0).repeat(8, 1), index)
+        size_bytes.append(len(coded.data))
+        if coded.is_keyframe:
+            keys.append(index)
+    assert keys == [0, 50, 60, 110, 160]
+    full, low, again = (
+        sum(size_bytes[part]) for part in (slice(0, 50), slice(60, 110), slice(160, None))
+    )
+    assert low < 0.5 * full
+    assert again / 40 > 1.5 * low / 50
+
+
+def test_what_a_recording_keeps_of_h264_is_the_same_on_all_rungs() -> None:
+    def parameter_sets(rung: int) -> bytes:
+        data = PictureEncoder(VideoCodec.H264, config(), rung=rung).encode(picture(90), 0).data
+        at = data.index(b"\x00\x00\x01\x67")
+        return data[at : data.index(b"\x00\x00\x01\x68", at) + 8]
+
+    assert len({parameter_sets(rung) for rung in range(4)}) == 1
+
+
 def test_picture_of_another_size_is_refused() -> None:
     encoder = PictureEncoder(VideoCodec.VP8, config())
     with pytest.raises(ValueError, match=r"\(8, 8, 3\), expected \(256, 256, 3\)"):
