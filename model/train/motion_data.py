@@ -19,9 +19,8 @@ T = TypeVar("T", np.float32, np.float16, np.uint8)
 # Below this score nothing is certain about how far sound and picture of a web clip are apart.
 MIN_SYNC_SCORE = 0.15
 SPEED_WINDOW_FRAMES = 25
-# Lids that are down for longer than that do more than blink.
-_BLINK_FRAMES = 20
-_BLINK_BEGUN, _BLINK_SHUT = 0.2, 0.45
+# Lids are on their way down, and shut.
+_CLOSING, _SHUT = 0.2, 0.45
 # Shares of the windows: the one speaker who has most of the minutes, and the voices that nobody
 # filmed; the others are of all other people.
 GRID_SHARE = 0.2
@@ -39,7 +38,8 @@ IDLE_DECAY = 0.55
 class Recording:
     """One clip ready for training: motion (L, M), features per augmentation (V, L, D).
 
-    Its lids do not blink: blinks are driven (`model.motion.blink`).
+    Its lids never shut: blinks are driven (`model.motion.blink`), and eyes that stay shut while
+    their owner speaks are a habit of one person, not of speech.
     speaks_from: the frame where a mouth that was at rest begins to move; 0 if it never rested.
     """
 
@@ -99,10 +99,12 @@ def load_recordings(
         if len(motion) < FPS or not tracked["valid"].all():
             continue
         motion = np.clip(motion, -5, 5)
-        blinks = in_blinks(motion[:, space.lids] * space.scale.numpy()[:2])
+        shut = with_eyes_shut(motion[:, space.lids] * space.scale.numpy()[:2])
+        if shut.all():
+            continue
         # What a tracker says of the gaze behind shut lids is a guess.
         eyes = slice(space.lids.start, space.gaze.stop)
-        motion[:, eyes] = carried_over(motion[:, eyes], blinks)
+        motion[:, eyes] = carried_over(motion[:, eyes], shut)
         recordings.append(
             Recording(
                 clip_id=row["id"],
@@ -172,15 +174,15 @@ def on_lips_time(
     return motion, features
 
 
-def in_blinks(closure: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which frames of the closure of both lids (L, 2), 0 open to 1 shut, belong to blinks."""
+def with_eyes_shut(closure: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which frames of the closure of both lids (L, 2), 0 open to 1 shut, they shut and open in."""
     both = closure.mean(axis=1)
-    steps = np.diff(np.pad((both > _BLINK_BEGUN).astype(int), 1))
-    blinks = np.zeros(len(both), np.bool_)
+    steps = np.diff(np.pad((both > _CLOSING).astype(int), 1))
+    shut = np.zeros(len(both), np.bool_)
     for start, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
-        if end - start <= _BLINK_FRAMES and both[start:end].max() > _BLINK_SHUT:
-            blinks[max(start - 1, 0) : end + 1] = True
-    return blinks
+        if both[start:end].max() > _SHUT:
+            shut[max(start - 1, 0) : end + 1] = True
+    return shut
 
 
 def carried_over(values: NDArray[np.float32], gaps: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -16,10 +16,10 @@ from model.train.motion_data import (
     Recording,
     WindowSampler,
     carried_over,
-    in_blinks,
     load_recordings,
     load_voices,
     usable_clips,
+    with_eyes_shut,
 )
 from model.train.motion_trainer import face_loss
 
@@ -170,18 +170,20 @@ def test_steps_count_beside_places() -> None:
     assert face_loss(jumps, clean, last).item() == pytest.approx(1 + 0.5 * 5 / 2)
 
 
-def test_eyes_go_straight_through_a_blink_and_keep_what_is_none() -> None:
+def test_eyes_go_straight_through_where_they_are_shut_and_keep_the_rest() -> None:
     closure = np.zeros(120, np.float32)
     closure[:20] = np.linspace(0, 0.1, 20)
     closure[20:26] = (0.3, 0.9, 0.9, 0.6, 0.4, 0.25)
     closure[26:] = 0.2
     closure[60:64] = 0.4  # narrowed, not shut
     closure[80:110] = 0.9  # shut for longer than a blink
-    blinks = in_blinks(np.stack([closure, closure], axis=1))
-    np.testing.assert_array_equal(np.flatnonzero(blinks), np.arange(19, 27))
+    shut = with_eyes_shut(np.stack([closure, closure], axis=1))
+    blink, long = np.arange(19, 27), np.arange(79, 111)
+    np.testing.assert_array_equal(np.flatnonzero(shut), np.concatenate([blink, long]))
     gaze = np.linspace(0, 1, 120, dtype=np.float32)
     gaze[21:25] = 5  # lost behind the lids
-    opened = carried_over(np.stack([closure, gaze], axis=1), blinks)
+    opened = carried_over(np.stack([closure, gaze], axis=1), shut)
     np.testing.assert_allclose(opened[18:28, 0], np.linspace(closure[18], 0.2, 10), atol=1e-6)
+    np.testing.assert_allclose(opened[78:112, 0], 0.2, atol=1e-6)
     np.testing.assert_allclose(opened[:, 1], np.linspace(0, 1, 120), atol=1e-6)
-    np.testing.assert_array_equal(opened[~blinks, 0], closure[~blinks])
+    np.testing.assert_array_equal(opened[~shut, 0], closure[~shut])
