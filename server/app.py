@@ -28,6 +28,7 @@ from server import (
     problems,
     push_routes,
     recording_routes,
+    redundancy,
     say_routes,
     voice_socket,
     whep,
@@ -135,6 +136,7 @@ class Server:
         description.install(self.app)
         ice_consent.install()
         arrivals.install()
+        redundancy.install()
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(head_requests.HeadRequests)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiortc import MediaStreamTrack
 
-from server import ice_consent, logs, sdp
+from server import codec_preferences, ice_consent, logs, sdp
 from server.peer import Peer
 from server.performance import Performance, Source
 from server.services import Services
@@ -42,7 +42,7 @@ class Publisher:
         Raises Problem 422 for an offer that cannot be negotiated.
         """
         audio = self.peer.connection.addTransceiver("audio", "recvonly")
-        audio.setCodecPreferences(sdp.opus_preferences())
+        audio.setCodecPreferences(codec_preferences.for_voice(redundant=offer.has_redundancy))
         return await self.peer.answer(offer, ignored="video")
 
     async def discard(self) -> None:

@@ -14,7 +14,7 @@ import httpx
 from aiortc import RTCRtpSender, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 
-from server import logs, sdp
+from server import codec_preferences, logs, sdp
 from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat, SeatReceiver
 from server.feedback import PictureFeedback
 from server.outgoing_config import PublishConfig
@@ -204,9 +204,9 @@ class Push:
 async def _offer(peer: Peer, pictures: PacketTrack, sound: PacketTrack) -> tuple[RTCRtpSender, str]:
     """Return what sends the pictures, and the SDP offer."""
     voice = peer.connection.addTransceiver(sound, "sendonly")
-    voice.setCodecPreferences(sdp.opus_preferences())
+    voice.setCodecPreferences(codec_preferences.for_voice())
     picture = peer.connection.addTransceiver(pictures, "sendonly")
-    picture.setCodecPreferences(sdp.codec_preferences(*VideoCodec))
+    picture.setCodecPreferences(codec_preferences.for_pictures(*VideoCodec))
     await peer.connection.setLocalDescription(await peer.connection.createOffer())
     return picture.sender, peer.connection.localDescription.sdp
 

@@ -4,16 +4,12 @@ from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 
-from aiortc import (
-    RTCPeerConnection,
-    RTCRtpCodecCapability,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
+from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription, parse_h264_profile_level_id
 
+from server import red
 from server.ignored_media import in_known_codec, in_offered_codec
 from server.problems import Problem
 from streaming.rates import VOICE_RATE
@@ -34,13 +30,14 @@ class Description:
     """A checked offer or answer; trickled candidates must carry ``ice_ufrag``, the client's.
 
     ``video_codec`` is the one to send pictures in, None where none are wanted; ``has_audio``:
-    there is an audio section. ``candidates`` is how many candidates it brings, in all media
-    sections together.
+    there is an audio section; ``has_redundancy``: it offers `server.red`. ``candidates`` is how
+    many candidates it brings, in all media sections together.
     """
 
     sdp: str
     video_codec: VideoCodec | None
     has_audio: bool
+    has_redundancy: bool
     ice_ufrag: str
     candidates: int
 
@@ -118,25 +115,6 @@ def offers_video(offer: Description) -> bool:
     return any(media.kind == "video" and media.port for media in description.media)
 
 
-def codec_preferences(*codecs: VideoCodec) -> list[RTCRtpCodecCapability]:
-    """Only ``codecs``, best first, with retransmission, for ``setCodecPreferences`` of video.
-
-    H.264 is constrained baseline where offered (profile-level-id 42e01f): what we encode.
-    """
-    capabilities = RTCRtpSender.getCapabilities("video").codecs
-    names = [codec.value for codec in codecs]
-    wanted = [c for c in capabilities if c.name in names]
-    wanted.sort(
-        key=lambda c: (names.index(c.name), c.parameters.get("profile-level-id") != "42e01f")
-    )
-    return wanted + [c for c in capabilities if c.name == "rtx"]
-
-
-def opus_preferences() -> list[RTCRtpCodecCapability]:
-    """Only Opus, for ``setCodecPreferences`` of the audio transceiver."""
-    return [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.name == "opus"]
-
-
 async def negotiate(peer: RTCPeerConnection, offer: Description, ignored: str | None = None) -> str:
     """Apply ``offer`` to ``peer``, whose transceivers are set up, and return the answer.
 
@@ -203,6 +181,7 @@ def _describe(
         sdp=text,
         video_codec=codec,
         has_audio=any(media.kind == "audio" for media in description.media),
+        has_redundancy=any(_offers_redundancy(media) for media in description.media),
         ice_ufrag=ufrag,
         candidates=sum(len(media.ice_candidates) for media in description.media),
     )
@@ -217,6 +196,19 @@ def _check_opus(audio: MediaDescription) -> None:
     opus = "audio/opus", VOICE_RATE
     if not any((codec.mimeType.lower(), codec.clockRate) == opus for codec in audio.rtp.codecs):
         raise _no_common_codec(f"audio offers {_names(audio)}, expected opus among them")
+
+
+def _offers_redundancy(media: MediaDescription) -> bool:
+    formats = {codec.payloadType: codec for codec in media.rtp.codecs}
+    opus = formats.get(red.OPUS_PAYLOAD_TYPE)
+    return (
+        opus is not None
+        and opus.name.lower() == "opus"
+        and any(
+            codec.mimeType.lower() == red.MIME_TYPE and red.FORMAT in codec.parameters
+            for codec in media.rtp.codecs
+        )
+    )
 
 
 def _at_most_one(description: SessionDescription, kind: str) -> MediaDescription | None:

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from aiortc import MediaStreamTrack, RTCDataChannel
 
-from server import logs, messages, sdp
+from server import codec_preferences, logs, messages, sdp
 from server.avatars import Avatar
 from server.call_recording import CallRecording
 from server.control import ControlChannel
@@ -86,9 +86,9 @@ class Session:
         )
         connection = self.peer.connection
         voice = connection.addTransceiver(self._outlet.voice_track, "sendrecv")
-        voice.setCodecPreferences(sdp.opus_preferences())
+        voice.setCodecPreferences(codec_preferences.for_voice(redundant=offer.has_redundancy))
         picture = connection.addTransceiver(self._outlet.picture_track, "sendonly")
-        picture.setCodecPreferences(sdp.codec_preferences(offer.video_codec))
+        picture.setCodecPreferences(codec_preferences.for_pictures(offer.video_codec))
         answer = await self.peer.answer(offer)
         self._feedback.listen_to(picture.sender, self._outlet)
         self._move(Phase.CONNECTING)

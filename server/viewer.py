@@ -5,7 +5,7 @@ import logging
 
 from aiortc import RTCRtpSender
 
-from server import counter_offer, logs, sdp
+from server import codec_preferences, counter_offer, logs, sdp
 from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat, SeatReceiver
 from server.feedback import PictureFeedback
 from server.peer import Peer
@@ -48,10 +48,10 @@ class Viewer:
         connection = self.peer.connection
         if sound is not None:
             voice = connection.addTransceiver(sound, "sendonly")
-            voice.setCodecPreferences(sdp.opus_preferences())
+            voice.setCodecPreferences(codec_preferences.for_voice(redundant=offer.has_redundancy))
         if codec is not None:
             picture = connection.addTransceiver(pictures, "sendonly")
-            picture.setCodecPreferences(sdp.codec_preferences(codec))
+            picture.setCodecPreferences(codec_preferences.for_pictures(codec))
         answer = await self.peer.answer(offer)
         self._seat = Seat(self._rendition(codec), pictures, sound)
         if codec is not None:
@@ -63,10 +63,10 @@ class Viewer:
         pictures, sound = picture_track(MAX_CATCH_UP_FRAMES), voice_track()
         connection = self.peer.connection
         voice = connection.addTransceiver(sound, "sendonly")
-        voice.setCodecPreferences(sdp.opus_preferences())
+        voice.setCodecPreferences(codec_preferences.for_voice())
         picture = connection.addTransceiver(pictures, "sendonly")
         picture.setCodecPreferences(
-            [codec for name in sdp.VideoCodec for codec in sdp.codec_preferences(name)]
+            [codec for name in sdp.VideoCodec for codec in codec_preferences.for_pictures(name)]
         )
         offer = await self.peer.offer()
         self._seat = Seat(None, pictures, sound)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import sdp
+from server import codec_preferences, sdp
 from server.problems import Problem
 from server.sdp import VideoCodec, check_call
 
@@ -108,10 +108,10 @@ def test_damaged_offers_are_checked_or_refused_never_crashed_on(data: st.DataObj
 
 
 def test_only_the_wanted_codec_is_preferred() -> None:
-    h264 = sdp.codec_preferences(VideoCodec.H264)
+    h264 = codec_preferences.for_pictures(VideoCodec.H264)
     assert [c.name for c in h264] == ["H264", "H264", "rtx"]
     assert h264[0].parameters["profile-level-id"] == "42e01f"
-    assert [c.name for c in sdp.codec_preferences(VideoCodec.VP8)] == ["VP8", "rtx"]
+    assert [c.name for c in codec_preferences.for_pictures(VideoCodec.VP8)] == ["VP8", "rtx"]
 
 
 def test_packet_time_is_asked_of_the_microphone_only() -> None:
