@@ -111,7 +111,7 @@ class PerformanceConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class VideoConfig:
-    """The picture: square, ``size_px`` on a side, at a fixed bitrate.
+    """The picture: square, ``size_px`` on a side, at ``bitrate_kbps`` or less (`rate_ladder`).
 
     ``painted_mouth``: the inside of the mouth is painted by the frame denoiser, not only drawn.
     ``display_lag_ms``: lips are drawn so much ahead of their sound, since a browser shows pictures

@@ -23,6 +23,7 @@ _COUNTERS = {
     "dropped_frames": "dropped_frames",
     "skipped_hops": "skipped_hops",
     "concealed_ms": "concealed_audio_ms",
+    "silent_concealed_ms": "silent_concealed_audio_ms",
     "late_audio_ms": "late_audio_ms",
     "skipped_voice_ms": "skipped_voice_ms",
     "quality_changes": "quality_changes",

@@ -37,7 +37,7 @@ class StreamConfig:
     packet_ms: int = 20
     """Length of the microphone's packets."""
     concealment_ms: float = 60
-    """The model hears silence where nothing has arrived this long after its time.
+    """The model does without what has not arrived this long after its time.
 
     A playout delay that is longer than it must be lets it wait as much longer.
     """
@@ -98,7 +98,7 @@ class StreamConfig:
 
     @property
     def patience_ms(self) -> float:
-        """How long after its time the model waits for sound, before it hears silence."""
+        """How long after its time the model waits for sound, before it does without."""
         return self.concealment_ms + self.playout_delay_ms - self.min_playout_delay_ms
 
     @property

@@ -23,7 +23,12 @@ class StreamStats:
     skipped_hops: int
     """Hops never handed out, since they were `max_behind_ms` past their time."""
     concealed_ms: float
-    """Silence that the model heard in place of sound that had not arrived."""
+    """What the model heard in place of sound that had not arrived: made up, or silence. This and
+    the next are webrtc-stats' concealedSamples and silentConcealedSamples, one a part of the other.
+    """
+    silent_concealed_ms: float
+    """The part of it that was silence: no sound had come beside it, or too little for its length.
+    """
     late_audio_ms: float
     """Sound that arrived after its time to be played."""
     early_audio_ms: float

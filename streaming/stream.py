@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from model.rates import FPS, FRAME_MS
 from streaming.clock import SessionClock
+from streaming.concealment import CONTEXT_SAMPLES
 from streaming.config import StreamConfig
 from streaming.governor import Governor
 from streaming.lips import Lips
-from streaming.microphone import FADE_SAMPLES, Microphone, to_mono
+from streaming.microphone import Microphone, to_mono
 from streaming.playout import Due, Playout
 from streaming.rates import samples_to_ms
 from streaming.resample import HEARING_REACH_SAMPLES, hear, lead_in, voice_samples
@@ -63,6 +64,7 @@ class Stream(Generic[T]):
         self._hops = 0
         self._skipped_hops = 0
         self._concealed_samples = 0
+        self._silent_concealed_samples = 0
         self._compute_s = 0.0
 
     def push_audio(
@@ -176,6 +178,7 @@ class Stream(Generic[T]):
             hops=self._hops,
             skipped_hops=self._skipped_hops,
             concealed_ms=samples_to_ms(self._concealed_samples),
+            silent_concealed_ms=samples_to_ms(self._silent_concealed_samples),
             late_audio_ms=samples_to_ms(self._microphone.late_samples),
             early_audio_ms=samples_to_ms(self._clock.early_samples),
             skipped_voice_ms=samples_to_ms(self._playout.skipped_voice_samples),
@@ -217,11 +220,10 @@ class Stream(Generic[T]):
     def _take_hop(self, now: float) -> Hop:
         index = self._next_hop
         start, samples = self._plan.start(index), self._plan.hop_samples
-        heard = self._microphone.heard(start + HEARING_REACH_SAMPLES, samples)
-        self._concealed_samples += samples - int(heard.sum())
-        self._hops += 1
         reach = HEARING_REACH_SAMPLES
         voice = self._microphone.read(start - reach, samples + 2 * reach)
+        self._count_concealed(start + reach, samples)
+        self._hops += 1
         quality = self._governor.quality
         wanted = [k for k in self._plan.frames(index) if k >= 0 and k % quality.draw_every == 0]
         drawn = self._choose(wanted, now)
@@ -236,6 +238,13 @@ class Stream(Generic[T]):
             taken=now,
             deadline=self._playout.frame_due(first),
         )
+
+    def _count_concealed(self, position: int, samples: int) -> None:
+        """Count what the model has just read, and what in it was not heard."""
+        heard = self._microphone.heard(position, samples)
+        filled = self._microphone.concealed(position, samples)
+        self._concealed_samples += int((~heard).sum())
+        self._silent_concealed_samples += int((~heard & ~filled).sum())
 
     def _choose(self, wanted: list[int], now: float) -> tuple[int, ...]:
         """Leave out frames that cannot be ready in their slot: they would make the next ones late.
@@ -262,6 +271,6 @@ class Stream(Generic[T]):
             self._next_hop = current
 
     def _forget(self) -> None:
-        """Free the sound that neither voice nor model will read again."""
+        """Free the sound that is not read again, neither by voice or model nor to fill a hole."""
         next_heard = self._plan.start(self._next_hop) - HEARING_REACH_SAMPLES
-        self._microphone.forget(min(self._playout.next_voice - FADE_SAMPLES, next_heard))
+        self._microphone.forget(min(self._playout.next_voice - CONTEXT_SAMPLES, next_heard))
