@@ -62,8 +62,8 @@ class Playout(Generic[T]):
     """Releases voice and frames when they are due: at `clock.time_of(position)` plus the delay.
 
     Voice always leaves on time: what has not arrived by then is made up, or silence. A frame has a
-    slot of 40 ms from its due time. Ready before it: on time. Ready within it: late, shown at once. Not
-    ready at its end: the slot is a repeat of the frame before, and the frame, when it comes at
+    slot of 40 ms from its due time. Ready before it: on time. Ready within it: late, shown at once.
+    Not ready at its end: the slot is a repeat of the frame before, and the frame, when it comes at
     last, is dropped: handed out as `superseded`, just before the next one that is shown. But a
     face must not freeze: if the frame on the screen is older by more than `max_frozen_ms`, the one
     that comes too late is late, too, and shown at once.
