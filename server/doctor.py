@@ -60,7 +60,7 @@ def _describe_bf16() -> str:
     fp32_s, bf16_s = _matmul_s(torch.float32), _matmul_s(torch.bfloat16)
     factor = fp32_s / bf16_s
     verdict = "fast" if factor > 1.2 else "not worth using here"
-    return f"{verdict}: {factor:.1f} times the speed of fp32"
+    return f"{verdict}: {factor:.2g} times the speed of fp32"
 
 
 def _matmul_s(dtype: torch.dtype) -> float:

@@ -43,13 +43,15 @@ def add_options(present: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    lines = _read_script(options.script)
     try:
-        lines = read(options.script.read_text(encoding="utf-8"))
         trusted = ssl.create_default_context(cafile=options.certificate)
-    except (OSError, UnicodeDecodeError) as error:
-        raise PresentError(f"cannot read {options.script} or --certificate: {error}") from error
-    except ScriptError as error:
-        raise PresentError(f"{options.script}: {error}") from error
+    except OSError as error:
+        raise PresentError(f"cannot read --certificate {options.certificate}: {error}") from error
+    if not options.server.startswith(("http://", "https://")):
+        raise PresentError(
+            f"--server {options.server}: expected http:// or https:// before the name"
+        )
     headers = {} if options.key is None else {"Authorization": f"Bearer {options.key}"}
 
     async def run() -> None:
@@ -60,6 +62,18 @@ def _run(options: argparse.Namespace) -> int:
 
     asyncio.run(run())
     return 0
+
+
+def _read_script(path: Path) -> list[Line]:
+    try:
+        # Editors of Windows put a mark before what is UTF-8.
+        return read(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise PresentError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PresentError(f"{path} is no text in UTF-8: {error.reason}") from error
+    except ScriptError as error:
+        raise PresentError(f"{path}: {error}") from error
 
 
 async def present(

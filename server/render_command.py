@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.avatar import Avatar, Controls
+from model.identity.portrait import PortraitError
 from model.rates import FPS
 from server import (
     command_line,
@@ -32,9 +33,26 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--expression", default="neutral", help="neutral, happy, sad, ...")
     command.add_argument("--strength", type=float, default=0.5, help="of the expression, 0..1")
     command.add_argument("--head-speed", type=float, default=0.5, help="of the head, 0..1")
-    command.add_argument("--seed", type=int, default=0, help="same seed, same video")
+    command.add_argument("--seed", type=_seed, default=0, help="same seed, same video")
     add_model_options(command)
     command.set_defaults(run=_render)
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**63:
+        raise argparse.ArgumentTypeError(f"found {seed}, expected 0 or more, below 2^63")
+    return seed
+
+
+def _check_output(output: Path, *sources: Path) -> None:
+    for source in sources:
+        if output.exists() and output.samefile(source):
+            raise OutputError(f"-o {output} would overwrite {source}: name another file")
+    if output.suffix.lower() != ".mp4":
+        raise OutputError(f"-o {output}: what is written is MP4: let its name end so")
+    if output.exists() and not output.is_file():
+        raise OutputError(f"-o {output} is there and is no file: name another")
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -46,19 +64,21 @@ def _render(options: argparse.Namespace) -> int:
         raise ConfigError(str(error)) from error
     image = read_picture(options.portrait)
     recording = Recording(options.audio)
-    for source in (options.portrait, options.audio):
-        if options.output.exists() and options.output.samefile(source):
-            raise OutputError(f"-o {options.output} would overwrite {source}: name another file")
+    _check_output(options.output, options.portrait, options.audio)
     signer = credentials.signer(config.trust, datetime.now(UTC))
     limit_threads(config.compute)
     avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
-    identity = avatar.identify(image, config.video.size_px)
+    try:
+        identity = avatar.identify(image, config.video.size_px)
+    except PortraitError as error:
+        raise PortraitError(f"{options.portrait}: {error}") from error
     look = Look(controls, options.seed)
     stream = stream_config(config, avatar)
     rendering = Rendering(avatar, identity, stream, look, config.trust, signer)
     total = None if recording.stated_s is None else round(recording.stated_s * FPS)
     with tqdm(total=total, unit="frame", desc=options.output.name) as progress:
-        for _ in rendering.write(recording, options.output):
+        # What a link points to is replaced, not the link.
+        for _ in rendering.write(recording, options.output.resolve()):
             progress.update()
     if recording.damage is not None:
         print(

@@ -122,18 +122,18 @@ def _serve(options: argparse.Namespace) -> int:
             torch_threads=limit_threads(config.compute),
             nice=config.compute.nice,
         )
-        avatar = stack.enter_context(AvatarProcess(load_model, options.model_process))
         files = built_in(CLIENT_WEB)
         if config.portraits.default is not None:
             path = config.portraits.default
             files.insert(0, PortraitFile("custom", path.stem, "", path))
-        first = files[0]
+        first, picture = files[0], read_picture(files[0].path)
+        avatar = stack.enter_context(AvatarProcess(load_model, options.model_process))
         default = prepare(
             avatar,
             first.id,
             first.title,
             first.credit,
-            read_picture(first.path),
+            picture,
             config.video.size_px,
             config.trust,
         )

@@ -96,7 +96,8 @@ def described(fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
 
 def _check_is_image(file: UploadFile) -> None:
     found = (file.content_type or "").lower()
-    if not found.startswith("image/"):
+    # What cannot tell the type of a file says it is bytes; then decoding tells.
+    if not found.startswith("image/") and found != "application/octet-stream":
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",

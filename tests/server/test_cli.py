@@ -1,6 +1,7 @@
 """The command as a user types it: what it says when it cannot do what was asked."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +187,34 @@ def test_render_does_not_overwrite_what_it_reads(
         said = refusal(capsys, "render", str(face), str(speech_wav), "-o", str(out))
         assert f"would overwrite {tmp_path / source}" in said
     assert (tmp_path / source).read_bytes() == before
+
+
+@pytest.mark.usefixtures("avatar")
+@pytest.mark.parametrize("out", ["", "talk", "talk.webm", "-"])
+def test_render_writes_mp4_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], face: Path, speech_wav: Path, out: str
+) -> None:
+    said = refusal(capsys, "render", str(face), str(speech_wav), "-o", out)
+    assert "MP4" in said
+
+
+@pytest.mark.usefixtures("avatar")
+def test_render_does_not_replace_what_is_no_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, face: Path, speech_wav: Path
+) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    said = refusal(capsys, "render", str(face), str(speech_wav), "-o", str(pipe))
+    assert "is no file" in said
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("seed", ["-5", "9" * 25, "x"])
+def test_render_refuses_a_seed_that_is_none(capsys: pytest.CaptureFixture[str], seed: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["render", "a.jpg", "b.wav", "-o", "c.mp4", "--seed", seed])
+    assert caught.value.code == command_line.BAD_INPUT
+    assert "--seed" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("avatar")

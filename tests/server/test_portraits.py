@@ -207,6 +207,12 @@ async def test_over_http(serve: Serve) -> None:
         assert len((await http.get("/v1/portraits")).json()) == 2
 
 
+async def test_a_client_that_cannot_tell_a_type_may_upload(serve: Serve) -> None:
+    async with serve() as running:
+        sent = form(b"FACE\x07", media_type="application/octet-stream")
+        assert (await running.http.post("/v1/portraits", **sent)).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "says"),
     [

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server import cli, command_line
-from server.present import PresentError, present
+from server.present import PresentError, _read_script, present
 from server.script import Line
 from server.tts import SpeechError
 from tests.server.conftest import Running, Serve
@@ -48,6 +48,12 @@ async def test_a_script_is_said_to_its_end_and_told_line_by_line(serve: Serve) -
         assert at.running.voice.asked == [(line.text, "tenor") for line in LINES]
         assert await queue(at.running) == []
         assert at.running.server.performances.names == ["first"]
+
+
+def test_a_mark_of_byte_order_is_not_spoken(tmp_path: Path) -> None:
+    script = tmp_path / "script.md"
+    script.write_bytes(b"\xef\xbb\xbf# Good evening.")
+    assert [line.text for line in _read_script(script)] == ["Good evening."]
 
 
 async def test_a_full_queue_is_waited_for(serve: Serve) -> None:
@@ -103,7 +109,17 @@ def test_the_command_says_what_it_cannot_use(
     script.write_text("```\n```")
     assert cli.main(["present", str(script)]) == command_line.BAD_INPUT
     assert "nothing to say" in capsys.readouterr().err
+    script.write_bytes(b"\x9c\x00")
+    assert cli.main(["present", str(script)]) == command_line.BAD_INPUT
+    assert f"{script} is no text in UTF-8" in capsys.readouterr().err
     script.write_text("Hello.")
+    assert (
+        cli.main(["present", str(script), "--server", "localhost:8080"]) == command_line.BAD_INPUT
+    )
+    assert "expected http:// or https://" in capsys.readouterr().err
+    none = str(tmp_path / "none.pem")
+    assert cli.main(["present", str(script), "--certificate", none]) == command_line.BAD_INPUT
+    assert f"cannot read --certificate {none}" in capsys.readouterr().err
     # Port 9 of this machine: nothing listens there.
     assert (
         cli.main(["present", str(script), "--server", "http://127.0.0.1:9"])
