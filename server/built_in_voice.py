@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Protocol
@@ -21,6 +22,10 @@ _LEAD_MS = 40
 _SILENCE = 0.01
 # What its reading of text, which has no class of errors, raises on text that it cannot read.
 _NOT_READ = (ValueError, LookupError, TypeError, ArithmeticError)
+
+
+def _is_latin(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("LATIN")
 
 
 class _Model(Protocol):
@@ -44,6 +49,9 @@ class BuiltInVoice:
                 f"found the voice {voice!r}, expected {VOICE!r}, the only one that is built in:"
                 " others need a speech server (speech.url)",
             )
+        # It leaves some of them out, and reads others as if they were English.
+        if foreign := [letter for letter in text if letter.isalpha() and not _is_latin(letter)]:
+            raise unspeakable("".join(foreign))
         loop = asyncio.get_running_loop()
         try:
             pcm = await loop.run_in_executor(self._worker, self._speak, text)

@@ -19,13 +19,26 @@ async def test_speaks_a_sentence_soon_after_it_begins() -> None:
     np.testing.assert_array_equal(pcm, again)
 
 
-async def test_what_it_cannot_say_is_silence_or_an_unknown_voice() -> None:
+@pytest.mark.parametrize("text", ["你好", "你好世界 hello.", "Привет, как дела?", "The angle λ."])
+async def test_letters_that_it_has_no_sound_for_are_named(text: str) -> None:
     voice = BuiltInVoice()
-    [(_, pcm)] = [piece async for piece in voice.speak("你好", None)]
-    assert len(pcm) == 0
+    with pytest.raises(SpeechError, match=r"no sound for '(你好|你好世界|Приветкакдела|λ)'"):
+        await anext(voice.speak(text, None))
+    await voice.aclose()
+
+
+async def test_other_voices_are_told_to_be_unknown() -> None:
+    voice = BuiltInVoice()
     with pytest.raises(SpeechError, match="'emma', expected 'heart'"):
         await anext(voice.speak("Hello.", "emma"))
     await voice.aclose()
+
+
+async def test_letters_with_marks_are_spoken() -> None:
+    voice = BuiltInVoice()
+    [(_, pcm)] = [piece async for piece in voice.speak("A café in Zürich.", None)]
+    await voice.aclose()
+    assert len(pcm) > 0
 
 
 async def test_a_number_without_a_name_is_told_and_the_next_text_spoken() -> None:
