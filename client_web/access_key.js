@@ -32,6 +32,11 @@ export class AccessKey {
     return this.#value;
   }
 
+  /** @returns {boolean} whether this page will still have it when it is loaded again */
+  get survivesReload() {
+    return this.#storage !== null || !this.#value;
+  }
+
   /**
    * @param {string} text as typed or linked; space around it does not count
    * @returns {boolean} false: this cannot be a key, and nothing has changed

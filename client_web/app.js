@@ -16,7 +16,8 @@ import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
 import { StatusLine } from "./status_line.js";
-import { describe } from "./words.js";
+import { takesText } from "./typing.js";
+import { describe, describeKept } from "./words.js";
 
 /** @typedef {{ id: string, title: string }} ChosenPortrait */
 
@@ -34,7 +35,7 @@ class App {
     line: find("status", HTMLElement),
     badge: find("badge", HTMLElement),
   });
-  #notice = new Notice(document);
+  #notice = new Notice(document, this.#start);
   #entrance = new Entrance(
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
     { onAsk: () => this.#sayStatus(), onKey: () => this.#onKey() },
@@ -50,19 +51,24 @@ class App {
     {
       onChange: () => this.#onMicrophoneChange(),
       onEnded: () => this.#onMicrophoneEnded(),
+      onSilenced: () => this.#sayStatus(),
       onLevel: (level) => this.#stage.setVoiceLevel(level),
     },
   );
   #call = new Call(new Signalling(this.#base, this.#entrance.api), {
     onState: (state, reason, retryIn_ms) => this.#onCallState(state, reason, retryIn_ms),
+    onInterrupted: () => this.#sayStatus(),
+    onPortrait: (id) => this.#onRefusedPortrait(id),
     onStream: (stream) => this.#stage.showStream(stream),
     onMessage: (message) => this.#onMessage(message),
   });
   #stage = new Stage(
     {
+      stage: find("stage", HTMLElement),
       frame: find("frame", HTMLElement),
       still: find("still", HTMLImageElement),
       video: find("live", HTMLVideoElement),
+      expand: find("expand", HTMLButtonElement),
     },
     () => this.#onPlaybackBlocked(),
   );
@@ -75,14 +81,14 @@ class App {
     () => this.#sendControls(),
   );
   #figures = new FiguresPanel({
-    fps: find("fps", HTMLOutputElement),
-    latency: find("latency", HTMLOutputElement),
-    skew: find("skew", HTMLOutputElement),
+    fps: find("fps", HTMLElement),
+    latency: find("latency", HTMLElement),
+    skew: find("skew", HTMLElement),
   });
-  #stats = new StatsMonitor(() => this.#call.getStats(), {
-    onFigures: (figures) => this.#figures.show(figures),
-    onKeyframeNeeded: () => this.#call.send({ type: "keyframe" }),
-  });
+  #stats = new StatsMonitor(
+    () => this.#call.getStats(),
+    (figures) => this.#figures.show(figures),
+  );
   #images = new PortraitImages(this.#entrance.api);
   #picker = new PortraitPicker(
     new GalleryApi(this.#base, this.#entrance.api),
@@ -95,7 +101,7 @@ class App {
   );
 
   #record = new RecordButton(
-    { record: find("record", HTMLButtonElement), save: find("save", HTMLButtonElement) },
+    { record: find("record", HTMLButtonElement), saves: find("saves", HTMLElement) },
     this.#base,
     this.#entrance.api,
     {
@@ -105,14 +111,22 @@ class App {
   );
 
   async run() {
-    this.#start.addEventListener("click", () => this.#toggleCall());
+    this.#start.addEventListener("click", (event) => {
+      // A double-click is one wish.
+      if (event.detail <= 1) this.#toggleCall();
+    });
     this.#mute.addEventListener("click", () => this.#toggleMute());
     this.#sound.addEventListener("click", () => this.#toggleSound());
     find("settings", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-    const expand = find("expand", HTMLButtonElement);
-    expand.hidden = !this.#stage.canExpand;
-    expand.addEventListener("click", () => this.#stage.toggleExpanded());
+    window.addEventListener("keydown", (event) => {
+      const { key, ctrlKey, metaKey, altKey, repeat } = event;
+      if (takesText(event.target) || ctrlKey || metaKey || altKey || repeat) return;
+      if (key.toLowerCase() === "m") this.#toggleMute();
+    });
     window.addEventListener("online", () => this.#call.retryNow());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.#call.retryNow();
+    });
     window.addEventListener("pagehide", () => this.#call.stop());
 
     this.#entrance.start();
@@ -125,22 +139,35 @@ class App {
   async #toggleCall() {
     if (this.#call.state !== CallState.IDLE) {
       this.#call.stop();
-      return;
+    } else if (this.#opening) {
+      this.#microphone.close();
+      this.#setOpening(false);
+    } else if (this.#portrait) {
+      await this.#startCall(this.#portrait.id);
     }
-    if (this.#opening || !this.#portrait) return;
+  }
+
+  /** @param {string} portraitId */
+  async #startCall(portraitId) {
     this.#notice.hide();
-    this.#opening = true;
-    this.#sayStatus();
+    this.#setOpening(true);
     try {
       const track = await this.#microphone.open();
-      if (track) this.#call.start(track, this.#portrait.id);
+      // Cancelled, and perhaps pressed again: that one opens now.
+      if (!track) return;
+      this.#setOpening(false);
+      this.#call.start(track, portraitId);
     } catch (error) {
+      this.#setOpening(false);
       if (!(error instanceof CallError)) throw error;
       this.#notice.show(describe(error));
-    } finally {
-      this.#opening = false;
-      this.#sayStatus();
     }
+  }
+
+  /** @param {boolean} opening */
+  #setOpening(opening) {
+    this.#opening = opening;
+    this.#sayStatus();
   }
 
   /**
@@ -151,7 +178,6 @@ class App {
   #onCallState(state, reason, retryIn_ms) {
     document.body.dataset.call = state;
     const live = state === CallState.LIVE;
-    this.#record.setLive(live);
     if (live) {
       this.#notice.hide();
       this.#stats.start();
@@ -172,7 +198,7 @@ class App {
       else this.#notice.hide();
       if (reason?.kind === "portrait-gone") this.#picker.load();
     }
-    this.#start.textContent = state === CallState.IDLE ? "Start" : "Stop";
+    this.#record.follow(state);
     this.#sayStatus();
   }
 
@@ -183,7 +209,7 @@ class App {
       this.#sayStatus();
     } else if (message.type === "recording") this.#onRecording(message);
     else if (message.type === "error" && !message.fatal) {
-      this.#notice.show({ title: "The server says", text: message.message });
+      this.#notice.show(describe(new CallError("server-says", message.message)));
     }
   }
 
@@ -222,23 +248,26 @@ class App {
     }
   }
 
-  #onPlaybackBlocked() {
-    this.#notice.show(
-      { title: "The browser holds the sound back", text: "It wants a press before it plays." },
-      {
-        label: "Play",
-        run: () => {
-          this.#notice.hide();
-          this.#stage.play();
-        },
-      },
-    );
+  /** @param {string} id of the one that the server goes on with */
+  #onRefusedPortrait(id) {
+    this.#picker.goBackTo(id);
+    this.#sendControls();
   }
 
-  #onKey() {
+  #onPlaybackBlocked() {
+    const run = () => {
+      this.#notice.hide();
+      this.#stage.play();
+    };
+    this.#notice.show(describe(new CallError("sound-held")), { label: "Play", run });
+  }
+
+  async #onKey() {
     this.#notice.hide();
     this.#sayStatus();
-    this.#picker.load();
+    await this.#picker.load();
+    // The field that had it is hidden.
+    if (document.activeElement === document.body) this.#start.focus();
   }
 
   // Microphone ----------------------------------------------------------------------------------
@@ -250,14 +279,25 @@ class App {
       if (track) await this.#call.replaceTrack(track);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
-      this.#notice.show(describe(error));
+      this.#microphone.putBack();
+      this.#notice.show(describeKept(error));
     }
   }
 
-  #onMicrophoneEnded() {
-    this.#call.stop();
-    this.#notice.show(describe(new CallError("microphone-failed")));
-    this.#microphone.listDevices();
+  /** It goes on with the default one, if there is one. */
+  async #onMicrophoneEnded() {
+    if (this.#call.state === CallState.IDLE) return;
+    try {
+      const track = await this.#microphone.openDefault();
+      if (!track) return;
+      await this.#call.replaceTrack(track);
+      this.#notice.show(describe(new CallError("microphone-replaced")));
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#call.stop();
+      this.#notice.show(describe(error));
+      this.#microphone.listDevices();
+    }
   }
 
   // Buttons -------------------------------------------------------------------------------------
@@ -276,13 +316,19 @@ class App {
   }
 
   #sayStatus() {
+    const idle = this.#call.state === CallState.IDLE;
+    const label = this.#opening ? "Cancel" : idle ? "Start" : "Stop";
+    if (this.#start.textContent !== label) this.#start.textContent = label;
     this.#status.show({
       opening: this.#opening,
       asksForKey: this.#entrance.asks,
       call: this.#call.state,
+      interrupted: this.#call.interrupted,
       muted: this.#microphone.muted,
+      silenced: this.#microphone.silenced,
       recording: this.#record.active,
       behind: this.#stats.behind,
+      coarse: this.#stats.coarse,
       chosen: this.#portrait !== null,
     });
   }

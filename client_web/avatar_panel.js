@@ -1,5 +1,6 @@
 /** Below the gallery: keeping an upload as a named avatar, changing and deleting one. */
 
+import { allow } from "./allow.js";
 import { CallError } from "./call_error.js";
 import { find } from "./find.js";
 
@@ -10,11 +11,15 @@ import { find } from "./find.js";
 
 const DELETE = "Delete";
 const DELETE_FOR_GOOD = "Delete for good?";
+/** Who has not answered by then has not meant it. */
+const DISARM_MS = 4_000;
 
 export class AvatarPanel {
   /** @type {Portrait | null} */
   #portrait = null;
   #busy = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #disarmTimer;
 
   #keep = find("keep", HTMLElement);
   #name = find("avatar-name", HTMLInputElement);
@@ -22,6 +27,9 @@ export class AvatarPanel {
   #change = find("avatar-change", HTMLButtonElement);
   #delete = find("avatar-delete", HTMLButtonElement);
   #said = find("avatar-said", HTMLElement);
+  #buttons = [...document.querySelectorAll(".keep button")].filter(
+    (element) => element instanceof HTMLButtonElement,
+  );
 
   /**
    * @param {import("./gallery_api.js").GalleryApi} api
@@ -36,53 +44,80 @@ export class AvatarPanel {
     this.callbacks = callbacks;
     find("keep-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#do((portrait) => this.#keepUpload(portrait));
+      this.#do("Keeping…", (portrait) => this.#keepUpload(portrait));
     });
     this.#change.addEventListener("click", () => {
-      this.#do((portrait) => this.#keepSettings(portrait));
+      this.#do("Keeping…", (portrait) => this.#keepSettings(portrait));
     });
-    this.#delete.addEventListener("click", () => this.#onDelete());
-    this.#delete.addEventListener("blur", () => (this.#delete.textContent = DELETE));
+    this.#delete.addEventListener("click", (event) => {
+      // A double-click is one wish.
+      if (event.detail <= 1) this.#onDelete();
+    });
+    this.#delete.addEventListener("blur", () => this.#disarm());
   }
 
   /** @param {Portrait} portrait the one that is selected */
   show(portrait) {
     this.#portrait = portrait;
     this.#said.textContent = "";
-    this.#delete.textContent = DELETE;
+    this.#disarm();
     this.#keep.hidden = portrait.upload === undefined;
     this.#kept.hidden = portrait.settings === undefined;
     this.#name.value = "";
   }
 
   #onDelete() {
-    if (this.#delete.textContent !== DELETE_FOR_GOOD) this.#delete.textContent = DELETE_FOR_GOOD;
-    else this.#do((portrait) => this.#deleteAvatar(portrait));
+    if (this.#delete.textContent === DELETE_FOR_GOOD) {
+      this.#disarm();
+      this.#do("Deleting…", (portrait) => this.#deleteAvatar(portrait));
+    } else {
+      this.#delete.textContent = DELETE_FOR_GOOD;
+      this.#disarmTimer = setTimeout(() => this.#disarm(), DISARM_MS);
+    }
   }
 
-  /** @param {(portrait: Portrait) => Promise<void>} work one thing at a time */
-  async #do(work) {
+  #disarm() {
+    clearTimeout(this.#disarmTimer);
+    this.#delete.textContent = DELETE;
+  }
+
+  /**
+   * One thing at a time.
+   *
+   * @param {string} meanwhile
+   * @param {(portrait: Portrait) => Promise<string>} work returns what to say then
+   */
+  async #do(meanwhile, work) {
     if (!this.#portrait || this.#busy) return;
-    this.#busy = true;
+    this.#setBusy(true);
+    this.#said.textContent = meanwhile;
     try {
-      await work(this.#portrait);
+      this.#said.textContent = await work(this.#portrait);
     } catch (error) {
+      this.#said.textContent = "";
       if (!(error instanceof CallError)) throw error;
       this.callbacks.onError(error);
     } finally {
-      this.#busy = false;
+      this.#setBusy(false);
     }
+  }
+
+  /** @param {boolean} busy */
+  #setBusy(busy) {
+    this.#busy = busy;
+    for (const button of this.#buttons) allow(button, !busy);
   }
 
   /** @param {Portrait} portrait */
   async #keepUpload(portrait) {
-    if (!portrait.upload) return;
+    if (!portrait.upload) return "";
     const { file, consent } = portrait.upload;
     const settings = this.callbacks.settings();
     const avatar = await this.api.keep(this.#name.value, file, consent, settings);
+    const hadFocus = this.#keep.contains(document.activeElement);
     this.callbacks.onKept(portrait, avatar);
-    this.#change.focus();
-    this.#said.textContent = `Kept as ${avatar.name}, with these settings.`;
+    if (hadFocus) this.#change.focus();
+    return `Kept as ${avatar.name}, with these settings.`;
   }
 
   /** @param {Portrait} portrait */
@@ -90,13 +125,13 @@ export class AvatarPanel {
     const settings = this.callbacks.settings();
     await this.api.change(portrait.id, settings);
     this.callbacks.onChanged(portrait, settings);
-    this.#said.textContent = "Settings kept.";
+    return "Settings kept.";
   }
 
   /** @param {Portrait} portrait */
   async #deleteAvatar(portrait) {
     await this.api.remove(portrait.id);
     this.callbacks.onDeleted(portrait);
-    this.#said.textContent = `${portrait.title} was deleted.`;
+    return `${portrait.title} was deleted.`;
   }
 }

@@ -16,6 +16,17 @@ export const CallState = Object.freeze({
   WAITING: "waiting",
 });
 
+/** Nobody waits longer than this for a first or another connection, with the microphone open. */
+const GIVE_UP_MS = 600_000;
+/** The server's codes for a portrait that it cannot change to (server/avatars.py). */
+const PORTRAIT_REFUSALS = [
+  "unknown-portrait",
+  "unknown-avatar",
+  "damaged-avatar",
+  "avatars-unusable",
+  "unusable-portrait",
+];
+
 /** @type {Record<string, readonly string[]>} */
 const TRANSITIONS = {
   [CallState.IDLE]: [CallState.CONNECTING],
@@ -49,6 +60,8 @@ export function endedError(reason) {
  * @property {(state: string, reason: CallError | null, retryIn_ms: number) => void} onState
  *   `reason`: why the call waits or has ended, null when the user asked for it; `retryIn_ms`:
  *   time to the next attempt, 0 unless waiting
+ * @property {() => void} onInterrupted see `Call.interrupted`, which has changed
+ * @property {(id: string) => void} onPortrait the server shows this one, not what was wished
  * @property {(stream: MediaStream) => void} onStream
  * @property {(message: import("./messages.js").ServerMessage) => void} onMessage
  */
@@ -62,21 +75,38 @@ export class Call {
   #track = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
+  /** Wished; a server that cannot show it goes on with the confirmed one. */
   #portraitId = "";
+  #confirmedId = "";
+  #interrupted = false;
+  /** @type {number | null} null: the last attempt has led to a connection, or is the first */
+  #failingSince_ms = null;
 
   /**
    * @param {import("./signalling.js").Signalling} signalling
    * @param {CallCallbacks} callbacks
    * @param {Backoff} [backoff]
+   * @param {() => number} [now_ms]
    */
-  constructor(signalling, callbacks, backoff = new Backoff()) {
+  constructor(
+    signalling,
+    callbacks,
+    backoff = new Backoff(),
+    now_ms = () => performance.now(),
+  ) {
     this.signalling = signalling;
     this.callbacks = callbacks;
     this.backoff = backoff;
+    this.now_ms = now_ms;
   }
 
   get state() {
     return this.#state;
+  }
+
+  /** @returns {boolean} nothing arrives just now, and another way is looked for */
+  get interrupted() {
+    return this.#interrupted;
   }
 
   /**
@@ -86,6 +116,7 @@ export class Call {
   start(microphoneTrack, portraitId) {
     this.#track = microphoneTrack;
     this.#portraitId = portraitId;
+    this.#failingSince_ms = null;
     this.backoff.reset();
     this.#attempt();
   }
@@ -108,6 +139,7 @@ export class Call {
 
   /** @param {string} portraitId shown from now on, after a reconnection too */
   setPortrait(portraitId) {
+    if (portraitId === this.#portraitId) return;
     this.#portraitId = portraitId;
     this.send({ type: "portrait", id: portraitId });
   }
@@ -126,17 +158,38 @@ export class Call {
   #attempt() {
     if (!this.#track) throw new Error("a call needs a microphone track: start() gives it");
     this.#become(CallState.CONNECTING);
-    const link = new PeerLink(this.#track, {
-      onStream: this.callbacks.onStream,
-      onConnected: () => {
-        this.backoff.reset();
-        if (this.#state === CallState.CONNECTING) this.#become(CallState.LIVE);
-      },
-      onMessage: (message) => this.#onMessage(message),
-      onLost: (error) => this.#onLost(error),
-    });
-    this.#link = link;
-    link.open(this.signalling, this.#portraitId);
+    const portraitId = this.#portraitId;
+    try {
+      this.#link = new PeerLink(this.#track, {
+        onStream: this.callbacks.onStream,
+        onConnected: () => this.#onConnected(portraitId),
+        onInterrupted: () => this.#setInterrupted(true),
+        onMessage: (message) => this.#onMessage(message),
+        onLost: (error) => this.#onLost(error),
+      });
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#onLost(error);
+      return;
+    }
+    this.#link.open(this.signalling, portraitId);
+  }
+
+  /** @param {string} portraitId with which it was offered */
+  #onConnected(portraitId) {
+    this.backoff.reset();
+    this.#setInterrupted(false);
+    if (this.#state !== CallState.CONNECTING) return;
+    this.#failingSince_ms = null;
+    this.#confirmedId = portraitId;
+    this.#become(CallState.LIVE);
+  }
+
+  /** @param {boolean} interrupted */
+  #setInterrupted(interrupted) {
+    if (interrupted === this.#interrupted) return;
+    this.#interrupted = interrupted;
+    this.callbacks.onInterrupted();
   }
 
   /** @param {import("./messages.js").ServerMessage} message */
@@ -146,13 +199,33 @@ export class Call {
       this.#onLost(endedError(message.reason));
     } else if (message.type === "error" && message.fatal) {
       this.#onLost(new CallError("server-failed", message.message));
+    } else if (message.type === "error" && PORTRAIT_REFUSALS.includes(message.code)) {
+      this.#goOnWith(this.#confirmedId);
+    } else if (message.type === "portrait") {
+      const wasSettled = this.#portraitId === this.#confirmedId;
+      this.#confirmedId = message.id;
+      // It was wished before another that was refused.
+      if (wasSettled) this.#goOnWith(message.id);
     }
+  }
+
+  /** @param {string} portraitId what the server shows */
+  #goOnWith(portraitId) {
+    if (portraitId === this.#portraitId) return;
+    this.#portraitId = portraitId;
+    this.callbacks.onPortrait(portraitId);
   }
 
   /** @param {CallError} error */
   #onLost(error) {
     if (!error.retry) {
       this.#end(error);
+      return;
+    }
+    const now_ms = this.now_ms();
+    this.#failingSince_ms ??= now_ms;
+    if (now_ms - this.#failingSince_ms >= GIVE_UP_MS) {
+      this.#end(new CallError("gave-up"));
       return;
     }
     this.#dropLink();
@@ -173,6 +246,7 @@ export class Call {
   #dropLink() {
     this.#link?.close();
     this.#link = null;
+    this.#interrupted = false;
   }
 
   /**

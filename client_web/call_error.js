@@ -9,8 +9,9 @@
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
  *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle" | "key-needed"
  *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often" | "avatar-exists"
- *   | "avatar-refused" | "recording-gone" | "not-live" | "speech-refused"
- *   | "speech-failed" | "voice-taken"} ErrorKind
+ *   | "avatar-refused" | "recording-gone" | "recording-split" | "not-live" | "speech-refused"
+ *   | "speech-failed" | "voice-taken" | "gave-up" | "browser-exhausted" | "microphone-replaced"
+ *   | "sound-held" | "server-says"} ErrorKind
  */
 
 export class CallError extends Error {

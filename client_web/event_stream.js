@@ -5,6 +5,9 @@ import { accessError } from "./access_error.js";
 import { CallError } from "./call_error.js";
 import { readProblem } from "./problem.js";
 
+/** The server beats every 15 s: a connection that is silent for longer is only half there. */
+const MOST_SILENCE_MS = 45_000;
+
 /** @typedef {{ kind: string, data: any }} ServerEvent */
 
 /**
@@ -39,12 +42,19 @@ export class EventStream {
    * @param {{ onEvent: (event: ServerEvent) => void, onError: (error: CallError) => void }} callbacks
    *   `onError`: it was refused; a connection that drops is made again silently
    * @param {Backoff} [backoff]
+   * @param {number} [mostSilence_ms]
    */
-  constructor(api, { onEvent, onError }, backoff = new Backoff()) {
+  constructor(
+    api,
+    { onEvent, onError },
+    backoff = new Backoff(),
+    mostSilence_ms = MOST_SILENCE_MS,
+  ) {
     this.api = api;
     this.onEvent = onEvent;
     this.onError = onError;
     this.backoff = backoff;
+    this.mostSilence_ms = mostSilence_ms;
   }
 
   /**
@@ -79,7 +89,33 @@ export class EventStream {
    * @param {AbortSignal} signal
    */
   async #read(url, signal) {
-    const response = await this.api.fetch(url, { signal });
+    const attempt = new AbortController();
+    const abort = () => attempt.abort();
+    signal.addEventListener("abort", abort);
+    let silence = setTimeout(abort, this.mostSilence_ms);
+    try {
+      const response = await this.api.fetch(url, { signal: attempt.signal });
+      const pieces = await this.#open(response);
+      const parser = new EventParser();
+      for (;;) {
+        const { done, value } = await pieces.read();
+        if (done) return;
+        clearTimeout(silence);
+        silence = setTimeout(abort, this.mostSilence_ms);
+        for (const event of parser.push(value)) this.onEvent(event);
+      }
+    } finally {
+      clearTimeout(silence);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /**
+   * @param {Response} response
+   * @returns {Promise<ReadableStreamDefaultReader<string>>} of its text
+   * @throws {CallError} refused
+   */
+  async #open(response) {
     if (!response.ok || !response.body) {
       const problem = await readProblem(response);
       const retry = response.status >= 500;
@@ -89,12 +125,6 @@ export class EventStream {
       );
     }
     this.backoff.reset();
-    const parser = new EventParser();
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      for (const event of parser.push(value)) this.onEvent(event);
-    }
+    return response.body.pipeThrough(new TextDecoderStream()).getReader();
   }
 }

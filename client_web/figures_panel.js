@@ -28,7 +28,7 @@ export class FiguresPanel {
 
   clear() {
     this.#skew_ms = null;
-    for (const output of [this.fps, this.latency, this.skew]) output.textContent = UNKNOWN;
+    for (const figure of [this.fps, this.latency, this.skew]) figure.textContent = UNKNOWN;
   }
 }
 

@@ -3,6 +3,7 @@
 import { accessError } from "./access_error.js";
 import { CallError } from "./call_error.js";
 import { readProblem } from "./problem.js";
+import { meaningOfStatus } from "./signalling.js";
 
 /**
  * @typedef {{ expression: string, expression_strength: number, head_speed: number }} Settings
@@ -15,6 +16,7 @@ const MEANINGS = {
   "avatar-exists": "avatar-exists",
   "built-in-avatar": "avatar-exists",
   "unusable-portrait": "portrait-refused",
+  "portraits-busy": "portraits-busy",
 };
 
 export class GalleryApi {
@@ -103,7 +105,10 @@ export class GalleryApi {
     }
     if (response.ok) return response;
     const problem = await readProblem(response);
-    const known = Object.hasOwn(MEANINGS, problem.code) ? MEANINGS[problem.code] : kind;
+    // Nobody has looked at the picture.
+    const failed = kind === "portrait-refused" && response.status >= 500;
+    const other = failed ? meaningOfStatus(response.status).kind : kind;
+    const known = Object.hasOwn(MEANINGS, problem.code) ? MEANINGS[problem.code] : other;
     throw accessError(problem) ?? new CallError(known, problem.detail);
   }
 }

@@ -17,15 +17,29 @@ const DISCONNECTED_GRACE_MS = 7_000;
 /** @typedef {import("./signalling.js").Answered} Answered */
 
 /**
+ * @returns {RTCPeerConnection}
+ * @throws {CallError} Chromium makes only some hundreds until it collects those that were closed
+ */
+function makeConnection() {
+  try {
+    return new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    throw new CallError("browser-exhausted", error.message, { retry: true });
+  }
+}
+
+/**
  * @typedef {object} LinkCallbacks
  * @property {(event: RTCTrackEvent) => void} onTrack
- * @property {() => void} onConnected
+ * @property {() => void} onConnected for the first time, or again
+ * @property {() => void} onInterrupted nothing arrives; it is connected again, or lost, soon
  * @property {(error: CallError) => void} onLost called once at most, and never after close()
  */
 
 export class Link {
   /** To which the owner adds what is to be carried, before open(). */
-  pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  pc = makeConnection();
 
   #callbacks;
   #abort = new AbortController();
@@ -36,7 +50,10 @@ export class Link {
   #restarting = false;
   #closed = false;
 
-  /** @param {LinkCallbacks} callbacks */
+  /**
+   * @param {LinkCallbacks} callbacks
+   * @throws {CallError} there is no connection to be had now
+   */
   constructor(callbacks) {
     this.#callbacks = callbacks;
     this.pc.addEventListener("track", callbacks.onTrack);
@@ -109,6 +126,7 @@ export class Link {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.lose(), DISCONNECTED_GRACE_MS);
         this.#restartIce();
+        this.#callbacks.onInterrupted();
         break;
       case "failed":
       case "closed":

@@ -11,16 +11,16 @@ export const EXPRESSIONS = Object.freeze(["neutral", "happy", "sad", "angry", "s
  * @typedef {{ type: "head_motion", speed: number }} HeadMotionMessage speed 0..1
  * @typedef {{ type: "pause", paused: boolean }} PauseMessage
  * @typedef {{ type: "portrait", id: string }} PortraitMessage asks for, or tells of, a portrait
- * @typedef {{ type: "keyframe" }} KeyframeMessage asks for a key frame
  * @typedef {{ type: "record", active: boolean }} RecordMessage begin or stop recording the call
  * @typedef {ExpressionMessage | HeadMotionMessage | PauseMessage | PortraitMessage
- *   | KeyframeMessage | RecordMessage} ClientMessage
+ *   | RecordMessage} ClientMessage
  *
  * @typedef {{ type: "ready", session: string }} ReadyMessage
  * @typedef {{ type: "stats", fps: number, late_frames: number, repeated_frames: number,
  *   dropped_frames: number, playout_delay_ms: number, microphone_packet_ms: number,
  *   av_skew_ms: number, num_steps: number, painted: boolean, halved: boolean,
- *   compute_ms: number }} StatsMessage once a second; counters since the call began
+ *   rung: number, compute_ms: number }} StatsMessage once a second; counters since the call began;
+ *   `rung`: how often the picture's bitrate is halved, because the network carries no more
  * @typedef {{ type: "error", code: string, message: string, fatal: boolean }} ErrorMessage
  * @typedef {{ type: "ended", reason: string }} EndedMessage
  * @typedef {{ type: "recording", active: boolean, id: string }} RecordingMessage
@@ -35,7 +35,6 @@ export const CLIENT_FIELDS = Object.freeze({
   head_motion: { speed: "number" },
   pause: { paused: "boolean" },
   portrait: { id: "string" },
-  keyframe: {},
   record: { active: "boolean" },
 });
 
@@ -52,6 +51,7 @@ export const SERVER_FIELDS = Object.freeze({
     num_steps: "number",
     painted: "boolean",
     halved: "boolean",
+    rung: "number",
     compute_ms: "number",
   },
   portrait: { id: "string" },

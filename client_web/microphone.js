@@ -47,9 +47,14 @@ export class Microphone {
   #wish = 0;
   #muted = false;
 
-  /** @param {() => void} onEnded the device was unplugged or taken away */
-  constructor(onEnded) {
+  /**
+   * @param {{ onEnded: () => void, onSilenced: () => void }} callbacks `onEnded`: the device was
+   *   unplugged or taken away; `onSilenced`: `silenced` has changed
+   */
+  constructor({ onEnded, onSilenced }) {
     this.onEnded = onEnded;
+    this.onSilenced = onSilenced;
+    document.addEventListener("visibilitychange", () => this.#wakeMeter());
   }
 
   /** @returns {MediaStreamTrack | null} */
@@ -60,6 +65,11 @@ export class Microphone {
   /** @returns {boolean} */
   get muted() {
     return this.#muted;
+  }
+
+  /** @returns {boolean} the system gives only silence: a switch on the device, a phone call */
+  get silenced() {
+    return this.track?.muted ?? false;
   }
 
   /** @param {boolean} muted the stream goes on, with silence */
@@ -104,6 +114,9 @@ export class Microphone {
     const [track] = stream.getAudioTracks();
     track.enabled = !this.#muted;
     track.addEventListener("ended", () => this.onEnded());
+    for (const change of ["mute", "unmute"]) {
+      track.addEventListener(change, () => this.onSilenced());
+    }
     this.#meter(stream);
     return track;
   }
@@ -147,6 +160,19 @@ export class Microphone {
     this.#source = this.#context.createMediaStreamSource(stream);
     this.#analyser = new AnalyserNode(this.#context, { fftSize: this.#samples.length });
     this.#source.connect(this.#analyser);
+    this.#context.addEventListener("statechange", () => this.#wakeMeter());
+  }
+
+  /** Phones suspend it for a call, and leave it so. */
+  async #wakeMeter() {
+    const context = this.#context;
+    if (!context || document.hidden || ["running", "closed"].includes(context.state)) return;
+    try {
+      await context.resume();
+    } catch (error) {
+      // Still interrupted: it is tried again when that ends, or the page is seen again.
+      if (!(error instanceof DOMException)) throw error;
+    }
   }
 }
 

@@ -10,8 +10,12 @@ export class Notice {
   /** @type {(() => void) | null} */
   #run = null;
 
-  /** @param {Document} page */
-  constructor(page) {
+  /**
+   * @param {Document} page
+   * @param {HTMLElement} main the page's main button: it gets the focus that would be lost
+   */
+  constructor(page, main) {
+    this.main = main;
     this.box = /** @type {HTMLElement} */ (page.getElementById("notice"));
     this.title = /** @type {HTMLElement} */ (page.getElementById("notice-title"));
     this.text = /** @type {HTMLElement} */ (page.getElementById("notice-text"));
@@ -38,7 +42,9 @@ export class Notice {
 
   hide() {
     clearInterval(this.#countdown);
+    const hadFocus = this.box.contains(document.activeElement);
     this.box.hidden = true;
+    if (hadFocus) this.main.focus();
   }
 
   /** @param {number} seconds */

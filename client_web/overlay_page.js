@@ -7,7 +7,7 @@ import { unpackOnto } from "./overlay_canvas.js";
 import { readOptions } from "./overlay_options.js";
 import { OverlayWatch } from "./overlay_watch.js";
 
-/** The last picture stays for a short loss; a face that is frozen for longer is worse than none. */
+/** A picture stays when the next is late; a face that is frozen for longer is worse than none. */
 const HOLD_MS = 3_000;
 
 /** A key is in the address for good: a server that refuses it may know it again later. */
@@ -25,7 +25,7 @@ const backdrop = /** @type {HTMLCanvasElement} */ (document.getElementById("back
 const unpacker = unpackOnto(person);
 /** @type {ImageBitmap | null} until it is drawn */
 let still = null;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
+/** @type {ReturnType<typeof setTimeout> | undefined} begins anew with every picture */
 let hiding;
 let said = "";
 
@@ -46,12 +46,12 @@ new OverlayWatch(endpoint, api, {
   },
   onLost: (error) => {
     document.body.dataset.state = "waiting";
-    hiding ??= setTimeout(() => {
-      document.body.dataset.shown = "false";
-    }, HOLD_MS);
     // Once, however long it lasts.
     if (error.message !== said) console.warn(`the overlay waits: ${error.message}`);
     said = error.message;
+  },
+  onExhausted: () => {
+    if (key.survivesReload) location.reload();
   },
 }).start();
 
@@ -80,7 +80,9 @@ function onFrame() {
   if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
   unpacker.draw(video);
   clearTimeout(hiding);
-  hiding = undefined;
+  hiding = setTimeout(() => {
+    document.body.dataset.shown = "false";
+  }, HOLD_MS);
   document.body.dataset.shown = "true";
   if (still) paintBlurred(backdrop, still, person);
   still = null;

@@ -9,7 +9,8 @@ const JITTER_BUFFER_TARGET_MS = 0;
 /**
  * @typedef {object} PeerLinkCallbacks
  * @property {(stream: MediaStream) => void} onStream the avatar's sound and picture, together
- * @property {() => void} onConnected
+ * @property {() => void} onConnected for the first time, or again
+ * @property {() => void} onInterrupted see Link
  * @property {(message: import("./messages.js").ServerMessage) => void} onMessage
  * @property {(error: import("./call_error.js").CallError) => void} onLost called once at most, and
  *   never after close()
@@ -24,11 +25,13 @@ export class PeerLink {
   /**
    * @param {MediaStreamTrack} microphoneTrack
    * @param {PeerLinkCallbacks} callbacks
+   * @throws {import("./call_error.js").CallError} see Link
    */
   constructor(microphoneTrack, callbacks) {
     this.#callbacks = callbacks;
-    const { onConnected, onLost } = callbacks;
-    this.#link = new Link({ onTrack: (event) => this.#onTrack(event), onConnected, onLost });
+    const { onConnected, onInterrupted, onLost } = callbacks;
+    const onTrack = (/** @type {RTCTrackEvent} */ event) => this.#onTrack(event);
+    this.#link = new Link({ onTrack, onConnected, onInterrupted, onLost });
     const { pc } = this.#link;
     this.#control = new ControlChannel(pc.createDataChannel("control", { ordered: true }), {
       onMessage: callbacks.onMessage,

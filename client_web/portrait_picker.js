@@ -7,6 +7,7 @@ import { AvatarPanel } from "./avatar_panel.js";
 import { CallError } from "./call_error.js";
 import { ConsentDialog } from "./consent_dialog.js";
 import { find } from "./find.js";
+import { takesText } from "./typing.js";
 
 /**
  * @typedef {import("./gallery_api.js").Settings} Settings
@@ -35,6 +36,7 @@ export class PortraitPicker {
   constructor(api, images, { settings, onSelect, onError }) {
     this.gallery = find("gallery", HTMLElement);
     this.credit = find("credit", HTMLElement);
+    this.said = find("gallery-said", HTMLElement);
     this.drop = find("drop", HTMLElement);
     this.api = api;
     this.images = images;
@@ -71,6 +73,15 @@ export class PortraitPicker {
     this.#draw();
     const stillThere = this.#portraits.some(({ id }) => id === this.#selectedId);
     if (!stillThere && this.#portraits.length) this.#select(this.#portraits[0].id, false);
+  }
+
+  /**
+   * Selects the one that is shown, whatever was wished.
+   *
+   * @param {string} id
+   */
+  goBackTo(id) {
+    this.#select(id, false);
   }
 
   /**
@@ -121,6 +132,7 @@ export class PortraitPicker {
     try {
       const consent = await this.api.consentWords();
       if (!(await this.#consent.ask(file, consent))) return;
+      this.said.textContent = "Sending the picture…";
       const { id, image_url } = await this.api.upload(file, consent);
       const upload = { file, consent };
       this.#portraits.push({ id, title: file.name, credit: "", image_url, upload });
@@ -129,31 +141,38 @@ export class PortraitPicker {
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.onError(error);
+    } finally {
+      this.said.textContent = "";
     }
   }
 
   /**
    * @param {Portrait} old
-   * @param {Portrait} portrait shown instead
+   * @param {Portrait} portrait shown instead, if the old one is still selected
    */
   #replace(old, portrait) {
     const others = this.#portraits.filter(({ id }) => id !== old.id && id !== portrait.id);
     this.#portraits = [...others, portrait];
     this.#draw();
-    this.#select(portrait.id, true);
+    if (this.#selectedId === old.id) this.#select(portrait.id, true);
   }
 
   /** @param {Portrait} portrait */
   #remove(portrait) {
     this.#portraits = this.#portraits.filter(({ id }) => id !== portrait.id);
     this.#draw();
+    if (this.#selectedId !== portrait.id) return;
     this.#select(this.#portraits[0].id, true);
     this.#radio(this.#portraits[0].id)?.focus();
   }
 
   #draw() {
+    const focused = document.activeElement;
+    const hadFocus = this.gallery.contains(focused);
     const tiles = this.#portraits.map((portrait) => this.#tile(portrait));
     this.gallery.replaceChildren(...tiles, this.#addTile());
+    if (!hadFocus || !(focused instanceof HTMLInputElement)) return;
+    (focused === this.#fileInput ? focused : this.#radio(focused.value))?.focus();
   }
 
   /** @param {Portrait} portrait */
@@ -218,7 +237,12 @@ export class PortraitPicker {
       this.#add(event.dataTransfer?.files[0]);
     });
     window.addEventListener("paste", (event) => {
-      const files = [...(event.clipboardData?.files ?? [])];
+      const { files: pasted = [], types = [] } = event.clipboardData ?? {};
+      // Office programs add a picture of the text that was copied. The name of a file that was
+      // copied is text, too, but not of a kind that is laid out.
+      const isText = types.includes("text/plain") && types.includes("text/html");
+      if (isText || takesText(event.target)) return;
+      const files = [...pasted];
       this.#add(files.find((file) => file.type.startsWith("image/")));
     });
   }

@@ -1,5 +1,6 @@
 /** The presenter's page: a text is said by an avatar, which is watched meanwhile. */
 
+import { allow, isAllowed } from "./allow.js";
 import { CallError } from "./call_error.js";
 import { Entrance } from "./entrance.js";
 import { EventStream } from "./event_stream.js";
@@ -12,7 +13,7 @@ import { SpeechApi } from "./speech_api.js";
 import { SpeechList } from "./speech_list.js";
 import { Stage } from "./stage.js";
 import { Viewer, WatchState } from "./whep.js";
-import { describe } from "./words.js";
+import { describe, INTERRUPTED } from "./words.js";
 
 /** A text is said without being watched when no way to watch is found in this time. */
 const WATCH_TIMEOUT_MS = 5_000;
@@ -29,7 +30,7 @@ class Presenter {
   #stop = find("stop", HTMLButtonElement);
   #sound = find("sound", HTMLButtonElement);
 
-  #notice = new Notice(document);
+  #notice = new Notice(document, this.#say);
   #entrance = new Entrance(
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
     { onAsk: () => this.#show(), onKey: () => this.#onKey() },
@@ -46,13 +47,16 @@ class Presenter {
   });
   #viewer = new Viewer(this.#base, this.#api, {
     onStream: (stream) => this.#stage.showStream(stream),
+    onInterrupted: () => this.#show(),
     onState: (state, reason) => this.#onWatching(state, reason),
   });
   #stage = new Stage(
     {
+      stage: find("stage", HTMLElement),
       frame: find("frame", HTMLElement),
       still: find("still", HTMLImageElement),
       video: find("live", HTMLVideoElement),
+      expand: find("expand", HTMLButtonElement),
     },
     () => this.#onPlaybackBlocked(),
   );
@@ -78,18 +82,22 @@ class Presenter {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#sayText();
     });
     this.#pause.addEventListener("click", () => {
+      if (!isAllowed(this.#pause)) return;
       const paused = !this.#list.paused;
       this.#ask((avatar) => this.#speech.pause(avatar, paused));
     });
-    this.#stop.addEventListener("click", () => this.#ask((avatar) => this.#speech.stop(avatar)));
+    this.#stop.addEventListener("click", () => {
+      if (isAllowed(this.#stop)) this.#ask((avatar) => this.#speech.stop(avatar));
+    });
     this.#sound.addEventListener("click", () => {
       const audible = this.#sound.getAttribute("aria-pressed") !== "true";
       this.#sound.setAttribute("aria-pressed", String(audible));
       this.#stage.setAudible(audible);
     });
-    const expand = find("expand", HTMLButtonElement);
-    expand.hidden = !this.#stage.canExpand;
-    expand.addEventListener("click", () => this.#stage.toggleExpanded());
+    window.addEventListener("online", () => this.#viewer.retryNow());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.#viewer.retryNow();
+    });
     window.addEventListener("pagehide", () => this.#viewer.stop());
 
     this.#entrance.start();
@@ -173,22 +181,20 @@ class Presenter {
   }
 
   #onPlaybackBlocked() {
-    const words = {
-      title: "The browser holds the sound back",
-      text: "It wants a press before it plays.",
-    };
     const run = () => {
       this.#notice.hide();
       this.#stage.play();
     };
-    this.#notice.show(words, { label: "Play", run });
+    this.#notice.show(describe(new CallError("sound-held")), { label: "Play", run });
   }
 
-  #onKey() {
+  async #onKey() {
     this.#notice.hide();
     this.#show();
-    this.#picker.load();
     if (this.#avatar) this.#events.listen(this.#speech.eventsUrl(this.#avatar.id));
+    await this.#picker.load();
+    // The field that had it is hidden.
+    if (document.activeElement === document.body) this.#say.focus();
   }
 
   // What is shown -------------------------------------------------------------------------------
@@ -201,14 +207,15 @@ class Presenter {
   #show() {
     const { paused, length } = this.#list;
     document.body.dataset.speech = paused ? "paused" : length ? "speaking" : "silent";
-    this.#say.disabled = !this.#avatar || this.#sending || !this.#text.value.trim();
-    this.#pause.disabled = this.#stop.disabled = !length;
+    allow(this.#say, Boolean(this.#avatar && !this.#sending && this.#text.value.trim()));
+    for (const button of [this.#pause, this.#stop]) allow(button, length > 0);
     this.#pause.setAttribute("aria-pressed", String(paused));
     const status = find("status", HTMLElement);
     const text = this.#statusText();
     // The same words again would be read aloud again.
     if (status.textContent !== text) status.textContent = text;
-    find("badge", HTMLElement).textContent = paused ? "Paused" : "Live";
+    const live = this.#viewer.interrupted ? "Interrupted" : "Live";
+    find("badge", HTMLElement).textContent = paused ? "Paused" : live;
   }
 
   /** @returns {string} */
@@ -216,6 +223,7 @@ class Presenter {
     if (this.#entrance.asks) return "Enter your key.";
     if (!this.#avatar) return "Choose a portrait.";
     if (this.#sending && this.#viewer.state !== WatchState.LIVE) return "Waking the portrait…";
+    if (this.#viewer.interrupted) return INTERRUPTED;
     if (this.#list.paused) return "Paused in mid-sentence.";
     if (this.#list.speaking) return "Speaking.";
     if (this.#list.length) return "About to speak…";

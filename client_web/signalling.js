@@ -104,7 +104,7 @@ const MEANINGS = {
  * @param {number} status of an answer whose code is not known: a proxy's, or another version's
  * @returns {{ kind: import("./call_error.js").ErrorKind, retry: boolean }}
  */
-function meaningOfStatus(status) {
+export function meaningOfStatus(status) {
   if ([502, 503, 504].includes(status)) return { kind: "server-away", retry: true };
   if (status >= 500) return { kind: "server-failed", retry: true };
   return { kind: "offer-refused", retry: false };

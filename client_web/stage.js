@@ -1,6 +1,7 @@
 /**
  * The portrait: a still picture at once, and the live stream over it as soon as its first frame
- * is drawn. The still always lies below, so a change either way is a fade and never a jump.
+ * is drawn. The still always lies below, so a change either way is a fade and never a jump. With
+ * its buttons it can fill the screen.
  */
 
 import { CallError } from "./call_error.js";
@@ -17,14 +18,25 @@ export class Stage {
   #stills = 0;
 
   /**
-   * @param {{ frame: HTMLElement, still: HTMLImageElement, video: HTMLVideoElement }} elements
+   * @param {{ stage: HTMLElement, frame: HTMLElement, still: HTMLImageElement,
+   *   video: HTMLVideoElement, expand: HTMLButtonElement }} elements `stage`: what fills the
+   *   screen once `expand` is pressed
    * @param {() => void} onPlaybackBlocked the browser wants a click before it plays sound
    */
-  constructor({ frame, still, video }, onPlaybackBlocked) {
+  constructor({ stage, frame, still, video, expand }, onPlaybackBlocked) {
+    this.stage = stage;
     this.frame = frame;
     this.still = still;
     this.video = video;
+    this.expand = expand;
     this.onPlaybackBlocked = onPlaybackBlocked;
+    // The system pauses it for a phone call or an assistant, and leaves it so.
+    video.addEventListener("pause", () => this.#playOn());
+    document.addEventListener("visibilitychange", () => this.#playOn());
+    expand.hidden = !document.fullscreenEnabled;
+    expand.addEventListener("click", () => this.#toggleExpanded());
+    document.addEventListener("fullscreenchange", () => this.#labelExpand());
+    this.#labelExpand();
   }
 
   /**
@@ -73,6 +85,12 @@ export class Stage {
     }
   }
 
+  #playOn() {
+    const { srcObject, paused } = this.video;
+    const isLive = srcObject instanceof MediaStream && srcObject.active;
+    if (isLive && paused && !document.hidden) this.play();
+  }
+
   /** Back to the still picture. */
   hideStream() {
     this.#showing += 1;
@@ -93,14 +111,21 @@ export class Stage {
     this.frame.style.setProperty("--voice", level.toFixed(3));
   }
 
-  /** @returns {boolean} whether this browser can fill the screen with an element */
-  get canExpand() {
-    return Boolean(this.frame.requestFullscreen);
+  async #toggleExpanded() {
+    try {
+      if (document.fullscreenElement) await document.exitFullscreen();
+      else await this.stage.requestFullscreen();
+    } catch (error) {
+      // The page stays as it is, which is seen.
+      if (!(error instanceof TypeError)) throw error;
+      console.warn("the screen cannot be filled:", error.message);
+    }
   }
 
-  async toggleExpanded() {
-    if (document.fullscreenElement) await document.exitFullscreen();
-    else await this.frame.requestFullscreen();
+  #labelExpand() {
+    const label = document.fullscreenElement ? "Leave full screen" : "Fill the screen";
+    this.expand.setAttribute("aria-label", label);
+    this.expand.title = label;
   }
 
   /** @param {() => void} callback */

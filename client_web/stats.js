@@ -77,16 +77,6 @@ export function figures(now, before, server) {
   return { fps, latency_ms, skew_ms, repeated_frames: server?.repeated_frames ?? null };
 }
 
-/**
- * @param {Stat | undefined} now
- * @param {Stat | undefined} before
- * @returns {boolean} the decoder asked for a key frame, or the picture froze
- */
-export function needsKeyframe(now, before) {
-  if (!now || !before) return false;
-  return now.pliCount > before.pliCount || now.freezeCount > before.freezeCount;
-}
-
 export class StatsMonitor {
   /** @type {ReturnType<typeof pickStats>} */
   #before = {};
@@ -98,13 +88,11 @@ export class StatsMonitor {
 
   /**
    * @param {() => Promise<RTCStatsReport> | null} getStats
-   * @param {{ onFigures: (figures: StreamFigures) => void, onKeyframeNeeded: () => void }}
-   *   callbacks
+   * @param {(figures: StreamFigures) => void} onFigures
    */
-  constructor(getStats, { onFigures, onKeyframeNeeded }) {
+  constructor(getStats, onFigures) {
     this.getStats = getStats;
     this.onFigures = onFigures;
-    this.onKeyframeNeeded = onKeyframeNeeded;
   }
 
   start() {
@@ -124,17 +112,21 @@ export class StatsMonitor {
     return this.#pace.behind;
   }
 
+  /** Whether the network has been carrying less than the full picture for some seconds. */
+  get coarse() {
+    return this.#pace.coarse;
+  }
+
   /** @param {import("./messages.js").StatsMessage} message */
   onServerStats(message) {
     this.#server = message;
-    this.#pace.observe(message.fps);
+    this.#pace.observe(message.fps, message.rung);
   }
 
   async #measure() {
     const report = await this.getStats();
     if (!report) return;
     const now = pickStats(report.values());
-    if (needsKeyframe(now.video, this.#before.video)) this.onKeyframeNeeded();
     this.onFigures(figures(now, this.#before, this.#server));
     this.#before = now;
   }

@@ -1,15 +1,19 @@
 /** What goes on, in a line below the picture and a badge on it. */
 
 import { CallState } from "./call.js";
+import { INTERRUPTED } from "./words.js";
 
 /**
  * @typedef {Object} Situation
  * @property {boolean} opening the browser asks for the microphone
  * @property {boolean} asksForKey
  * @property {string} call one of `CallState`
+ * @property {boolean} interrupted the call's connection, just now
  * @property {boolean} muted
+ * @property {boolean} silenced the system has muted the microphone
  * @property {boolean} recording
  * @property {boolean} behind the server sends too few pictures
+ * @property {boolean} coarse the network carries too little for the full picture
  * @property {boolean} chosen a portrait is
  */
 
@@ -27,16 +31,26 @@ export class StatusLine {
     const text = inWords(situation);
     // The same words again would be read aloud again.
     if (line.textContent !== text) line.textContent = text;
-    const live = situation.recording ? "Recording" : "Live";
-    badge.textContent = situation.muted ? "Muted" : live;
+    badge.textContent = onBadge(situation);
   }
+}
+
+/**
+ * @param {Situation} situation
+ * @returns {string} seen while the call is live
+ */
+function onBadge({ interrupted, muted, silenced, recording }) {
+  if (interrupted) return "Interrupted";
+  if (muted || silenced) return "Muted";
+  return recording ? "Recording" : "Live";
 }
 
 /**
  * @param {Situation} situation
  * @returns {string}
  */
-function inWords({ opening, asksForKey, call, muted, recording, behind, chosen }) {
+function inWords(situation) {
+  const { opening, asksForKey, call, muted, silenced, interrupted, recording } = situation;
   if (opening) return "Waiting for your microphone…";
   if (asksForKey) return "Enter your key.";
   switch (call) {
@@ -45,11 +59,14 @@ function inWords({ opening, asksForKey, call, muted, recording, behind, chosen }
     case CallState.WAITING:
       return "Waiting to try again…";
     case CallState.LIVE:
+      if (interrupted) return INTERRUPTED;
       if (muted) return "Muted. The portrait hears silence.";
-      if (behind) return "The server is too busy for smooth pictures.";
+      if (silenced) return "The system has muted your microphone.";
+      if (situation.behind) return "The server is too busy for smooth pictures.";
+      if (situation.coarse) return "Your network is slow, so the picture is coarser.";
       if (recording) return "Recording. Speak, and the portrait speaks with you.";
       return "Speak, and the portrait speaks with you.";
     default:
-      return chosen ? "Press Start, and speak." : "Choose a portrait.";
+      return situation.chosen ? "Press Start, and speak." : "Choose a portrait.";
   }
 }

@@ -8,15 +8,17 @@ export class WatchLink {
 
   /**
    * @param {{ onStream: (stream: MediaStream) => void, onConnected: () => void,
-   *   onLost: (error: import("./call_error.js").CallError) => void }} callbacks `onLost`: once at
-   *   most, never after close()
+   *   onInterrupted: () => void,
+   *   onLost: (error: import("./call_error.js").CallError) => void }} callbacks see Link
+   * @throws {import("./call_error.js").CallError} see Link
    */
-  constructor({ onStream, onConnected, onLost }) {
+  constructor({ onStream, onConnected, onInterrupted, onLost }) {
     this.#link = new Link({
       onTrack: ({ track, streams }) => {
         if (track.kind === "video") onStream(streams[0]);
       },
       onConnected,
+      onInterrupted,
       onLost,
     });
     const { pc } = this.#link;

@@ -19,6 +19,7 @@ export class Viewer {
   #link = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
+  #interrupted = false;
   /** @type {(() => void)[]} */
   #waiting = [];
 
@@ -26,8 +27,10 @@ export class Viewer {
    * @param {string | URL} base the page's address, below which `whep/` lives
    * @param {Pick<import("./api.js").Api, "fetch">} api
    * @param {{ onStream: (stream: MediaStream) => void,
+   *   onInterrupted: () => void,
    *   onState: (state: string, reason: CallError | null) => void }} callbacks `reason`: why it
-   *   waits or has ended, null when that was wished for, or the avatar is no longer live
+   *   waits or has ended, null when that was wished for, or the avatar is no longer live;
+   *   `onInterrupted`: `interrupted` has changed
    * @param {Backoff} [backoff]
    */
   constructor(base, api, callbacks, backoff = new Backoff()) {
@@ -39,6 +42,11 @@ export class Viewer {
 
   get state() {
     return this.#state;
+  }
+
+  /** @returns {boolean} nothing arrives just now, and another way is looked for */
+  get interrupted() {
+    return this.#interrupted;
   }
 
   /**
@@ -58,6 +66,13 @@ export class Viewer {
     if (this.#state !== WatchState.IDLE) this.#end(null);
   }
 
+  /** Does not wait any longer: the network is back, or somebody looks again. */
+  retryNow() {
+    if (this.#state !== WatchState.WAITING) return;
+    clearTimeout(this.#retryTimer);
+    this.#attempt();
+  }
+
   /** @returns {Promise<void>} settled when it is live, or has ended */
   settled() {
     if (this.#state === WatchState.LIVE || this.#state === WatchState.IDLE) {
@@ -68,15 +83,30 @@ export class Viewer {
 
   #attempt() {
     this.#become(WatchState.CONNECTING, null);
-    this.#link = new WatchLink({
-      onStream: this.callbacks.onStream,
-      onConnected: () => {
-        this.backoff.reset();
-        if (this.#state === WatchState.CONNECTING) this.#become(WatchState.LIVE, null);
-      },
-      onLost: (error) => this.#onLost(error),
-    });
+    try {
+      this.#link = new WatchLink({
+        onStream: this.callbacks.onStream,
+        onConnected: () => {
+          this.backoff.reset();
+          if (this.#state === WatchState.CONNECTING) this.#become(WatchState.LIVE, null);
+          else this.#setInterrupted(false);
+        },
+        onInterrupted: () => this.#setInterrupted(true),
+        onLost: (error) => this.#onLost(error),
+      });
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#onLost(error);
+      return;
+    }
     this.#link.open(this.api, new URL(`whep/${encodeURIComponent(this.#avatar)}`, this.base));
+  }
+
+  /** @param {boolean} interrupted */
+  #setInterrupted(interrupted) {
+    if (interrupted === this.#interrupted) return;
+    this.#interrupted = interrupted;
+    this.callbacks.onInterrupted();
   }
 
   /** @param {CallError} error */
@@ -106,6 +136,7 @@ export class Viewer {
    */
   #become(state, reason) {
     this.#state = state;
+    this.#interrupted = false;
     if (state === WatchState.LIVE || state === WatchState.IDLE) {
       for (const resolve of this.#waiting.splice(0)) resolve();
     }

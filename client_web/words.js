@@ -27,6 +27,10 @@ const WORDS = {
     title: "The microphone stopped",
     help: "Choose another microphone, or plug this one in again and press Start.",
   },
+  "microphone-replaced": {
+    title: "Your microphone is gone",
+    help: "The call goes on with the default one.",
+  },
   "server-full": {
     title: "Every place is taken",
     help: "The server is full just now.",
@@ -61,7 +65,7 @@ const WORDS = {
   },
   "portraits-busy": {
     title: "Portraits are being prepared",
-    help: "The server has others to prepare before this one.",
+    help: "The server has others to prepare before this one: a moment's wait helps.",
   },
   "portraits-unavailable": {
     title: "The portraits did not load",
@@ -78,6 +82,16 @@ const WORDS = {
   "connection-lost": {
     title: "The connection dropped",
     help: "Your portrait is waiting here.",
+  },
+  "browser-exhausted": {
+    title: "The browser makes no more connections",
+    help: "Reload the page if this does not pass.",
+  },
+  "gave-up": {
+    title: "The call was ended",
+    help:
+      "There was no connection for ten minutes, so the microphone was closed. " +
+      "Press Start to begin again.",
   },
   "call-ended": {
     title: "The call has ended",
@@ -107,6 +121,10 @@ const WORDS = {
     title: "The recording cannot be saved",
     help: "The server has it no more.",
   },
+  "recording-split": {
+    title: "The recording goes on in a second file",
+    help: "The connection dropped meanwhile. Each file can be saved, below the portrait.",
+  },
   "not-live": {
     title: "The portrait is at rest",
     help: "It wakes when somebody speaks through it.",
@@ -123,11 +141,22 @@ const WORDS = {
     title: "The portrait speaks for somebody else",
     help: "Wait until they have ended.",
   },
+  "sound-held": {
+    title: "The browser holds the sound back",
+    help: "It wants a press before it plays.",
+  },
+  "server-says": {
+    title: "The server says",
+    help: "Something that you asked for was refused.",
+  },
   "call-idle": {
     title: "The call was ended to free its place",
     help: "Nothing was heard for a long time. Press Start to go on.",
   },
 };
+
+/** In the line below the picture, for the seconds in which it is not known whether all is lost. */
+export const INTERRUPTED = "The connection is interrupted. Looking for another way…";
 
 /** @type {readonly import("./call_error.js").ErrorKind[]} the server tells these better */
 const TOLD_BY_DETAIL = [
@@ -141,6 +170,7 @@ const TOLD_BY_DETAIL = [
   "recording-gone",
   "speech-refused",
   "speech-failed",
+  "server-says",
 ];
 
 /** @param {string} text */
@@ -159,6 +189,14 @@ export function describe(error) {
   const { title, help } = WORDS[error.kind];
   const detail = TOLD_BY_DETAIL.includes(error.kind) ? asSentence(error.detail) : "";
   return { title, text: detail || help };
+}
+
+/**
+ * @param {CallError} error why another microphone could not be had in a call
+ * @returns {{ title: string, text: string }}
+ */
+export function describeKept(error) {
+  return { title: WORDS[error.kind].title, text: "The one before goes on." };
 }
 
 /** @param {number} seconds whole seconds until the next attempt */

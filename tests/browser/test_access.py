@@ -81,6 +81,7 @@ def test_the_field_appears_when_the_server_asks(page: Page, guard: Guard) -> Non
     expect(page.locator("#key-form")).to_be_hidden()
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.locator("#status")).to_have_text("Press Start, and speak.")
+    expect(page.locator("#start")).to_be_focused()
     assert page.locator("#key").input_value() == ""
     assert guard.seen[0] == ("GET /v1/portraits", None)
 

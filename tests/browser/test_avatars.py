@@ -228,6 +228,141 @@ def test_deleting_asks_once_more(page: Page, shelf: Shelf) -> None:
     expect(page.locator("#kept")).to_be_hidden()
 
 
+def test_a_double_click_deletes_nothing_and_a_first_click_is_not_remembered(
+    page: Page, shelf: Shelf
+) -> None:
+    tile(page, "ann")
+    page.dblclick("#avatar-delete")
+    expect(page.locator("#avatar-delete")).to_have_text("Delete for good?")
+    expect(page.locator("#avatar-delete")).to_have_text("Delete", timeout=6_000)
+    assert "ann" in shelf.kept
+
+
+def hold(page: Page, method: str, path: str) -> list[Route]:
+    """Keep the page's requests waiting."""
+    held: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method == method:
+            held.append(route)
+        else:
+            route.fallback()
+
+    page.route(path, answer)
+    return held
+
+
+def test_keeping_that_ends_late_leaves_what_was_selected_meanwhile(
+    page: Page, shelf: Shelf
+) -> None:
+    held = hold(page, "PUT", "**/v1/avatars/me")
+    add_portrait(page, ME)
+    page.fill("#avatar-name", "me")
+    keep = page.locator("#keep button")
+    with page.expect_request("**/v1/avatars/me"):
+        keep.click()
+    expect(page.locator("#avatar-said")).to_have_text("Keeping…")
+    expect(keep).to_be_disabled()
+    tile(page, "Astronaut")
+    page.focus("input[value=astronaut]")
+    held[0].fallback()
+    expect(page.locator(".tile", has=page.get_by_alt_text("me"))).to_have_count(1)
+    expect(page.locator("#avatar-said")).to_have_text("Kept as me, with these settings.")
+    expect(page.locator("#still")).to_have_attribute("alt", "Astronaut")
+    expect(page.locator("input[value=astronaut]")).to_be_focused()
+    expect(page.locator("#avatar-change")).to_be_enabled()
+
+
+def test_deleting_that_ends_late_leaves_what_was_selected_meanwhile(
+    page: Page, shelf: Shelf
+) -> None:
+    held = hold(page, "DELETE", "**/v1/avatars/ann")
+    tile(page, "ann")
+    page.click("#avatar-delete")
+    with page.expect_request("**/v1/avatars/ann"):
+        page.click("#avatar-delete")
+    expect(page.locator("#avatar-said")).to_have_text("Deleting…")
+    expect(page.locator("#avatar-delete")).to_be_disabled()
+    tile(page, "Self-Portrait, 1885")
+    held[0].fallback()
+    expect(page.locator("#avatar-said")).to_have_text("ann was deleted.")
+    expect(page.locator("#still")).to_have_attribute("alt", "Self-Portrait, 1885")
+
+
+def test_a_picture_that_is_sent_is_told(page: Page, shelf: Shelf) -> None:
+    held = hold(page, "POST", "**/v1/portraits")
+    said = page.get_by_role("status").and_(page.locator("#gallery-said"))
+    with page.expect_request("**/v1/portraits"):
+        add_portrait(page, ME)
+    expect(said).to_have_text("Sending the picture…")
+    held[0].fallback()
+    expect(page.locator("#still")).to_have_attribute("alt", "me.jpg")
+    expect(said).to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "title", "text"),
+    [
+        (503, "portraits-busy", "Portraits are being prepared", "has others to prepare"),
+        (500, "", "The server had a problem", "By the test."),
+        (502, "", "The server does not answer", "that Likeness is running"),
+    ],
+)
+def test_a_server_that_fails_does_not_blame_the_picture(
+    page: Page, shelf: Shelf, status: int, code: str, title: str, text: str
+) -> None:
+    page.route(
+        "**/v1/portraits",
+        lambda route: (
+            problem(route, status, code, "by the test")
+            if route.request.method == "POST"
+            else route.fallback()
+        ),
+    )
+    add_portrait(page, ME)
+    expect_notice(page, title, text)
+
+
+# A picture of what was copied comes with the text of it.
+_PASTE = """([selector, kinds]) => {
+  const clipboard = new DataTransfer();
+  clipboard.items.add(new File(["a picture"], "copied.png", { type: "image/png" }));
+  for (const kind of kinds) clipboard.setData(kind, "copied");
+  document.querySelector(selector).dispatchEvent(
+    new ClipboardEvent("paste", { clipboardData: clipboard, bubbles: true }),
+  );
+}"""
+
+
+@pytest.mark.parametrize(
+    ("selector", "kinds", "asks"),
+    [
+        ("body", [], True),
+        ("input[name=portrait]", ["text/plain"], True),
+        ("body", ["text/plain", "text/html"], False),
+        ("#avatar-name", [], False),
+    ],
+)
+def test_a_pasted_text_is_no_portrait(
+    page: Page, shelf: Shelf, selector: str, kinds: list[str], *, asks: bool
+) -> None:
+    page.evaluate(_PASTE, [selector, kinds])
+    if asks:
+        expect(page.locator("#consent")).to_be_visible()
+    else:
+        page.wait_for_timeout(300)
+        expect(page.locator("#consent")).to_be_hidden()
+
+
+def test_what_is_selected_shows_where_the_system_chooses_the_colours(
+    page: Page, shelf: Shelf
+) -> None:
+    page.emulate_media(forced_colors="active")
+    for selected in (".tile:has(:checked)", ".face:has(:checked)"):
+        expect(page.locator(selected)).to_have_css("outline-style", "solid")
+    expect(page.locator(".face:not(:has(:checked))").first).to_have_css("outline-style", "none")
+
+
 def test_a_key_that_may_not_change_avatars_is_told(page: Page, shelf: Shelf) -> None:
     page.route(
         "**/v1/avatars/ann",

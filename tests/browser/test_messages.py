@@ -61,7 +61,6 @@ def test_both_sides_know_the_same_expressions(idle_page: Page) -> None:
         {"type": "head_motion", "speed": 0.25},
         {"type": "pause", "paused": True},
         {"type": "portrait", "id": "morisot"},
-        {"type": "keyframe"},
         {"type": "record", "active": True},
     ],
 )

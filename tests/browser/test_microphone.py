@@ -1,9 +1,9 @@
-"""The page's microphone when the browser gives one late: it is open only while it is wanted."""
+"""The page's microphone: one that comes late, that is busy, unplugged or muted by the system."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_page import problem
+from tests.browser.test_page import expect_notice, fail_microphone, problem
 
 pytestmark = pytest.mark.browser
 
@@ -89,3 +89,94 @@ def test_one_from_before_stop_does_not_replace_that_of_the_next_call(calling_pag
     release(calling_page, 1)
     wait_for_state(calling_page, 1, "ended")
     wait_for_state(calling_page, 2, "live")
+
+
+def test_who_waits_for_a_permission_can_cancel(served_page: Page) -> None:
+    served_page.evaluate(_HOLD)
+    start = served_page.locator("#start")
+    start.click()
+    wait_for_state(served_page, 0, "live")
+    expect(start).to_have_text("Cancel")
+    expect(served_page.locator("#status")).to_have_text("Waiting for your microphone…")
+    start.click()
+    expect(start).to_have_text("Start")
+    expect(served_page.locator("#status")).to_have_text("Press Start, and speak.")
+    start.click()
+    wait_for_state(served_page, 1, "live")
+    release(served_page, 0)
+    wait_for_state(served_page, 0, "ended")
+    expect(start).to_have_text("Cancel")
+    start.click()
+    expect(served_page.locator("body")).to_have_attribute("data-call", "idle")
+
+
+def test_one_that_is_busy_is_not_chosen_and_the_one_before_goes_on(calling_page: Page) -> None:
+    calling_page.evaluate(
+        "document.getElementById('microphone').append(new Option('Busy', 'busy'))"
+    )
+    fail_microphone(calling_page, "NotReadableError")
+    calling_page.select_option("#microphone", "busy")
+    expect_notice(calling_page, "The microphone is in use", "The one before goes on.")
+    expect(calling_page.locator("#microphone")).to_have_value("")
+    calling_page.click("#echo-cancellation")
+    expect(calling_page.locator("#echo-cancellation")).to_be_checked()
+    wait_for_state(calling_page, 0, "live")
+    expect(calling_page.locator("body")).to_have_attribute("data-call", "waiting")
+
+
+def unplug(page: Page, number: int) -> None:
+    page.evaluate(f"opened[{number}].track.dispatchEvent(new Event('ended'))")
+
+
+def test_the_default_one_takes_the_place_of_one_that_is_unplugged(calling_page: Page) -> None:
+    unplug(calling_page, 0)
+    wait_for_state(calling_page, 1, "live")
+    release(calling_page, 1)
+    expect_notice(calling_page, "Your microphone is gone", "goes on with the default one")
+    expect(calling_page.locator("body")).to_have_attribute("data-call", "waiting")
+    wait_for_state(calling_page, 0, "ended")
+
+
+def test_the_call_ends_when_the_only_one_is_unplugged(calling_page: Page) -> None:
+    fail_microphone(calling_page, "NotFoundError")
+    unplug(calling_page, 0)
+    expect_notice(calling_page, "No microphone found", "Plug one in")
+    expect(calling_page.locator("body")).to_have_attribute("data-call", "idle")
+
+
+def test_a_level_meter_that_the_system_suspends_goes_on(served_page: Page) -> None:
+    served_page.route("**/v1/calls*", lambda route: problem(route, 503, "server-full", ""))
+    served_page.evaluate(
+        """() => {
+             const Real = AudioContext;
+             AudioContext = class extends Real {
+               constructor() { super(); window.meter = this; }
+             };
+           }"""
+    )
+    served_page.click("#start")
+    served_page.wait_for_function("window.meter?.state === 'running'")
+    served_page.evaluate("meter.suspend()")
+    served_page.wait_for_function("meter.state === 'running'")
+
+
+def test_one_that_the_system_mutes_is_told(idle_page: Page) -> None:
+    told = idle_page.evaluate(
+        """async () => {
+             const { Microphone } = await import("/microphone.js");
+             const [track] = new AudioContext().createMediaStreamDestination().stream.getTracks();
+             navigator.mediaDevices.getUserMedia = async () => new MediaStream([track]);
+             const told = [];
+             const microphone = new Microphone({
+               onSilenced: () => told.push(microphone.silenced), onEnded() {},
+             });
+             await microphone.open("", {});
+             for (const [muted, change] of [[true, "mute"], [false, "unmute"]]) {
+               Object.defineProperty(track, "muted", { value: muted, configurable: true });
+               track.dispatchEvent(new Event(change));
+             }
+             microphone.close();
+             return told;
+           }"""
+    )
+    assert told == [True, False]

@@ -129,21 +129,6 @@ def test_figures_that_no_one_measured_are_not_invented(idle_page: Page) -> None:
     assert set(found.values()) == {None}
 
 
-@pytest.mark.parametrize(
-    ("now", "asks"),
-    [
-        ({"pliCount": 1, "freezeCount": 0}, False),
-        ({"pliCount": 2, "freezeCount": 0}, True),
-        ({"pliCount": 1, "freezeCount": 1}, True),
-    ],
-)
-def test_a_stuck_decoder_asks_for_a_key_frame(
-    idle_page: Page, now: dict[str, int], asks: bool
-) -> None:
-    body = "return (await load('stats')).needsKeyframe(argument, { pliCount: 1, freezeCount: 0 })"
-    assert run(idle_page, body, now) is asks
-
-
 def test_control_messages_wait_for_the_channel_and_only_the_newest_of_a_kind(
     idle_page: Page,
 ) -> None:
@@ -158,11 +143,11 @@ def test_control_messages_wait_for_the_channel_and_only_the_newest_of_a_kind(
            control.send({ type: 'pause', paused: true });
            channel.readyState = 'open';
            channel.dispatchEvent(new Event('open'));
-           control.send({ type: 'keyframe' });
+           control.send({ type: 'record', active: true });
            return channel.sent""",
     )
     assert sent == [
         {"type": "head_motion", "speed": 0.9},
         {"type": "pause", "paused": True},
-        {"type": "keyframe"},
+        {"type": "record", "active": True},
     ]

@@ -47,7 +47,7 @@ export class OverlayWatch {
   start() {
     const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 128 });
     const pen = canvas.getContext("2d");
-    setInterval(() => pen.fillRect(0, 0, 64, 128), 40);
+    setInterval(() => window.isFrozen || pen.fillRect(0, 0, 64, 128), 40);
     this.onStream(canvas.captureStream());
   }
 }
@@ -193,6 +193,16 @@ def test_it_waits_for_the_avatar_and_comes_back_after_a_restart(
             check_person_over(shown(page), lambda pixel: pixel[3] == 0)
 
 
+# Until the page is loaded again.
+_NO_CONNECTIONS = """
+if (performance.getEntriesByType("navigation")[0].type !== "reload") {
+  window.RTCPeerConnection = class {
+    constructor() {
+      throw new DOMException("Cannot create so many PeerConnections", "UnknownError");
+    }
+  };
+}
+"""
 OPTIONS = """
 const { readOptions } = await load('overlay_options');
 const complaints = [];
@@ -237,12 +247,39 @@ def test_the_address_names_avatar_size_and_silence(idle_page: Page) -> None:
     assert run(idle_page, OPTIONS, "a?muted=0")["muted"] is False
 
 
-def test_the_background_to_blur_is_had_of_avatars_that_are_kept(
-    page: Page, portrait: bytes
-) -> None:
+def serve_overlay(page: Page) -> None:
     serve_page(page)
     html = (CLIENT / "overlay.html").read_bytes()
     page.route(f"{ORIGIN}/overlay/*", lambda r: r.fulfill(body=html, content_type="text/html"))
+
+
+def test_a_face_that_freezes_is_hidden_until_it_moves(page: Page) -> None:
+    serve_overlay(page)
+    page.route(
+        "**/overlay_watch.js",
+        lambda route: route.fulfill(body=_SOMEBODY, content_type="text/javascript"),
+    )
+    page.goto(f"{ORIGIN}/overlay/ann")
+    page.wait_for_selector("body[data-shown=true]", timeout=10_000)
+    page.evaluate("window.isFrozen = true")
+    page.wait_for_selector("body[data-shown=false]", timeout=10_000)
+    page.evaluate("window.isFrozen = false")
+    page.wait_for_selector("body[data-shown=true]", timeout=10_000)
+
+
+def test_a_browser_that_makes_no_more_connections_loads_the_page_again(page: Page) -> None:
+    serve_overlay(page)
+    page.add_init_script(_NO_CONNECTIONS)
+    with page.expect_request("**/whep/ann*", timeout=20_000) as asked:
+        page.goto(f"{ORIGIN}/overlay/ann?muted#key=lk_one")
+    assert asked.value.headers["authorization"] == "Bearer lk_one"
+    assert page.url == f"{ORIGIN}/overlay/ann?muted"
+
+
+def test_the_background_to_blur_is_had_of_avatars_that_are_kept(
+    page: Page, portrait: bytes
+) -> None:
+    serve_overlay(page)
     page.route(
         "**/overlay_watch.js",
         lambda route: route.fulfill(body=_SOMEBODY, content_type="text/javascript"),
@@ -260,9 +297,7 @@ def test_the_background_to_blur_is_had_of_avatars_that_are_kept(
 
 
 def test_it_asks_again_with_its_key_whatever_it_is_told(page: Page) -> None:
-    serve_page(page)
-    html = (CLIENT / "overlay.html").read_bytes()
-    page.route(f"{ORIGIN}/overlay/*", lambda r: r.fulfill(body=html, content_type="text/html"))
+    serve_overlay(page)
     keys: list[str | None] = []
     answers = iter((("invalid-key", 401), ("unknown-portrait", 404), ("not-live", 409)))
 

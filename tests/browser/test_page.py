@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
@@ -193,6 +194,68 @@ def test_every_control_has_a_name_for_a_screen_reader(served_page: Page) -> None
     assert unnamed == []
     for name in ('button "Start"', 'radio "Happy"', 'slider "Head motion"', "Microphone"):
         assert name.lower() in tree.lower()
+
+
+def test_figures_that_change_each_second_are_not_read_aloud(served_page: Page) -> None:
+    live = "output, [aria-live]:not([aria-live=off]), [role=status], [role=alert], [role=log]"
+    for figure in ("fps", "latency", "skew"):
+        assert not served_page.locator(f"#{figure}").evaluate(
+            "(figure, live) => Boolean(figure.closest(live))", live
+        )
+
+
+def test_what_is_said_of_avatars_is_read_aloud(served_page: Page) -> None:
+    # An element that appears with its words is not: it has to be there before.
+    for said in ("avatar-said", "gallery-said"):
+        display = served_page.locator(f"#{said}").evaluate(
+            "(said) => getComputedStyle(said).display"
+        )
+        assert display == "block"
+
+
+def test_a_notice_that_is_closed_gives_its_focus_to_start(served_page: Page) -> None:
+    fail_microphone(served_page, "NotFoundError")
+    served_page.click("#start")
+    expect_notice(served_page, "No microphone found", "Plug one in")
+    served_page.focus("#notice-action")
+    served_page.keyboard.press("Enter")
+    expect(served_page.locator("#notice")).to_be_hidden()
+    expect(served_page.locator("#start")).to_be_focused()
+
+
+_CONTRAST = """([selector, property]) => {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  const luminance = (color) => {
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].map((value) => {
+      const share = value / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const style = getComputedStyle(document.querySelector(selector));
+  const edge = luminance(style.getPropertyValue(property));
+  const grounds = ["--surface", "--wall", "--wall-lit"].map((name) => style.getPropertyValue(name));
+  return Math.min(...grounds.map((ground) => {
+    const [dark, light] = [edge, luminance(ground)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  }));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_edges_of_controls_can_be_told_from_what_is_behind(
+    served_page: Page, scheme: Literal["light", "dark"]
+) -> None:
+    served_page.emulate_media(color_scheme=scheme)
+    for control in (
+        ("#microphone", "border-top-color"),
+        ("#avatar-name", "border-top-color"),
+        ("#key", "border-top-color"),
+        ("#head-speed", "--edge"),
+    ):
+        assert served_page.evaluate(_CONTRAST, control) >= 3, control
 
 
 def test_a_phone_shows_portrait_and_start_without_scrolling(browser: Browser) -> None:

@@ -121,6 +121,22 @@ def test_the_keyboard_says_pauses_and_stops(page: Page, server: Server) -> None:
     assert ("DELETE", "astronaut/say", None) in server.asked
 
 
+def test_buttons_keep_the_focus_while_they_can_do_nothing(page: Page, server: Server) -> None:
+    open_page(page)
+    page.fill("#text", "Hello.")
+    page.focus("#say")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_have_value("")
+    expect(page.locator("#say")).to_be_disabled()
+    expect(page.locator("#say")).to_be_focused()
+    server.asked.clear()
+    for button in ("say", "pause", "stop"):
+        page.focus(f"#{button}")
+        page.keyboard.press("Enter")
+    page.wait_for_timeout(100)
+    assert server.asked == []
+
+
 def test_the_sentence_that_is_heard_is_marked(page: Page, server: Server) -> None:
     server.told = [("queue", {"paused": False, "sentences": SENTENCES})]
     open_page(page)
@@ -184,6 +200,7 @@ def test_a_key_is_asked_for_and_sent(page: Page, server: Server) -> None:
     page.fill("#key", "lk_a_b")
     page.keyboard.press("Enter")
     expect(page.locator("#still")).to_have_attribute("alt", "Astronaut")
+    expect(page.locator("#say")).to_be_focused()
     assert keys[-1] == "Bearer lk_a_b"
 
 
@@ -230,3 +247,42 @@ def test_events_that_come_in_pieces_are_put_together(page: Page, server: Server)
         text,
     )
     assert found == [{"kind": "a", "data": {"x": "1: 2"}}, {"kind": "b", "data": []}]
+
+
+# A server whose first answers say something and then nothing, or go on beating.
+_LISTEN = """
+const { EventStream } = await load('event_stream');
+const { Backoff } = await load('backoff');
+const beat_ms = argument;
+let asked = 0;
+const api = {
+  async fetch(url, { signal }) {
+    asked += 1;
+    const body = new ReadableStream({
+      start(controller) {
+        const beat = () => controller.enqueue(new TextEncoder().encode(': beat\\n\\n'));
+        beat();
+        const beating = beat_ms && setInterval(beat, beat_ms);
+        signal.addEventListener('abort', () => {
+          clearInterval(beating);
+          controller.error(signal.reason);
+        });
+      },
+    });
+    return new Response(body);
+  },
+};
+const callbacks = { onEvent() {}, onError() {} };
+const stream = new EventStream(api, callbacks, new Backoff({ first_ms: 1 }), 300);
+const ended = stream.listen('/events');
+await new Promise((resolve) => setTimeout(resolve, 1500));
+stream.close();
+await ended;
+return asked;
+"""
+
+
+def test_a_stream_that_is_silent_for_too_long_is_opened_again(page: Page, server: Server) -> None:
+    open_page(page)
+    assert run(page, _LISTEN, None) > 2
+    assert run(page, _LISTEN, 20) == 1

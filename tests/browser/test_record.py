@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import ORIGIN
 from tests.browser.live_page import live_page
@@ -40,10 +40,10 @@ def test_a_call_is_recorded_and_saved(browser: Browser, server: Served, tmp_path
             arg=page.evaluate("document.getElementById('live').currentTime"),
         )
         record.click()
-        expect(page.locator("#save")).to_be_visible(timeout=_FILE_LIMIT_MS)
+        expect(page.locator(".save")).to_be_visible(timeout=_FILE_LIMIT_MS)
         expect(record).to_have_attribute("aria-pressed", "false")
         with page.expect_download(timeout=_FILE_LIMIT_MS) as saved:
-            page.locator("#save").click()
+            page.locator(".save").click()
         saved.value.save_as(path)
     assert saved.value.suggested_filename.endswith(".mp4")
     assert decoded(path)[0] > 25
@@ -54,7 +54,20 @@ def test_a_call_is_recorded_and_saved(browser: Browser, server: Served, tmp_path
 
 def test_there_is_nothing_to_record_without_a_call(served_page: Page) -> None:
     expect(served_page.locator("#record")).to_be_disabled()
-    expect(served_page.locator("#save")).to_be_hidden()
+    expect(served_page.locator(".save")).to_have_count(0)
+
+
+# A button to save the recording "abc" with, of a server that is asked again at once.
+_SHOW_SAVE = """async (origin) => {
+  const { RecordButton } = await import("/record_button.js");
+  const elements = {
+    record: document.createElement("button"), saves: document.getElementById("saves"),
+  };
+  window.told = [];
+  const callbacks = { onWish() {}, onError: (error) => told.push([error.kind, error.detail]) };
+  const api = { fetch: (url) => fetch(url) };
+  new RecordButton(elements, origin, api, callbacks, 10).show({ active: false, id: "abc" });
+}"""
 
 
 def test_a_recording_that_is_gone_is_told(served_page: Page) -> None:
@@ -62,21 +75,28 @@ def test_a_recording_that_is_gone_is_told(served_page: Page) -> None:
         "**/v1/recordings/*",
         lambda route: problem(route, 404, "unknown-recording", "there is no such recording"),
     )
-    said = served_page.evaluate(
-        """async (origin) => {
-             const { RecordButton } = await import("/record_button.js");
-             const elements = {
-               record: document.createElement("button"), save: document.createElement("button"),
-             };
-             const done = new Promise((resolve) => {
-               new RecordButton(elements, origin, { fetch: (url) => fetch(url) }, {
-                 onWish: () => {},
-                 onError: (error) => resolve([error.kind, error.detail]),
-               }).show({ type: "recording", active: false, id: "abc" });
-             });
-             elements.save.click();
-             return done;
-           }""",
-        ORIGIN,
-    )
-    assert said == ["recording-gone", "there is no such recording"]
+    served_page.evaluate(_SHOW_SAVE, ORIGIN)
+    served_page.click(".save")
+    served_page.wait_for_function("told.length > 0")
+    assert served_page.evaluate("told") == [["recording-gone", "there is no such recording"]]
+
+
+def test_a_recording_that_still_runs_is_waited_for(served_page: Page) -> None:
+    answers = iter(["recording-runs"] * 3)
+    labels: list[str] = []
+
+    def answer(route: Route) -> None:
+        labels.append(served_page.locator(".save").inner_text())
+        if code := next(answers, None):
+            problem(route, 409, code, "stop it first")
+        else:
+            route.fulfill(body="film", content_type="video/mp4")
+
+    served_page.route("**/v1/recordings/abc", answer)
+    served_page.evaluate(_SHOW_SAVE, ORIGIN)
+    with served_page.expect_download() as saved:
+        served_page.click(".save")
+    assert saved.value.suggested_filename == "abc.mp4"
+    assert labels == ["Saving…"] * 4
+    expect(served_page.locator(".save")).to_have_text("Save the recording")
+    assert served_page.evaluate("told") == []

@@ -20,7 +20,8 @@ HTMLImageElement.prototype.decode = () =>
   new Promise((resolve, reject) => decodings.push({ resolve, reject }));
 try {
   const still = document.createElement('img');
-  const stage = new Stage({ still }, () => undefined);
+  const [video, expand] = [document.createElement('video'), document.createElement('button')];
+  const stage = new Stage({ still, video, expand }, () => undefined);
   const asked = [stage.showStill('/slow.jpg', 'Slow'), stage.showStill('/quick.jpg', 'Quick')];
   decodings[1].resolve();
   await asked[1];
