@@ -1,32 +1,33 @@
-"""The ``likeness`` command. Each of its commands has a module of its own, but for ``doctor``."""
+"""The ``likeness`` command. Each of its commands has a module, imported when it is called.
+
+Such a module has ``add_options(parser)``, which sets ``run``, and the ``ERRORS`` that it can end
+with: those say in a sentence what was found, what was expected, and what to do.
+"""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from model.avatar import Avatar, WeightsError
-from model.identity.portrait import PortraitError
-from server import (
-    detect_command,
-    doctor,
-    key_commands,
-    present,
-    render_command,
-    serve_command,
-)
-from server.certificate import CertificateError
-from server.command_line import BAD_INPUT, INTERRUPTED, add_model_options
-from server.config import ConfigError
-from server.config_file import Flags, load
-from server.detect import DetectError
-from server.key_file import KeyFileError
+from server.command_line import BAD_INPUT, INTERRUPTED
 from server.model_process import ModelProcess
-from server.present import PresentError
-from server.recording import AudioFileError
-from server.recordings import RecordingsFolderError
-from server.render import OutputError
-from server.serve_command import StartError
-from server.threads import limit_threads
+
+
+@dataclass(frozen=True)
+class _Command:
+    module: str
+    help: str
+
+
+_COMMANDS = {
+    "serve": _Command("server.serve_command", "serve calls and the page"),
+    "render": _Command("server.render_command", "make a video of a portrait and a recording"),
+    "present": _Command("server.present", "let an avatar of a running server speak a script"),
+    "keys": _Command("server.key_commands", "add, list and remove keys for other machines"),
+    "detect": _Command("server.detect_command", "say whether a video is marked as made by AI"),
+    "doctor": _Command("server.doctor", "say what this machine can do"),
+}
 
 
 def main(arguments: Sequence[str] | None = None, model_process: ModelProcess | None = None) -> int:
@@ -34,58 +35,26 @@ def main(arguments: Sequence[str] | None = None, model_process: ModelProcess | N
 
     model_process: for ``serve``, if it was begun already.
     """
-    options = _parser().parse_args(arguments)
-    options.model_process = model_process
+    arguments = sys.argv[1:] if arguments is None else arguments
+    errors: tuple[type[Exception], ...] = ()
     try:
+        parser = argparse.ArgumentParser(
+            prog="likeness", description="One portrait, one microphone: a face that speaks, live."
+        )
+        commands = parser.add_subparsers(required=True, dest="command")
+        for name, command in _COMMANDS.items():
+            own = commands.add_parser(name, help=command.help)
+            # The others take seconds to import.
+            if name in arguments[:1]:
+                module = importlib.import_module(command.module)
+                module.add_options(own)
+                errors = module.ERRORS
+        options = parser.parse_args(arguments)
+        options.model_process = model_process
         status: int = options.run(options)
-    except (
-        AudioFileError, CertificateError, ConfigError, DetectError, KeyFileError, OutputError,
-        PortraitError, PresentError, RecordingsFolderError, StartError, WeightsError,
-    ) as error:  # fmt: skip
+    except errors as error:
         print(f"likeness: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="likeness", description="One portrait, one microphone: a face that speaks, live."
-    )
-    commands = parser.add_subparsers(required=True, dest="command")
-
-    serve_command.add_options(commands.add_parser("serve", help="serve calls and the page"))
-
-    render_command.add_options(
-        commands.add_parser("render", help="make a video of a portrait and a recording")
-    )
-
-    present.add_options(
-        commands.add_parser("present", help="let an avatar of a running server speak a script")
-    )
-
-    key_commands.add_verbs(
-        commands.add_parser("keys", help="add, list and remove keys for other machines")
-    )
-
-    detect_command.add_options(
-        commands.add_parser("detect", help="say whether a video is marked as made by AI")
-    )
-
-    examine = commands.add_parser("doctor", help="say what this machine can do")
-    add_model_options(examine)
-    examine.set_defaults(run=_doctor)
-    return parser
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    config = load(options.config, Flags(painted_mouth=options.painted_mouth))
-    limit_threads(config.compute)
-    return (
-        0
-        if doctor.examine(
-            Avatar.load(options.weights, paints=config.video.painted_mouth), config, print
-        )
-        else 1
-    )

@@ -8,8 +8,9 @@ from pathlib import Path
 from model.frames.watermark_detector import THRESHOLD
 from server import detect
 from server.credentials import Credentials
-from server.detect import Findings, Sighting
+from server.detect import DetectError, Findings, Sighting
 
+ERRORS = (DetectError,)
 MARKED = 0
 NOT_MARKED = 1
 

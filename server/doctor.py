@@ -1,17 +1,19 @@
 """``likeness doctor``: what this machine can do, by trying it."""
 
+import argparse
 import platform
 import time
 from collections.abc import Callable
 
 import torch
 
-from model.avatar import Avatar
-from server import capacity, encoders
+from model.avatar import Avatar, WeightsError
+from server import capacity, command_line, encoders, model_options
 from server.app import CLIENT_WEB
-from server.config import Config
+from server.config import Config, ConfigError
+from server.config_file import Flags, load
 from server.portraits import built_in
-from server.threads import usable_cores
+from server.threads import limit_threads, usable_cores
 
 _MATRIX = 1024
 _REPEATS = 5
@@ -21,6 +23,22 @@ _WANTED_CODECS = {
     "libopus": "voice",
     "aac": "the sound of `likeness render`",
 }
+
+
+ERRORS = ConfigError, WeightsError
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of ``doctor``, and what runs it."""
+    model_options.add(command)
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load(options.config, Flags(painted_mouth=options.painted_mouth))
+    limit_threads(config.compute)
+    avatar = Avatar.load(options.weights, paints=config.video.painted_mouth)
+    return 0 if examine(avatar, config, print) else command_line.FAILED
 
 
 def examine(avatar: Avatar, config: Config, say: Callable[[str], None]) -> bool:

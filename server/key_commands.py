@@ -4,13 +4,14 @@ import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 
-from server.key_file import KeyFile, kept_at
+from server.key_file import KeyFile, KeyFileError, kept_at
 from server.keys import Key, Scope
 
+ERRORS = (KeyFileError,)
 _MOST_DAYS = 36_500
 
 
-def add_verbs(keys: argparse.ArgumentParser) -> None:
+def add_options(keys: argparse.ArgumentParser) -> None:
     """Give ``likeness keys`` its verbs; each sets ``run``, which takes the parsed options."""
     verbs = keys.add_subparsers(required=True, dest="verb")
 

@@ -27,6 +27,9 @@ class PresentError(Exception):
     """The script could not be presented to its end; says why and what to do."""
 
 
+ERRORS = (PresentError,)
+
+
 def add_options(present: argparse.ArgumentParser) -> None:
     """Give ``likeness present`` its options; it sets ``run``."""
     present.add_argument("script", type=Path, metavar="SCRIPT.md", help="what to say, Markdown")

@@ -7,21 +7,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.avatar import Avatar, Controls
+from model.avatar import Avatar, Controls, WeightsError
 from model.identity.portrait import PortraitError
 from model.rates import FPS
-from server import (
-    command_line,
-    credentials,
-)
+from server import command_line, credentials, model_options
 from server.app import stream_config
-from server.command_line import add_model_options
+from server.certificate import CertificateError
 from server.config import ConfigError
 from server.config_file import Flags, load
 from server.portraits import read_picture
-from server.recording import Recording
+from server.recording import AudioFileError, Recording
 from server.render import Look, OutputError, Rendering
 from server.threads import limit_threads
+
+ERRORS = AudioFileError, CertificateError, ConfigError, OutputError, PortraitError, WeightsError
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--strength", type=float, default=0.5, help="of the expression, 0..1")
     command.add_argument("--head-speed", type=float, default=0.5, help="of the head, 0..1")
     command.add_argument("--seed", type=_seed, default=0, help="same seed, same video")
-    add_model_options(command)
+    model_options.add(command)
     command.set_defaults(run=_render)
 
 

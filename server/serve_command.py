@@ -14,27 +14,29 @@ from pathlib import Path
 import uvicorn
 from pydantic import ValidationError
 
+from model.avatar import WeightsError
+from model.identity.portrait import PortraitError
 from server import (
     certificate,
     command_line,
     hosts,
     key_file,
     logs,
+    model_options,
     user_data,
 )
 from server.app import CLIENT_WEB, Server
 from server.avatar_answers import load_avatar
 from server.avatar_process import AvatarProcess
 from server.avatar_store import AvatarStore
-from server.certificate import Certificate
-from server.command_line import add_model_options
+from server.certificate import Certificate, CertificateError
 from server.config import ConfigError, HttpConfig
 from server.config_file import Flags, load
-from server.key_file import KeyFile
+from server.key_file import KeyFile, KeyFileError
 from server.media_loop import MediaLoop
 from server.outgoing_config import PublishConfig
 from server.portraits import PortraitFile, built_in, prepare, read_picture
-from server.recordings import check_folder
+from server.recordings import RecordingsFolderError, check_folder
 from server.self_signed import kept_at, self_signed
 from server.threads import limit_threads
 from server.voice_messages import MAX_SOUND_BYTES
@@ -57,6 +59,12 @@ class Web(uvicorn.Server):
 
 class StartError(Exception):
     """The server cannot start here; says why and what to do."""
+
+
+ERRORS = (
+    CertificateError, ConfigError, KeyFileError, PortraitError, RecordingsFolderError, StartError,
+    WeightsError,
+)  # fmt: skip
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -87,7 +95,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--max-sessions", type=int, metavar="N", help="calls at once (measured)")
     command.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
-    add_model_options(command)
+    model_options.add(command)
     command.set_defaults(run=_serve)
 
 
