@@ -5,8 +5,9 @@
 window.cutSentences = (socketUrl, sampleRate, pcmBase64, delaysMs, settleMs) => {
   const pcm = Uint8Array.from(atob(pcmBase64), (letter) => letter.charCodeAt(0));
   const socket = new WebSocket(socketUrl);
+  const starts = [];
   const cuts = [];
-  window.cutting = { cuts, done: false, error: null };
+  window.cutting = { starts, cuts, done: false, error: null };
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   let next = null;
   const message = (type) =>
@@ -27,6 +28,7 @@ window.cutSentences = (socketUrl, sampleRate, pcmBase64, delaysMs, settleMs) => 
     await ready;
     for (const delayMs of delaysMs) {
       const started = message("playback_started");
+      starts.push(performance.now());
       socket.send(pcm);
       socket.send(JSON.stringify({ type: "end" }));
       await started;

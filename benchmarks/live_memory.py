@@ -6,13 +6,15 @@
 
 import statistics
 
-from benchmarks.live import Answer, LiveCall, answer
+from benchmarks.live import Answer, LiveCall, NoAnswerError, answer
 from benchmarks.record import Figure
 
 
 def memory(call: LiveCall) -> Answer:
     """Return the resident memory over the call."""
     rss = call.server_rss_mb
+    if not rss:
+        raise NoAnswerError("the call was too short for a look at the server's memory, every 2 s")
     tenth = max(1, len(rss) // 10)
     growth = statistics.median(rss[-tenth:]) - statistics.median(rss[:tenth])
     return Answer(

@@ -14,8 +14,8 @@ the browser holds the picture back by the delay that the device reports.
 
 import numpy as np
 
-from benchmarks.live import Answer, LiveCall, answer
-from benchmarks.record import Figure
+from benchmarks.live import Answer, LiveCall, answer, words_told
+from benchmarks.record import Figure, if_any
 
 WINDOW_S = 600.0
 _LEAST_WORDS = 5
@@ -25,12 +25,16 @@ def skew(call: LiveCall) -> Answer:
     """Return the skew of every word, and its drift over the call."""
     seen = [
         (burst.remote_ms / 1000, burst.skew_ms)
-        for burst in call.bursts
+        for burst in call.words.bursts
         if burst.skew_ms is not None
     ]
     told = [float(message["av_skew_ms"]) for message in call.recording.stats_messages]
-    figures = [Figure("skew at sending, by the server", "ms", tuple(told))]
-    conclusions = [f"the mouth was seen to open at {len(seen)} of {len(call.bursts)} words"]
+    figures = if_any("skew at sending, by the server", "ms", told)
+    figures.append(Figure("words whose sound came late or never", "", (call.words.unmatched,)))
+    conclusions = [
+        words_told(call.words),
+        f"the mouth was seen to open at {len(seen)} of the {len(call.words.bursts)} others",
+    ]
     # Where too few pictures are shown, hardly any is seen: a line has no error then.
     if len(seen) >= _LEAST_WORDS:
         times_s, skews = (np.array(column) for column in zip(*seen, strict=True))

@@ -5,12 +5,13 @@ different machines, or of one machine on a busy day, can be told apart from chan
 """
 
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,15 +21,20 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+_TAIL_PERCENT = 95
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Raw samples of one quantity, in `unit`, in the order they were taken."""
+    """Raw samples of one quantity, in `unit`, in the order they were taken.
+
+    Of its bad end, the table tells the percentile `tail_percent`: 5 where more is better.
+    """
 
     name: str
     unit: str
     samples: tuple[float, ...]
+    tail_percent: int = _TAIL_PERCENT
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -39,10 +45,23 @@ class Figure:
         """The middle sample."""
         return statistics.median(self.samples)
 
+    @property
+    def mean(self) -> float:
+        """Of all samples."""
+        return statistics.fmean(self.samples)
+
     def percentile(self, percent: int) -> float:
         """Return the smallest sample that at least `percent` % of the samples do not exceed."""
         rank = -(-percent * len(self.samples) // 100)
         return sorted(self.samples)[max(rank, 1) - 1]
+
+
+def if_any(name: str, unit: str, samples: Sequence[float]) -> list[Figure]:
+    """A figure, or none where there are no samples; says so."""
+    if not samples:
+        print(f"{name}: none")
+        return []
+    return [Figure(name, unit, tuple(float(sample) for sample in samples))]
 
 
 def measure(
@@ -60,15 +79,23 @@ def measure(
 
 
 def measure_baseline(count: int = 50) -> Figure:
-    """Time a 3x3 convolution, 64 channels, 128x128, float32: 1.2 GFLOP on all cores."""
+    """Time a 3x3 convolution, 64 channels, 128x128, float32: 1.2 GFLOP on one core.
+
+    One, however many threads the benchmark itself has: else no two of them could be compared.
+    """
     image = torch.randn(1, 64, 128, 128)
     kernel = torch.randn(64, 64, 3, 3)
-    with torch.inference_mode():
-        return measure(
-            "baseline: convolution, 1.2 GFLOP",
-            lambda: torch.nn.functional.conv2d(image, kernel, padding=1),
-            count=count,
-        )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            return measure(
+                "baseline: convolution, 1.2 GFLOP",
+                lambda: torch.nn.functional.conv2d(image, kernel, padding=1),
+                count=count,
+            )
+    finally:
+        torch.set_num_threads(threads)
 
 
 def machine() -> dict[str, str | int]:
@@ -87,9 +114,17 @@ def machine() -> dict[str, str | int]:
 
 
 def report(
-    question: str, figures: Sequence[Figure], *, baseline: Figure, settings: dict[str, object]
+    question: str,
+    figures: Sequence[Figure],
+    *,
+    baseline: Figure,
+    settings: Mapping[str, object],
+    conclusions: Sequence[str] = (),
 ) -> Path:
-    """Print a table and write everything, raw samples too, to benchmarks/results/."""
+    """Print a table and write everything, raw samples too, to benchmarks/results/.
+
+    `conclusions` are sentences for who reads it, kept beside the figures.
+    """
     about = machine()
     print(f"\n{question}")
     print(", ".join(f"{key} {value}" for key, value in {**about, **settings}.items()))
@@ -98,10 +133,15 @@ def report(
     for figure in (*figures, baseline):
         comparable = figure.unit == baseline.unit
         ratio = f"{figure.median / baseline.median:10.2f}" if comparable else " " * 10
+        tail = f"{figure.percentile(figure.tail_percent):.2f}"
+        if figure.tail_percent != _TAIL_PERCENT:
+            tail = f"p{figure.tail_percent} {tail}"
         print(
             f"| {figure.name:<44} | {figure.unit:<4} | {figure.median:7.2f} |"
-            f" {figure.percentile(95):7.2f} | {len(figure.samples):3} | {ratio} |"
+            f" {tail:>7} | {len(figure.samples):3} | {ratio} |"
         )
+    for sentence in conclusions:
+        print(sentence)
     taken = datetime.now(UTC)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{question.split(':')[0]}-{taken:%Y%m%dT%H%M%SZ}.json"
@@ -109,13 +149,20 @@ def report(
         "question": question,
         "taken": taken.isoformat(),
         "machine": about,
-        "settings": settings,
-        "baseline": asdict(baseline),
-        "figures": [asdict(figure) for figure in figures],
+        "settings": dict(settings),
+        "baseline": _kept(baseline),
+        "figures": [_kept(figure) for figure in figures],
+        "conclusions": list(conclusions),
     }
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     print(f"\nraw samples: {path.relative_to(ROOT)}")
     return path
+
+
+def _kept(figure: Figure) -> dict[str, object]:
+    """As JSON has it, which knows neither infinity nor NaN: these become null."""
+    samples = [sample if math.isfinite(sample) else None for sample in figure.samples]
+    return {**asdict(figure), "samples": samples}
 
 
 def _cpu() -> str:

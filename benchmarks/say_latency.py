@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.material import portrait
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.record import if_any, measure_baseline, report
 from tests.browser.lip_sync import mouth_onset_ms
 from tests.browser.mouth_box import mouth_box
 from tests.browser.recording import CROP_SHAPE, Recording, Sound
@@ -56,13 +56,15 @@ class Seen:
     picture_ms: list[float] = field(default_factory=list)
     mouths: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def first_sound_ms(self, after_ms: float) -> float:
-        """Return when the first sound after ``after_ms`` came; ValueError if none did."""
+    def first_sound_ms(self, after_ms: float) -> float | None:
+        """Return when the first sound after ``after_ms`` came, if any did."""
         heard = zip(self.sound_ms, self.rms, strict=True)
-        return min(at for at, rms in heard if at > after_ms and rms > _AUDIBLE)
+        return min((at for at, rms in heard if at > after_ms and rms > _AUDIBLE), default=None)
 
     def first_frame_ms(self, sound_ms: float) -> float | None:
         """Return when the mouth was seen to open near ``sound_ms``, if it was."""
+        if not self.mouths:
+            return None
         none = Sound(np.zeros(0), np.zeros(0))
         times = np.asarray(self.picture_ms)
         seen = Recording(none, none, times, times, np.stack(self.mouths), (), ())
@@ -153,11 +155,11 @@ async def say_all(url: str, sentences: int) -> tuple[list[float], list[float], l
                 answered_ms = _now_ms()
                 await asyncio.sleep(_LISTEN_S)
                 sound_ms = viewer.seen.first_sound_ms(asked_ms)
-                frame_ms = viewer.seen.first_frame_ms(sound_ms)
                 if number >= 0:
                     answers.append(answered_ms - asked_ms)
+                if number >= 0 and sound_ms is not None:
                     sounds.append(sound_ms - asked_ms)
-                    if frame_ms is not None:
+                    if (frame_ms := viewer.seen.first_frame_ms(sound_ms)) is not None:
                         frames.append(frame_ms - asked_ms)
                 await asyncio.sleep(_LISTEN_S)
         finally:
@@ -176,12 +178,16 @@ def main() -> None:
     report(
         "say_latency: how long from a text to its first sound and frame at a viewer?",
         [
-            Figure("text to answer (the first sentence is sound)", "ms", tuple(answers)),
-            Figure("text to first sound", "ms", tuple(sounds)),
-            Figure("text to first frame, where seen", "ms", tuple(frames)),
+            *if_any("text to answer (the first sentence is sound)", "ms", answers),
+            *if_any("text to first sound", "ms", sounds),
+            *if_any("text to first frame, where seen", "ms", frames),
         ],
         baseline=baseline,
-        settings={"sentences": sentences, "frames_seen": len(frames)},
+        settings={"sentences": sentences},
+        conclusions=(
+            f"of {len(answers)} sentences, no sound came of {len(answers) - len(sounds)} within"
+            f" {_LISTEN_S:g} s, and no mouth was seen to open in {len(answers) - len(frames)}",
+        ),
     )
 
 

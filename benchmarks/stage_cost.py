@@ -1,7 +1,8 @@
 """What does each stage cost, per portrait, per hop or per frame?
 
 `python -m benchmarks.stage_cost [--count N]`. A hop is 80 ms of media, a frame 40 ms. With as many
-torch threads as the server uses.
+torch threads as the server uses. From sound to motion is all that is computed before a hop is
+drawn; rows "of it" are a part of the rows above them, and not to be added.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def motion_figures(avatar: Avatar, runs: int) -> list[Figure]:
         return work
 
     figures = [
-        measure(f"motion of a hop, {steps} steps", animate(1, steps), count=runs)
+        measure(f"sound to motion of a hop, {steps} steps", animate(1, steps), count=runs)
         for steps in range(1, avatar.max_steps + 1)
     ]
     batched = animate(BATCH, avatar.max_steps)
@@ -60,7 +61,7 @@ def motion_figures(avatar: Avatar, runs: int) -> list[Figure]:
 
 
 def features_figure(avatar: Avatar, runs: int) -> Figure:
-    """Time a hop from sound to audio features, the first part of its motion."""
+    """Time a hop from sound to audio features, the first part of what gives its motion."""
     weights = DEFAULT_WEIGHTS / "audio_encoder.safetensors"
     encoder = load_encoder(weights)
     encoder.run_by(Graph.of(weights))
@@ -74,7 +75,7 @@ def features_figure(avatar: Avatar, runs: int) -> Figure:
         _, state = encoder.encode(next(turns), state)
 
     with torch.inference_mode():
-        return measure("audio features of a hop", work, count=runs)
+        return measure("of it, audio features of a hop", work, count=runs)
 
 
 def talking(avatar: Avatar) -> tuple[Identity, AvatarState, list[Tensor]]:
@@ -200,8 +201,8 @@ def main() -> None:
     figures = [
         identify,
         stream_figure(avatar),
-        features_figure(avatar, runs),
         *motion_figures(avatar, runs),
+        features_figure(avatar, runs),
         *drawing,
         painted_figure(),
         *encoder_figures(frames),

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import httpx
@@ -32,7 +33,11 @@ from tests.browser.serving import Served, serve
 
 AVATAR = "astronaut"
 SETTLING_S = 5.0
+# One viewer has a minute to connect; 50 take half of it on two cores.
+ANSWER_LIMIT_S = 180.0
 GOAL_PERCENT = 5.0
+# Two unknowns are solved for: the avatar's cost, and a viewer's.
+LEAST_COUNTS = 2
 
 
 async def watch(http: httpx.AsyncClient) -> RTCPeerConnection:
@@ -121,13 +126,26 @@ def frames_sent(url: str) -> float:
     return next(float(x.split()[1]) for x in lines if x.startswith("likeness_frames_sent_total"))
 
 
+def ask(orders: Connection, order: int | str) -> Any:
+    """Give the process of the viewers an order, and return its answer.
+
+    Raises RuntimeError when there is none: it has ended, or takes too long.
+    """
+    try:
+        orders.send(order)
+        if orders.poll(ANSWER_LIMIT_S):
+            return orders.recv()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise RuntimeError("the viewers' process has ended: it has printed why") from None
+    raise RuntimeError(f"the viewers' process has not answered {order!r} in {ANSWER_LIMIT_S:g} s")
+
+
 def measure(viewers: Sequence[int], seconds: float) -> dict[int, Sample]:
     """Return what `seconds` cost, by number of viewers."""
     ours, theirs = multiprocessing.Pipe()
 
     def look(served: Served) -> Sample:
-        ours.send("count")
-        packets: list[int] = ours.recv()
+        packets = ask(ours, "count")
         return Sample(cpu_s(served.process.pid), frames_sent(served.url), sum(packets))
 
     samples: dict[int, Sample] = {}
@@ -139,9 +157,10 @@ def measure(viewers: Sequence[int], seconds: float) -> dict[int, Sample]:
             context = multiprocessing.get_context("spawn")
             process = context.Process(target=audience, args=(served.url, theirs), daemon=True)
             process.start()
-            for number in sorted(viewers):
-                ours.send(number)
-                ours.recv()
+            # The child has its own: ours open, no end of it would be seen here.
+            theirs.close()
+            for number in sorted(set(viewers)):
+                ask(ours, number)
                 time.sleep(SETTLING_S)
                 before = look(served)
                 time.sleep(seconds)
@@ -162,8 +181,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="measured for each number")
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 2, 10, 25, 50])
     options = parser.parse_args()
+    if len(set(options.viewers)) < LEAST_COUNTS or min(options.viewers) < 1:
+        parser.error(
+            f"found --viewers {' '.join(map(str, options.viewers))}, expected {LEAST_COUNTS} or"
+            " more different numbers above 0: what a viewer costs is told by the difference"
+        )
     baseline = measure_baseline()
     samples = measure(options.viewers, options.seconds)
+    if not all(sample.frames for sample in samples.values()):
+        raise SystemExit("the server sent no frame for a while: the machine is too slow now")
     figures = [
         Figure(f"{number} viewers: {what}", unit, (value,))
         for number, sample in samples.items()

@@ -84,7 +84,7 @@ def main() -> None:
         )
     low, high = np.percentile(skews, [2.5, 97.5])
     shown = float(np.diff(recording.presented_frames).sum()) / seconds
-    print(
+    told = (
         f"mean {skews.mean():+.1f} ms, 95 % of {len(skews)} words within {low:+.0f}..{high:+.0f}"
         f" ms; {len(onsets) - len(skews)} mouths were not seen to open; {shown:.2f} frames a second"
     )
@@ -93,6 +93,7 @@ def main() -> None:
         [Figure("mouth opens minus sound starts", "ms", tuple(skews.tolist()))],
         baseline=baseline,
         settings={"seconds": seconds, "warm_up_s": WARM_UP_S, "fps": round(shown, 2)},
+        conclusions=(told,),
     )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.quality.animate import CONTACT, arguments, load_model, val_clips
+from benchmarks.quality.animate import CONTACT, load_model
+from benchmarks.quality.clips import arguments, val_clips
 from benchmarks.quality.closures import BILABIAL
 from benchmarks.quality.spoken import MODEL, REAL, Spoken, in_grid
 from model.rates import FPS
@@ -55,6 +56,8 @@ def main() -> None:
     groups = dict.fromkeys(clip.group for clip in grid)
     first = [clip for name in groups for clip in [c for c in grid if c.group == name][: args.clips]]
     spoken = in_grid(avatar, space, first)
+    if not spoken:
+        raise SystemExit("aligned GRID clips of val: none, expected at least 1 to draw")
     figure = Figure(figsize=(_INCHES[0], _INCHES[1] * len(spoken)), layout="constrained")
     for axes, own in zip(figure.subplots(len(spoken), squeeze=False)[:, 0], spoken, strict=True):
         draw(axes, own)

@@ -8,6 +8,8 @@ that is left out here.
 """
 
 import argparse
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.material import speech
 from benchmarks.quality.animate import CONTACT, WEIGHTS, load_model, opening
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.record import Figure, if_any, measure_baseline, report
 from model.avatar import COEFFICIENTS, Avatar, Controls, HopRequest
 from model.motion.space import MotionSpace
 from server.app import stream_config
@@ -36,7 +38,8 @@ _AFTER_S = 1.0
 class Cut:
     """One sentence that was cut: by its end, and by when its mouth was closed, in ms after it.
 
-    `openings` are (seconds after the cut, with, without) of each picture that left.
+    It was silent after 0 ms if it was cut in a pause. `openings` are (seconds after the cut, with,
+    without) of each picture that left.
     """
 
     at_s: float
@@ -47,18 +50,33 @@ class Cut:
         """Write down what left `since_s` after the cut."""
         for chunk in due.voice:
             audible = np.flatnonzero(chunk.pcm)
-            if since_s >= 0 and len(audible):
-                self.silent_ms = 1000 * (since_s + (audible[-1] + 1) / VOICE_RATE)
+            if len(audible):
+                # What left just before the cut is heard after it, too.
+                until_s = since_s + (audible[-1] + 1) / VOICE_RATE
+                self.silent_ms = max(self.silent_ms, 1000 * until_s)
         for frame in due.frames:
             if not frame.superseded:
                 self.openings.append((since_s, *frame.frame))
 
     def closed_ms(self, column: int) -> float | None:
-        """When the mouth was closed for good; None when it was closed at the cut."""
+        """When it was closed for good, infinity if never; None if it was closed at the cut."""
         open_s = [row[0] for row in self.openings if row[column] > CONTACT]
         if not open_s or max(open_s) < 0:
             return None
-        return 1000 * min(row[0] for row in self.openings if row[0] > max(open_s))
+        shut_s = [row[0] for row in self.openings if row[0] > max(open_s)]
+        return 1000 * min(shut_s) if shut_s else math.inf
+
+
+def closings(name: str, found: Sequence[float | None]) -> tuple[list[Figure], str]:
+    """The figure of those mouths that were open when they were cut, and of how many it is."""
+    opened = [ms for ms in found if ms is not None]
+    closed = [ms for ms in opened if math.isfinite(ms)]
+    about = (
+        f"{name}: {len(closed)} of {len(found)} cuts; the mouth was closed at"
+        f" {len(found) - len(opened)}, and still open {_AFTER_S:g} s after"
+        f" {len(opened) - len(closed)}"
+    )
+    return if_any(name, "ms", closed), about
 
 
 def cut_speech(
@@ -108,17 +126,21 @@ def main() -> None:
     pcm = (speech(6.0, VOICE_RATE) * 32767).astype(np.int16)[:, np.newaxis]
     times = np.random.default_rng(0).uniform(1.0, 3.0, cuts)
     made = [cut_speech(avatar, space, pcm, float(at), i) for i, at in enumerate(times)]
-    columns = [[cut.closed_ms(column) for cut in made] for column in (1, 2)]
-    closed, without = ([ms for ms in column if ms is not None] for column in columns)
+    silent = [cut.silent_ms for cut in made if cut.silent_ms > 0]
+    closed, about = closings("cut to closed mouth", [cut.closed_ms(1) for cut in made])
+    without, about_without = closings(
+        "cut to closed mouth, without", [cut.closed_ms(2) for cut in made]
+    )
     report(
         "quality_barge_in: is it silent, and its mouth closed, soon after its speech is cut?",
-        [
-            Figure("cut to silence", "ms", tuple(cut.silent_ms for cut in made)),
-            Figure("cut to closed mouth", "ms", tuple(closed)),
-            Figure("cut to closed mouth, without", "ms", tuple(without)),
-        ],
+        [*if_any("cut to silence", "ms", silent), *closed, *without],
         baseline=measure_baseline(),
         settings={"cuts": cuts, "motion_s": _MOTION_S, "drawing_s": _DRAWING_S},
+        conclusions=(
+            f"cut to silence: {len(silent)} of {cuts} cuts; the others were in a pause",
+            about,
+            about_without,
+        ),
     )
 
 

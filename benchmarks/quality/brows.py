@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import compare_talkers
+from benchmarks.quality.clips import compare_talkers
 from benchmarks.record import Figure
 from model.motion.space import MotionSpace
 from model.rates import FPS

@@ -16,14 +16,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import (
-    CONTACT,
-    arguments,
-    correlation,
-    known,
-    load_model,
-    val_clips,
-)
+from benchmarks.quality.animate import CONTACT, correlation, known, load_model
+from benchmarks.quality.clips import arguments, counts, val_clips
 from benchmarks.quality.spoken import MODEL, REAL, Mouth, Spoken, by_voices, in_grid
 from benchmarks.record import Figure, measure_baseline, report
 from model.train.encoder_phones import PhoneSpan
@@ -105,6 +99,7 @@ def share(name: str, found: Windows) -> list[Figure]:
     if len(touched) < len(found):
         print(f"{name}: {len(found) - len(touched)} of {len(found)} outside the clip, left out")
     if not touched:
+        print(f"{name}: none")
         return []
     percent = 100 * float(np.mean(touched))
     return [Figure(f"{name} ({len(touched)})", "%", (percent,))]
@@ -144,7 +139,7 @@ def main() -> None:
         "quality_closures: do the lips meet on p, b and m, and part on open vowels?",
         figures,
         baseline=measure_baseline(),
-        settings={"num_steps": avatar.max_steps, "contact": CONTACT},
+        settings={"num_steps": avatar.max_steps, "contact": CONTACT, **counts(clips)},
     )
 
 

@@ -1,10 +1,10 @@
 """Does the motion drift, or latch, in an hour of talking? Every minute against the first.
 
-`python -m benchmarks.quality.drift [--minutes 60]`. The same minute of speech is heard over and
-over by one session, whose only memory is its own motion. Of every minute: how far the lips open on
-average and how much that varies, how often they touch, how far the head and the brows are from
-rest, and the longest time that the lips, or the lids, do not move at all. The sound being the same,
-what differs between minutes is chance or drift: a line is fitted to all minutes.
+`python -m benchmarks.quality.drift [--minutes 60]`, at least 3. The same minute of speech is heard
+over and over by one session, whose only memory is its own motion. Of every minute: how far the lips
+open on average and how much that varies, how often they touch, how far the head and the brows are
+from rest, and the longest time that the lips, or the lids, do not move at all. The sound being the
+same, what differs between minutes is chance or drift: a line is fitted to all minutes.
 """
 
 import argparse
@@ -22,6 +22,8 @@ from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 
 MINUTE_S = 60
+# Beside a line, two points have no degree of freedom left that could tell its error.
+LEAST_MINUTES = 3
 SEED = 0
 # In face widths, and in the lids' own unit: less than this from frame to frame is no movement.
 STILL = 1e-4
@@ -66,6 +68,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=60)
     args = parser.parse_args()
+    if args.minutes < LEAST_MINUTES:
+        parser.error(
+            f"found --minutes {args.minutes}, expected {LEAST_MINUTES} or more: through fewer"
+            " points a line is drawn without an error to tell"
+        )
     avatar, space = load_model(WEIGHTS)
     state = avatar.open(SEED)
     hops = material.speech(MINUTE_S, SAMPLE_RATE).reshape(-1, avatar.hop_frames * SAMPLES_PER_FRAME)

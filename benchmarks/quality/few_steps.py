@@ -12,15 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import (
-    animate,
-    load_model,
-    opening,
-    takes_of,
-    talkers,
-    talkers_arguments,
-)
+from benchmarks.quality.animate import animate, load_model, opening
 from benchmarks.quality.blinks import CLOSED, lids
+from benchmarks.quality.clips import counts, takes_of, talkers, talkers_arguments
 from benchmarks.quality.head import rotation, smooth, speeds
 from benchmarks.record import Figure, measure_baseline, report
 from model.motion.space import MotionSpace
@@ -50,7 +44,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 50])
     args = parser.parse_args()
     avatar, space = load_model(args.weights)
-    takes = takes_of(talkers(args.data, args.runs, args.split), args.sessions)
+    clips = talkers(args.data, args.runs, args.split)
+    takes = takes_of(clips, args.sessions)
     motions = {steps: animate(avatar, takes, steps) for steps in args.steps}
     many = args.steps[-1]
     found = {steps: measures(own, space) for steps, own in motions.items()}
@@ -78,7 +73,12 @@ def main() -> None:
         "quality_few_steps: are few steps as good as many?",
         figures,
         baseline=measure_baseline(),
-        settings={"steps": args.steps, "split": args.split, "sessions": len(takes)},
+        settings={
+            "steps": args.steps,
+            "split": args.split,
+            **counts(clips),
+            "sessions": len(takes),
+        },
     )
 
 

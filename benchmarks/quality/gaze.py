@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import compare_talkers
 from benchmarks.quality.blinks import lids
+from benchmarks.quality.clips import compare_talkers
 from benchmarks.quality.head import rotation
 from benchmarks.record import Figure
 from model.motion.space import NUM_GAZE, NUM_LIDS, MotionSpace

@@ -14,17 +14,9 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import (
-    Take,
-    animate,
-    arguments,
-    correlation,
-    known,
-    load_model,
-    opening,
-    val_clips,
-)
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.quality.animate import Take, animate, correlation, known, load_model, opening
+from benchmarks.quality.clips import arguments, counts, talkers
+from benchmarks.record import Figure, if_any, measure_baseline, report
 from model.motion.space import NUM_HEAD, MotionSpace
 from model.rates import FPS
 
@@ -70,17 +62,19 @@ def figures_of(name: str, heads: list[NDArray[np.float64]]) -> list[Figure]:
     ]
 
 
-def agreement(name: str, pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Figure:
+def agreement(
+    name: str, pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+) -> list[Figure]:
     """Correlation between two seeds, for each clip."""
     title = f"{name}: correlation of two seeds"
-    return Figure(title, "", known(title, [correlation(a, b) for a, b in pairs]))
+    return if_any(title, "", known(title, [correlation(a, b) for a, b in pairs]))
 
 
 def main() -> None:
     """Measure people, the nine settings, and two seeds."""
     args = arguments(__doc__).parse_args()
     avatar, space = load_model(args.weights)
-    clips = [clip for clip in val_clips(args.data, args.runs) if not clip.is_grid]
+    clips = talkers(args.data, args.runs, "val")
     figures = figures_of("real people", [rotation(clip.motion, space) for clip in clips])
     takes = [
         Take(clip.sound, len(clip.motion), head_speed=setting)
@@ -104,12 +98,12 @@ def main() -> None:
     pairs = list(zip(made[::2], made[1::2], strict=True))
     lips = [(opening(a, space), opening(b, space)) for a, b in pairs]
     yaws = [(rotation(a, space)[:, YAW], rotation(b, space)[:, YAW]) for a, b in pairs]
-    figures += [agreement("opening", lips), agreement("yaw", yaws)]
+    figures += [*agreement("opening", lips), *agreement("yaw", yaws)]
     report(
         "quality_head: does the head follow its speed?",
         figures,
         baseline=measure_baseline(),
-        settings={"num_steps": avatar.max_steps, "clips": len(clips)},
+        settings={"num_steps": avatar.max_steps, **counts(clips)},
     )
 
 

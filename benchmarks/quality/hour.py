@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import material
-from benchmarks.quality.mouth import sharpness
+from benchmarks.quality.mouth_scores import sharpness
 from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, Avatar, Controls, HopRequest
 from model.frames.mouth_crop import MouthCrop

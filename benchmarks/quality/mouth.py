@@ -1,41 +1,85 @@
 """Is the painted mouth nearer to the real one than the warp is? Self-reenactment on `val`.
 
-`python -m benchmarks.quality.mouth LESSONS [--sheet FILE.png]`, LESSONS from
+`python -m benchmarks.quality.mouth LESSONS [--sheet FILE.png] [--everybody]`, LESSONS from
 `python -m model.train frame_data`. One frame of a clip is the portrait; the crop around its mouth
 is warped to what its person does in other frames of the clip, then painted from its own last
 pictures, in the product's precision: `painted` as the product does, by the code of the drawn mouth;
 `oracle` by the code of the real one, which nobody has in use: 32 numbers a frame that say what
-teeth and tongue do, as the rig is told what lips do. VMAF is of all crops as one video, doubled in
-size, by the ffmpeg of imageio-ffmpeg. The upper bound of each row is the real crop itself.
+teeth and tongue do, as the rig is told what lips do. All are compared with the real crop as it was
+filmed. The painter may change what the locator shows, no more: `bound` is the real crop there and
+the warp around it, the best that could be painted. "Within the locator" leaves out what is around.
+
+VMAF is of all crops as one video, doubled in size, by the ffmpeg of imageio-ffmpeg. People of whom
+`train` has other clips are left out, unless `--everybody`.
 """
 
 import argparse
-import re
-import subprocess
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.quality.clips import is_seen_in_training, speaker_of
+from benchmarks.quality.mouth_scores import (
+    Crops,
+    Shown,
+    liveliness,
+    psnr,
+    psnr_within,
+    sharpness,
+    ssim,
+    vmaf,
+)
+from benchmarks.record import Figure, if_any, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS
 from model.frames.painter import MouthPainter, load_frame_denoiser
-from model.train.frame_data import SEQUENCE
-from model.train.frame_lessons import FrameBatch, FrameLessons, to_bytes
+from model.train.frame_lessons import FrameBatch, to_bytes, to_pictures
 
-# The mouth itself, away from the square's rim, where all are the same by construction.
-INSET = 14
-# Rec. 709.
-LUMA = np.array([0.2126, 0.7152, 0.0722])
 SHEET_ROWS = 24
 MADE = ("warp", "painted", "oracle")
+BOUND, REAL = "bound", "real crop"
 
-Crops = NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class Lesson:
+    """One portrait: what is painted, and of each of its pictures the real one and its locator."""
+
+    person: str
+    batch: FrameBatch
+    real: Crops
+    shown: Shown
+
+    @classmethod
+    def read(cls, path: Path) -> "Lesson | None":
+        """Of a file of lessons; None if it is not of `val`."""
+        with np.load(path) as arrays:
+            if str(arrays["split"]) != "val":
+                return None
+            warps, truths = to_pictures(arrays["warps"]), to_pictures(arrays["truths"])
+            locators = (to_pictures(arrays["locators"]) + 1) / 2
+            reference = to_pictures(arrays["reference"][None]).expand(len(warps), -1, -1, -1)
+            batch = FrameBatch.of(reference, warps, truths, locators)
+            real = np.concatenate(arrays["truths"])
+        # <clip id>.<number of the portrait>.npz
+        person = speaker_of(path.stem.rsplit(".", 1)[0])
+        return cls(person, batch, real, locators.flatten(0, 1)[:, 0].numpy())
+
+
+def read_lessons(folder: Path, *, everybody: bool) -> list[Lesson]:
+    """Those of `val`; says how many are left out. Ends the program where there are none."""
+    found = [lesson for path in sorted(folder.glob("*.npz")) if (lesson := Lesson.read(path))]
+    if not found:
+        raise SystemExit(f"found no lessons of val in {folder}: make them first")
+    kept = [own for own in found if everybody or not is_seen_in_training(own.person)]
+    print(
+        f"{len(found) - len(kept)} of {len(found)} portraits left out: training has seen their"
+        f" {len({own.person for own in found} - {own.person for own in kept})} people"
+    )
+    if not kept:
+        raise SystemExit("people never seen: none; --everybody takes those of training, too")
+    return kept
 
 
 def paint(painter: MouthPainter, batch: FrameBatch) -> dict[str, Crops]:
@@ -52,69 +96,8 @@ def paint(painter: MouthPainter, batch: FrameBatch) -> dict[str, Crops]:
         "warp": to_bytes(batch.warps.flatten(0, 1)),
         "painted": to_bytes(torch.cat(painted)),
         "oracle": to_bytes(torch.cat(oracle)),
-        "real": to_bytes(batch.truths.flatten(0, 1)),
+        BOUND: to_bytes(batch.truths.flatten(0, 1)),
     }
-
-
-def inner(crops: Crops) -> Crops:
-    """Cut the rim off."""
-    return crops[:, INSET:-INSET, INSET:-INSET]
-
-
-def sharpness(crops: Crops) -> float:
-    """Laplacian energy of the luminance, mean over pixels and crops."""
-    luma = inner(crops) @ LUMA
-    around = luma[:, :-2, 1:-1] + luma[:, 2:, 1:-1] + luma[:, 1:-1, :-2] + luma[:, 1:-1, 2:]
-    return float(((4 * luma[:, 1:-1, 1:-1] - around) ** 2).mean())
-
-
-def liveliness(crops: Crops) -> float:
-    """Mean change of a pixel from frame to frame, within runs of frames."""
-    runs = inner(crops).reshape(-1, SEQUENCE, *inner(crops).shape[1:]).astype(float)
-    return float(np.abs(np.diff(runs, axis=1)).mean())
-
-
-def vmaf(crops: Crops, truths: Crops) -> float:
-    """VMAF of crops against the true ones, mean over frames."""
-    size = inner(crops).shape[1]
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size}x{size}", "-r", "25"]
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for name, pictures in (("own", crops), ("true", truths)):
-            file = Path(folder) / name
-            file.write_bytes(np.ascontiguousarray(inner(pictures)).tobytes())
-            files += [*raw, "-i", str(file)]
-        scaled = "[{}:v]scale=iw*2:ih*2:flags=bicubic,format=yuv420p[{}]"
-        graph = f"{scaled.format(0, 'a')};{scaled.format(1, 'b')};[a][b]libvmaf"
-        done = subprocess.run(
-            [
-                *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *files),
-                *("-lavfi", graph, "-f", "null", "-"),
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    found = re.search(r"VMAF score: ([\d.]+)", done.stderr)
-    if found is None:
-        raise RuntimeError(f"ffmpeg said no VMAF score:\n{done.stderr[-500:]}")
-    return float(found[1])
-
-
-def psnr(crops: Crops, truths: Crops) -> list[float]:
-    """PSNR of each crop, dB."""
-    return [
-        float(peak_signal_noise_ratio(true, own, data_range=255))  # type: ignore[no-untyped-call]
-        for own, true in zip(inner(crops), inner(truths), strict=True)
-    ]
-
-
-def ssim(crops: Crops, truths: Crops) -> list[float]:
-    """SSIM of each crop."""
-    return [
-        float(structural_similarity(true, own, channel_axis=-1))  # type: ignore[no-untyped-call]
-        for own, true in zip(inner(crops), inner(truths), strict=True)
-    ]
 
 
 def write_sheet(path: Path, rows: list[list[Crops]]) -> None:
@@ -128,49 +111,77 @@ def write_sheet(path: Path, rows: list[list[Crops]]) -> None:
     sheet.resize((sheet.width * 3 // 2, sheet.height * 3 // 2)).save(path)
 
 
+def nearness(every: dict[str, Crops], shown: Shown) -> list[Figure]:
+    """How near all that is made comes to the real crops, in numbers for each and in VMAF."""
+    real = every[REAL]
+    figures = [
+        Figure(f"{name}: {kind}", "", tuple(score(every[kind], real)), tail_percent=5)
+        for name, score in (("PSNR, dB", psnr), ("SSIM", ssim))
+        for kind in (*MADE, BOUND)
+    ]
+    for kind in MADE:
+        found = tuple(psnr_within(every[kind], real, shown))
+        if found:
+            name = f"PSNR within the locator, dB: {kind}"
+            figures.append(Figure(name, "", found, tail_percent=5))
+    scores = {kind: vmaf(crops, real) for kind, crops in every.items()}
+    figures += [Figure(f"VMAF: {kind}", "", (value,)) for kind, value in scores.items()]
+    for goal in (BOUND, REAL):
+        gap = scores[goal] - scores["warp"]
+        for kind in ("painted", "oracle"):
+            name = f"VMAF: share of the gap to the {goal}, {kind}"
+            figures += if_any(name, "", [(scores[kind] - scores["warp"]) / gap] if gap > 0 else [])
+    return figures
+
+
+def looks(lessons: list[Lesson], results: list[dict[str, Crops]]) -> list[Figure]:
+    """Sharpness and change of each portrait's pictures over those of its real ones."""
+    figures = []
+    for name, measure in (("sharpness", sharpness), ("change frame to frame", liveliness)):
+        for kind in (*MADE, BOUND):
+            ratios = [measure(own[kind]) / measure(own[REAL]) for own in results]
+            figures.append(Figure(f"{name} over the real: {kind}", "", tuple(ratios)))
+        for kind in MADE:
+            shares = [
+                measure(own[kind], lesson.shown) / real
+                for lesson, own in zip(lessons, results, strict=True)
+                if (real := measure(own[REAL], lesson.shown)) > 0
+            ]
+            figures += if_any(f"{name} over the real, within the locator: {kind}", "", shares)
+    return figures
+
+
 def main() -> None:
     """Paint all lessons of `val`, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lessons", type=Path)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--sheet", type=Path, help="write pictures side by side")
+    parser.add_argument("--everybody", action="store_true", help="of training's people, too")
     args = parser.parse_args()
     painter = MouthPainter(load_frame_denoiser(args.weights / "frame_denoiser.safetensors"))
-    batches = FrameLessons(args.lessons, "val").every()
-    results = [paint(painter, batch) for batch in batches]
-    every = {kind: np.concatenate([own[kind] for own in results]) for kind in (*MADE, "real")}
-    truths = every["real"]
-    figures = [
-        Figure(f"{name}: {kind}", "", tuple(score(every[kind], truths)))
-        for name, score in (("PSNR, dB", psnr), ("SSIM", ssim))
-        for kind in MADE
-    ]
-    scores = {kind: vmaf(crops, truths) for kind, crops in every.items()}
-    figures += [Figure(f"VMAF: {kind}", "", (value,)) for kind, value in scores.items()]
-    gap = scores["real"] - scores["warp"]
-    for kind in ("painted", "oracle"):
-        closed = (scores[kind] - scores["warp"]) / gap
-        figures.append(Figure(f"VMAF: share of the gap closed, {kind}", "", (closed,)))
-    for name, measure in (
-        ("sharpness against real, a portrait", sharpness),
-        ("change frame to frame against real", liveliness),
-    ):
-        for kind in MADE:
-            ratios = tuple(measure(own[kind]) / measure(own["real"]) for own in results)
-            figures.append(Figure(f"{name}: {kind}", "", ratios))
+    lessons = read_lessons(args.lessons, everybody=args.everybody)
+    results = [{**paint(painter, own.batch), REAL: own.real} for own in lessons]
+    every = {kind: np.concatenate([own[kind] for own in results]) for kind in (*MADE, BOUND, REAL)}
+    shown = np.concatenate([own.shown for own in lessons])
     report(
         "quality_mouth: is the painted mouth nearer to the real one than the warp is?",
-        figures,
+        [*nearness(every, shown), *looks(lessons, results)],
         baseline=measure_baseline(),
-        settings={"portraits": len(batches), "frames": len(truths)},
+        settings={
+            "portraits": len(lessons),
+            "people": len({own.person for own in lessons}),
+            "frames": len(shown),
+            "everybody": args.everybody,
+        },
     )
     if args.sheet is not None:
         rows = []
         step = max(len(results) // SHEET_ROWS, 1)
-        for batch, own in list(zip(batches, results, strict=True))[::step]:
-            away = np.abs(own["warp"].astype(int) - own["real"]).mean(axis=(1, 2, 3))
-            portrait = to_bytes(batch.reference[0])
-            rows.append([portrait, *(own[kind][int(away.argmax())] for kind in (*MADE, "real"))])
+        for lesson, own in list(zip(lessons, results, strict=True))[::step]:
+            away = np.abs(own["warp"].astype(int) - own[REAL]).mean(axis=(1, 2, 3))
+            portrait = to_bytes(lesson.batch.reference[0])
+            rows.append([portrait, *(own[kind][int(away.argmax())] for kind in (*MADE, REAL))])
         write_sheet(args.sheet, rows)
 
 

@@ -16,16 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from benchmarks.quality.animate import (
-    CONTACT,
-    Take,
-    animate,
-    load_model,
-    on_sound_time,
-    opening,
-    read_clip,
-)
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.quality.animate import CONTACT, Take, animate, load_model, on_sound_time, opening
+from benchmarks.quality.clips import read_clips
+from benchmarks.record import if_any, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS, MAX_STEPS
 from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -75,23 +68,39 @@ def sound_starts(sound: NDArray[np.float32], start_s: float, end_s: float) -> fl
 
 def filmed_onsets_ms(data: Path, runs: Path, space: MotionSpace) -> list[float]:
     """From sound to mouth, ms, wherever GRID speaker 1 begins a sentence with "bin"."""
-    timings = json.loads((data / "grid_s1_words.json").read_text())
+    words = first_words(data / "grid_s1_words.json")
+    table = data / "clips.csv"
+    rows = [row for split in ("train", "val") for row in usable_clips(table, split)]
+    rows = [row for row in rows if row["id"] in words]
     onsets = []
-    for split in ("train", "val"):
-        for row in usable_clips(data / "clips.csv", split):
-            spoken = [w for w in timings.get(row["id"], []) if w[2].lower() not in ("sil", "sp")]
-            if not spoken or spoken[0][2].lower() != FILMED_WORD:
-                continue
-            clip = read_clip(row, data, runs)
-            gaps = opening(clip.motion, space)
-            gaps, _, first = on_sound_time(gaps, gaps, clip.lead_frames)
-            starts_s = sound_starts(clip.sound, *spoken[0][:2])
-            place = int(starts_s * FPS) - first
-            own = gaps[max(place - _FILMED_BEFORE, 0) : int(spoken[0][1] * FPS) - first + 2]
-            if len(own) > _FILMED_BEFORE and (at := opens_at(own, _FILMED_BEFORE)) is not None:
-                frame = max(place - _FILMED_BEFORE, 0) + at + first
-                onsets.append(1000 * ((frame + 0.5) / FPS - starts_s))
+    for clip in read_clips(rows, data, runs, f'begin with "{FILMED_WORD}"'):
+        start_s, end_s = words[clip.clip_id]
+        gaps = opening(clip.motion, space)
+        gaps, _, first = on_sound_time(gaps, gaps, clip.lead_frames)
+        starts_s = sound_starts(clip.sound, start_s, end_s)
+        place = int(starts_s * FPS) - first
+        own = gaps[max(place - _FILMED_BEFORE, 0) : int(end_s * FPS) - first + 2]
+        if len(own) > _FILMED_BEFORE and (at := opens_at(own, _FILMED_BEFORE)) is not None:
+            frame = max(place - _FILMED_BEFORE, 0) + at + first
+            onsets.append(1000 * ((frame + 0.5) / FPS - starts_s))
     return onsets
+
+
+def first_words(path: Path) -> dict[str, tuple[float, float]]:
+    """When "bin" is said, in seconds, of the clips that begin with it; of none without the file."""
+    if not path.exists():
+        print(f"{path}: none")
+        return {}
+    timings: dict[str, list[tuple[float, float, str]]] = json.loads(path.read_text())
+    spoken = {
+        clip_id: [word for word in words if word[2].lower() not in ("sil", "sp")]
+        for clip_id, words in timings.items()
+    }
+    return {
+        clip_id: words[0][:2]
+        for clip_id, words in spoken.items()
+        if words and words[0][2].lower() == FILMED_WORD
+    }
 
 
 def opens_at(gaps: NDArray[np.float64], until: int) -> float | None:
@@ -123,22 +132,27 @@ def main() -> None:
     for word, after in pairwise(words):
         silence = gaps[int(word.end_s * FPS) + AFTER : int(after.start_s * FPS) - BEFORE[1]]
         shut.append(float((silence < CONTACT).mean()))
-    low, high = np.percentile(onsets, [2.5, 97.5])
-    print(
-        f"mean {np.mean(onsets):+.0f} ms, 95 % of {len(onsets)} words within"
-        f" {low:+.0f}..{high:+.0f} ms; {WORDS - len(onsets)} mouths did not open;"
-        f" shut in {100 * np.mean(shut):.0f} % of the silence"
-    )
-    figures = [Figure("mouth opens minus sound starts", "ms", tuple(onsets))]
+    conclusions = [
+        f"{WORDS - len(onsets)} of {WORDS} mouths did not open; shut in"
+        f" {100 * np.mean(shut):.0f} % of the silence"
+    ]
+    if onsets:
+        low, high = np.percentile(onsets, [2.5, 97.5])
+        conclusions.append(
+            f"mean {np.mean(onsets):+.0f} ms, 95 % of {len(onsets)} words within"
+            f" {low:+.0f}..{high:+.0f} ms"
+        )
+    figures = if_any("mouth opens minus sound starts", "ms", onsets)
     if args.filmed is not None:
         data, runs = args.filmed
         filmed = filmed_onsets_ms(data, runs, space)
-        figures.append(Figure("the same of a filmed man", "ms", tuple(filmed)))
+        figures += if_any("the same of a filmed man", "ms", filmed)
     report(
         "quality_onset: does the mouth open with the sound?",
         figures,
         baseline=measure_baseline(),
         settings={"words": WORDS, "steps": MAX_STEPS},
+        conclusions=conclusions,
     )
 
 

@@ -3,9 +3,10 @@
 `python -m benchmarks.quality.portraits PORTRAITS [--count 40] [--sheets DIR]`, PORTRAITS a folder
 of pictures, with the extra `identity` installed. All say the same sentences, with lively heads.
 Identity is dlib's distance (0.6: another person) of every tenth frame to the portrait as it came;
-its network knows photographs, and pictures in which it finds no face are counted. What is refused
-is told with its reason. DIR gets contact sheets: the portrait, then its frames when the mouth is
-shut and widest, the lids are shut, the head is turned farthest to each side, up and down.
+its network knows photographs. Frames in which it finds no face have no distance: how many they are
+is told of each portrait. What is refused is told with its reason. DIR gets contact sheets: the
+portrait, then its frames when the mouth is shut and widest, the lids are shut, the head is turned
+farthest to each side, up and down.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from tqdm import tqdm
 from benchmarks.material import speech
 from benchmarks.quality.animate import Take, animate, load_model, opening
 from benchmarks.quality.head import rotation
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.record import if_any, measure_baseline, report
 from model.avatar import COEFFICIENTS, DEFAULT_WEIGHTS, Avatar
 from model.identity.identity import Identity
 from model.identity.portrait import PortraitError
@@ -60,6 +61,41 @@ class Identifier:
         largest = max(faces, key=lambda face: face.area())
         shape = self._places(picture, largest)
         return np.array(self._describe.compute_face_descriptor(picture, shape))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One portrait's frames: how far they are from it, and of how many frames that is not known."""
+
+    distances: tuple[float, ...]
+    unseen: int
+
+    @classmethod
+    def of(cls, identifier: Identifier, portrait: Picture, frames: Picture) -> "Compared":
+        """Of frames (n, S, S, 3); of none, if the portrait itself is no face to dlib."""
+        own = identifier.describe(portrait)
+        described = [identifier.describe(frame) for frame in frames]
+        distances = tuple(
+            float(np.linalg.norm(one - own))
+            for one in described
+            if one is not None and own is not None
+        )
+        return cls(distances, len(described) - len(distances))
+
+    @property
+    def frames(self) -> int:
+        """All that were looked at."""
+        return len(self.distances) + self.unseen
+
+    @property
+    def mean(self) -> float:
+        """Of the frames in which there is a face."""
+        return float(np.mean(self.distances))
+
+    @property
+    def farthest(self) -> float:
+        """Of them."""
+        return max(self.distances)
 
 
 @dataclass(frozen=True)
@@ -102,6 +138,8 @@ def tile(pictures: Sequence[Picture]) -> Picture:
 
 def evenly(paths: Sequence[Path], count: int) -> list[Path]:
     """At most `count` of them, evenly taken."""
+    if not paths:
+        raise SystemExit("portraits: none, expected at least 1 picture in the folder")
     places = np.linspace(0, len(paths) - 1, min(count, len(paths)))
     return [paths[round(place)] for place in places]
 
@@ -117,9 +155,8 @@ def main() -> None:
     avatar, space = load_model(args.weights)
     performance, identifier = perform(avatar, space), Identifier()
     chosen = evenly(sorted(p for p in args.portraits.iterdir() if p.is_file()), args.count)
-    means: dict[str, float] = {}
-    farthest: dict[str, float] = {}
-    refused, unseen, rows = 0, 0, []
+    compared: dict[str, Compared] = {}
+    refused, rows = 0, []
     for path in tqdm(chosen):
         try:
             identity = avatar.identify(path.read_bytes())
@@ -130,19 +167,26 @@ def main() -> None:
         if args.sheets is not None:
             frames = draw(avatar, identity, performance.motion[list(performance.shown)])
             rows.append(tile([identity.portrait, *frames]))
-        own = identifier.describe(identity.portrait)
-        seen = [identifier.describe(f) for f in draw(avatar, identity, performance.motion[::EVERY])]
-        distances = [np.linalg.norm(d - own) for d in seen if d is not None and own is not None]
-        if not distances:
-            unseen += 1
-            tqdm.write(f"{path.name}: dlib finds no face")
-            continue
-        means[path.name] = float(np.mean(distances))
-        farthest[path.name] = float(np.max(distances))
-    for name in sorted(means, key=means.__getitem__, reverse=True):
-        far = means[name] > NEAR or farthest[name] > FARTHEST
-        print(f"{name}: mean {means[name]:.3f}, max {farthest[name]:.3f}{' TOO FAR' * far}")
-    print(f"{len(chosen)} portraits: {refused} refused, {unseen} without a face for dlib")
+        compared[path.name] = Compared.of(
+            identifier, identity.portrait, draw(avatar, identity, performance.motion[::EVERY])
+        )
+    seen = {name: own for name, own in compared.items() if own.distances}
+    for name, own in sorted(seen.items(), key=lambda item: item[1].mean, reverse=True):
+        far = own.mean > NEAR or own.farthest > FARTHEST
+        print(
+            f"{name}: mean {own.mean:.3f}, max {own.farthest:.3f}, no face in {own.unseen} of"
+            f" {own.frames} frames{' TOO FAR' * far}"
+        )
+    for name in compared.keys() - seen.keys():
+        print(f"{name}: dlib finds no face to compare")
+    unseen = sum(own.unseen for own in seen.values())
+    conclusions = [
+        f"{len(chosen)} portraits: {refused} refused, {len(compared) - len(seen)} without a face"
+        " for dlib",
+        f"of the {len(seen)} others, dlib finds no face in {unseen} of"
+        f" {sum(own.frames for own in seen.values())} frames, in"
+        f" {sum(own.unseen > 0 for own in seen.values())} portraits: these have no distance",
+    ]
     for start in range(0, len(rows), ROWS):
         args.sheets.mkdir(parents=True, exist_ok=True)
         sheet = Image.fromarray(np.concatenate(rows[start : start + ROWS]))
@@ -150,11 +194,27 @@ def main() -> None:
     report(
         "quality_portraits: do faces of all kinds animate, and stay who they are?",
         [
-            Figure("dlib distance to the portrait, mean of frames", "", tuple(means.values())),
-            Figure("dlib distance of the farthest frame", "", tuple(farthest.values())),
+            *if_any(
+                "dlib distance to the portrait, mean of frames",
+                "",
+                [own.mean for own in seen.values()],
+            ),
+            *if_any(
+                "dlib distance of the farthest frame", "", [own.farthest for own in seen.values()]
+            ),
+            *if_any(
+                "frames without a face for dlib",
+                "%",
+                [100 * own.unseen / own.frames for own in seen.values()],
+            ),
         ],
         baseline=measure_baseline(),
-        settings={"portraits": len(chosen), "refused": refused, "without a face": unseen},
+        settings={
+            "portraits": len(chosen),
+            "refused": refused,
+            "without a face": len(compared) - len(seen),
+        },
+        conclusions=conclusions,
     )
 
 

@@ -2,31 +2,32 @@
 
 `python -m benchmarks.quality.rest DATA RUNS`. Movement is the mean change of the lips' opening from
 frame to frame, as a share of the same mouth's between the first and the last phone of the GRID
-`val` clips. Real people rest in the silence before and after those sentences, 0.2 s from any phone,
-and the model is measured there too. Noises are of the kinds that training has heard, newly drawn;
-"street" swells and fades, which those do not. See `blinks.py` for the eyes.
+`val` clips. *Recorded silence* is what a microphone hears before and after those sentences, 0.2 s
+from any phone: there the model is measured beside the people themselves, who rest, too. *Digital
+silence* is zeros, which no microphone gives. Noises are of the kinds that training has heard, newly
+drawn; "street" swells and fades, which those do not. See `blinks.py` for the eyes.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.animate import (
     CONTACT,
-    Clip,
     Take,
     animate,
-    arguments,
     frames_between,
     known,
     load_model,
     on_sound_time,
     opening,
-    val_clips,
 )
+from benchmarks.quality.clips import Clip, arguments, counts, val_clips
 from benchmarks.quality.closures import open_vowels
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.record import Figure, if_any, measure_baseline, report
+from model.motion.space import MotionSpace
 from model.rates import FPS, FRAME_MS, SAMPLE_RATE
 from model.train.encoder_augment import Augmenter, Sound
 from model.train.encoder_phones import PhoneSpan
@@ -39,7 +40,7 @@ LEVELS_DB = (-40.0, -25.0)
 # Lips that have closed, and stay so for this long, have come to rest.
 AT_REST_FRAMES = FPS
 CALM_S = 0.2
-BROKEN_OFF = "speech breaks off"
+BROKEN_OFF = "speech breaks off, digital silence"
 SEED = 11
 
 Opening = NDArray[np.float64]
@@ -127,6 +128,59 @@ def broken_off(clips: Sequence[Clip], spans: Sequence[list[PhoneSpan]]) -> list[
     return sounds
 
 
+@dataclass(frozen=True)
+class Calm:
+    """One kind of mouth in the GRID clips: how it moves in speech, and openings (L,) in silence."""
+
+    speech: list[float]
+    silence: list[Opening]
+
+    @property
+    def speaking(self) -> float:
+        """Mean movement in speech; NaN where nobody speaks."""
+        return float(np.mean(self.speech)) if self.speech else float("nan")
+
+    def figures(self, who: str) -> list[Figure]:
+        """Movement and closed lips in recorded silence, and the movement in speech."""
+        moved = [100 * movement(own) / self.speaking for own in self.silence]
+        name = f"recorded silence, {who}"
+        return [
+            *if_any(f"{who}: movement in speech, a frame", "%", self.speech),
+            *if_any(f"{name}: movement/speech", "%", moved),
+            *if_any(f"{name}: closed", "%", [closed(own) for own in self.silence]),
+        ]
+
+    def conclusions(self, who: str) -> list[str]:
+        """The same in a sentence."""
+        if not self.silence:
+            return []
+        moved = Figure("", "", tuple(100 * movement(own) / self.speaking for own in self.silence))
+        still = Figure("", "", tuple(closed(own) for own in self.silence))
+        return [
+            f"recorded silence, {who}: movement {moved.mean:.1f} % of that in speech on average,"
+            f" median {moved.median:.1f} %, p95 {moved.percentile(95):.1f} %; closed in"
+            f" {still.mean:.1f} % of the frames on average ({len(self.silence)} stretches)"
+        ]
+
+
+def calm_of(
+    clips: Sequence[Clip],
+    aligned: Sequence[list[PhoneSpan]],
+    made: Sequence[Opening],
+    space: MotionSpace,
+) -> dict[str, Calm]:
+    """Of the people, and of the model whose openings (L,) are `made`."""
+    found = {who: Calm([], []) for who in ("real", "model")}
+    for clip, spans, own in zip(clips, aligned, made, strict=True):
+        real, model, first = on_sound_time(opening(clip.motion, space), own, clip.lead_frames)
+        for calm, lips in zip(found.values(), (real, model), strict=True):
+            talk, rest = cut(lips, first, *talk_s(spans))
+            if len(talk) >= 2:
+                calm.speech.append(movement(talk))
+            calm.silence.extend(rest)
+    return found
+
+
 def main() -> None:
     """Measure lips in speech, then everywhere else."""
     args = arguments(__doc__).parse_args()
@@ -137,24 +191,10 @@ def main() -> None:
     clips = [clip for clip, spans in found if spans]
     aligned = [spans for _, spans in found if spans]
     print(f"{len(grid) - len(clips)} of {len(grid)} GRID clips not aligned, left out")
-
-    figures = []
-    speaking: dict[str, float] = {}
     made = [opening(motion, space) for motion in animate(avatar, [clip.take for clip in clips])]
-    for who in ("real", "model"):
-        speech, calm = [], []
-        for clip, spans, own in zip(clips, aligned, made, strict=True):
-            real, model, first = on_sound_time(opening(clip.motion, space), own, clip.lead_frames)
-            talk, rest = cut(real if who == "real" else model, first, *talk_s(spans))
-            speech.append(movement(talk))
-            calm += rest
-        speaking[who] = float(np.mean(speech))
-        moved = tuple(100 * movement(own) / speaking[who] for own in calm)
-        figures += [
-            Figure(f"{who}: movement in speech, a frame", "%", tuple(speech)),
-            Figure(f"{who}, beside sentences: movement/speech", "%", moved),
-            Figure(f"{who}, beside sentences: closed", "%", tuple(closed(own) for own in calm)),
-        ]
+    calm = calm_of(clips, aligned, made, space)
+    figures = [figure for who, own in calm.items() for figure in own.figures(who)]
+    conclusions = [sentence for who, own in calm.items() for sentence in own.conclusions(who)]
 
     named = noises()
     named[BROKEN_OFF] = broken_off(clips, aligned)
@@ -162,19 +202,24 @@ def main() -> None:
         skip = SPEECH_S * FPS if name == BROKEN_OFF else 0
         takes = [Take(own, skip + REST_S * FPS, seed) for seed, own in enumerate(sounds)]
         lips = [opening(motion, space)[skip:] for motion in animate(avatar, takes)]
-        moved = tuple(100 * movement(own) / speaking["model"] for own in lips)
-        figures.append(Figure(f"{name}: movement/speech", "%", moved))
-        figures.append(Figure(f"{name}: closed", "%", tuple(closed(own) for own in lips)))
+        title = f"{name}: movement/speech"
+        moved = [100 * movement(own) / calm["model"].speaking for own in lips]
+        figures += if_any(title, "%", known(title, moved))
+        figures += if_any(f"{name}: closed", "%", [closed(own) for own in lips])
         if skip:
             title = f"{name}: until at rest"
-            waits = known(title, [rest_ms(own) for own in lips])
-            if waits:
-                figures.append(Figure(title, "ms", waits))
+            figures += if_any(title, "ms", known(title, [rest_ms(own) for own in lips]))
     report(
         "quality_rest: do the lips rest when nobody speaks?",
         figures,
         baseline=measure_baseline(),
-        settings={"num_steps": avatar.max_steps, "contact": CONTACT, "seed": SEED},
+        settings={
+            "num_steps": avatar.max_steps,
+            "contact": CONTACT,
+            "seed": SEED,
+            **counts(clips),
+        },
+        conclusions=conclusions,
     )
 
 

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import (
-    KNOWN_VOICE,
-    Clip,
-    Take,
-    animate,
-    frames_between,
-    on_sound_time,
-    opening,
-)
+from benchmarks.quality.animate import Take, animate, frames_between, on_sound_time, opening
+from benchmarks.quality.clips import KNOWN_VOICE, Clip
 from benchmarks.quality.voices import utterances
 from model.avatar import Avatar
 from model.motion.space import MotionSpace

@@ -16,20 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.animate import (
-    KNOWN_VOICE,
-    Clip,
     animate,
-    arguments,
     correlation,
     frames_between,
     known,
     load_model,
     on_sound_time,
     opening,
-    read_clip,
-    val_clips,
 )
-from benchmarks.record import Figure, measure_baseline, report
+from benchmarks.quality.clips import KNOWN_VOICE, Clip, arguments, counts, read_clips, val_clips
+from benchmarks.record import Figure, if_any, measure_baseline, report
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.rates import FPS
 from model.train.encoder_phones import SILENCE, PhoneSpan
@@ -105,11 +101,25 @@ def aligned(clips: Sequence[Clip], what: str) -> tuple[list[Clip], list[list[Pho
     return [clip for clip, _ in kept], [spans for _, spans in kept]
 
 
+def playable(
+    mouths: MeanMouths, clips: Sequence[Clip], spans: Sequence[list[PhoneSpan]]
+) -> tuple[list[Clip], list[list[PhoneSpan]]]:
+    """Those clips of whose phones at least one has a mean mouth; says how many have none."""
+    kept = [
+        (clip, own)
+        for clip, own in zip(clips, spans, strict=True)
+        if any(phone in mouths.of_phone for phone, _, _ in sounds(own))
+    ]
+    if len(kept) < len(clips):
+        print(f"{len(clips) - len(kept)} clips of which no phone has a mean mouth, left out")
+    return [clip for clip, _ in kept], [own for _, own in kept]
+
+
 def train_clips(data: Path, runs: Path) -> list[Clip]:
     """GRID s1 as training saw him, evenly taken from all clips."""
     rows = [r for r in usable_clips(data / "clips.csv", "train") if r["source"] == "grid_s1"]
-    step = -(-len(rows) // MAX_TRAIN_CLIPS)
-    return [read_clip(row, data, runs) for row in rows[::step]]
+    step = max(-(-len(rows) // MAX_TRAIN_CLIPS), 1)
+    return read_clips(rows[::step], data, runs, "train")
 
 
 def main() -> None:
@@ -117,9 +127,11 @@ def main() -> None:
     args = arguments(__doc__).parse_args()
     avatar, space = load_model(args.weights)
     taught = aligned(train_clips(args.data, args.runs), "train")
+    if not taught[0]:
+        raise SystemExit("aligned clips of GRID s1 in train: none, expected at least 1")
     mouths = mean_mouths(*taught, space)
     grid = [clip for clip in val_clips(args.data, args.runs) if clip.is_grid]
-    clips, spans = aligned(grid, "val")
+    clips, spans = playable(mouths, *aligned(grid, "val"))
     said = [phone for own in spans for phone, _, _ in sounds(own)]
     unknown = [phone for phone in said if phone not in mouths.of_phone]
     print(f"{len(unknown)} of {len(said)} phones have no mean mouth: {sorted(set(unknown))}")
@@ -147,12 +159,16 @@ def main() -> None:
         figures.append(Figure(f"{name}: error", "%", tuple(values)))
         if who != CONSTANT:
             title = f"{name}: r of opening"
-            figures.append(Figure(title, "", known(title, agreements[group, who])))
+            figures += if_any(title, "", known(title, agreements[group, who]))
     report(
         "quality_visemes: does the model beat a mouth that plays the mean shape of each phone?",
         figures,
         baseline=measure_baseline(),
-        settings={"num_steps": avatar.max_steps, "train_clips": len(taught[0])},
+        settings={
+            "num_steps": avatar.max_steps,
+            "train_clips": len(taught[0]),
+            **counts(clips),
+        },
     )
 
 

@@ -12,7 +12,8 @@ normal distribution says.
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from benchmarks import material
-from benchmarks.record import Figure, measure, measure_baseline, report
+from benchmarks.record import Figure, if_any, measure, measure_baseline, report
 from model.avatar import Avatar, Controls, HopRequest
 from model.frames.watermark import Watermark, carriers
 from model.frames.watermark_detector import SIDE_PX, THRESHOLD, WatermarkDetector, spectrum
@@ -42,6 +43,11 @@ DECODERS = {VideoCodec.H264: "h264", VideoCodec.VP8: "vp8"}
 # What a normal distribution exceeds once in 10,000.
 ONE_IN_10_000 = 3.719
 SEED = 0
+PICTURES = (".jpg", ".jpeg", ".png")
+# Of other marks, tried together.
+_TRIES = 1000
+# Bytes are so far from what they stand for: the mean square of rounding.
+_ROUNDING = 1 / 12
 
 Pictures = list[NDArray[np.uint8]]
 
@@ -107,7 +113,7 @@ def psnr(pictures: Pictures) -> float:
         with_mark = marking.convert(picture, refit=index % 2 == 0).to_ndarray(format="rgb24")
         without = plain.convert(picture, refit=False).to_ndarray(format="rgb24")
         errors.append(np.square(with_mark.astype(np.float64) - without).mean())
-    return 10 * math.log10(255**2 / float(np.mean(errors)))
+    return 10 * math.log10(255**2 / max(float(np.mean(errors)), _ROUNDING))
 
 
 def unmarked(pictures: Pictures) -> Look:
@@ -128,12 +134,12 @@ def clip(path: Path) -> Look:
 
 
 def other_marks(means: list[NDArray[np.float64]], marks: int) -> Iterator[NDArray[np.float32]]:
-    """Scores (videos, 1000) of unmarked videos with the phases of other marks, 1000 at a time."""
+    """Scores (videos, n) of unmarked videos with other marks' phases, at most 1000 at once."""
     found = torch.from_numpy(np.stack([np.angle(spectrum(mean)) for mean in means])).float()
     random = torch.Generator().manual_seed(SEED)
     count = len(carriers().phases)
-    for _ in range(marks // 1000):
-        tries = 2 * math.pi * torch.rand(count, 1000, generator=random)
+    for first in range(0, marks, _TRIES):
+        tries = 2 * math.pi * torch.rand(count, min(_TRIES, marks - first), generator=random)
         agreed = found.cos() @ tries.cos() + found.sin() @ tries.sin()
         scores: NDArray[np.float32] = (agreed / math.sqrt(count / 2)).numpy()
         yield scores
@@ -152,6 +158,86 @@ def cost(picture: NDArray[np.uint8]) -> list[Figure]:
     ]
 
 
+def unmarked_clips(data: Path, count: int, random: np.random.Generator) -> list[Look]:
+    """At most so many videos of real people; says how many cannot be read."""
+    clips = sorted((data / "clips").glob("*.mp4"))
+    # Most are of one speaker: as many of him as there are of all the others, at most.
+    others = [path for path in clips if not path.name.startswith("grid-s1_")]
+    of_one = [path for path in clips if path.name.startswith("grid-s1_")]
+    of_one = [of_one[i] for i in random.permutation(len(of_one))[: len(others) or count]]
+    every = others + of_one
+    chosen = [every[i] for i in random.permutation(len(every))[:count]]
+    looks = [look for path in chosen if (look := clip(path)).detector.frames]
+    print(f"{len(looks)} videos of people, {len(chosen) - len(looks)} without a picture left out")
+    return looks
+
+
+@dataclass
+class Marked:
+    """What comes of portraits that speak: scores by codec, PSNR, and their unmarked pictures."""
+
+    scores: dict[VideoCodec, list[float]]
+    fidelity: list[float]
+    looks: list[Look]
+    pictures: Pictures
+
+
+def mark_portraits(avatar: Avatar, faces: Sequence[bytes], count: int) -> Marked:
+    """Let the first `count` that are not refused speak."""
+    marked = Marked({codec: [] for codec in VideoCodec}, [], [], [])
+    for seed, face in enumerate(faces):
+        if len(marked.fidelity) == count:
+            break
+        try:
+            marked.pictures = speak(avatar, face, seed)
+        except PortraitError as error:
+            print(f"a portrait is left out: {error}")
+            continue
+        for codec, own in marked.scores.items():
+            own.append(coded(marked.pictures, codec))
+        marked.fidelity.append(psnr(marked.pictures))
+        marked.looks.append(unmarked(marked.pictures))
+        told = [f"{own[-1]:.1f}" for own in marked.scores.values()]
+        print(seed, *told, f"{marked.fidelity[-1]:.1f} dB")
+    return marked
+
+
+def found_figures(marked: Marked) -> list[Figure]:
+    """How clearly the mark is found where it is, and what it costs the pictures."""
+    figures = []
+    for codec, scores in marked.scores.items():
+        name = f"{codec.name}, {BITRATE_KBPS} kbps, halved"
+        hits = [100.0 * (score >= THRESHOLD) for score in scores]
+        figures += if_any(f"{name}: found", "%", [float(np.mean(hits))] if hits else [])
+        figures += if_any(f"{name}: score", "sd", scores)
+        figures += if_any(f"{name}: lowest score", "sd", sorted(scores)[:1])
+    figures += if_any("PSNR, marked to unmarked", "dB", marked.fidelity)
+    figures += if_any("PSNR, lowest", "dB", sorted(marked.fidelity)[:1])
+    return figures
+
+
+def alarm_figures(looks: Sequence[Look], marks: int) -> list[Figure]:
+    """What is found where nothing is: the product's mark, and other marks."""
+    own = [look.detector.score() for look in looks]
+    figures = if_any("not marked: score", "sd", own)
+    figures += if_any("not marked: highest score", "sd", sorted(own)[-1:])
+    if not looks or marks < 1:
+        print("other marks: none")
+        return figures
+    tried = np.concatenate(
+        [batch.ravel() for batch in other_marks([look.mean for look in looks], marks)]
+    )
+    for limit, expected in ((ONE_IN_10_000, " (100)"), (THRESHOLD, "")):
+        above = 1e6 / len(tried) * int((tried > limit).sum())
+        name = f"other marks: above {limit}, of a million{expected}"
+        figures.append(Figure(name, "", (above,)))
+    return [
+        *figures,
+        Figure("other marks: highest score", "sd", (float(tried.max()),)),
+        Figure("other marks: deviation (1)", "sd", (float(tried.std()),)),
+    ]
+
+
 def main() -> None:
     """Score marked portraits, then what is not marked."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -162,80 +248,27 @@ def main() -> None:
     args = parser.parse_args()
 
     torch.set_num_threads(1)
-    avatar = Avatar.load()
     random = np.random.default_rng(SEED)
-    portraits = sorted((args.data / "portraits").glob("*.jpg"))
-    faces = [material.portrait()]
-    faces += [path.read_bytes() for path in random.permutation(np.array(portraits))]
-
-    scores: dict[VideoCodec, list[float]] = {codec: [] for codec in VideoCodec}
-    fidelity: list[float] = []
-    looks: list[Look] = []
-    pictures: Pictures = []
-    for seed, face in enumerate(faces):
-        if len(fidelity) == args.portraits:
-            break
-        try:
-            pictures = speak(avatar, face, seed)
-        except PortraitError as error:
-            print(f"a portrait is left out: {error}")
-            continue
-        for codec in VideoCodec:
-            scores[codec].append(coded(pictures, codec))
-        fidelity.append(psnr(pictures))
-        looks.append(unmarked(pictures))
-        print(seed, *(f"{own[-1]:.1f}" for own in scores.values()), f"{fidelity[-1]:.1f} dB")
-
-    clips = sorted((args.data / "clips").glob("*.mp4"))
-    # Most clips are of one speaker: as many as there are of all the others, at most.
-    others = [path for path in clips if not path.name.startswith("grid-s1_")]
-    chosen = random.permutation(np.array(others + clips[:: max(1, len(clips) // len(others))]))
-    looks += [clip(path) for path in chosen[: args.clips]]
-    own = tuple(look.detector.score() for look in looks)
-    tried = np.concatenate(
-        [batch.ravel() for batch in other_marks([look.mean for look in looks], args.marks)]
-    )
-
-    figures = []
-    for codec, found in scores.items():
-        hits = tuple(100.0 * (score >= THRESHOLD) for score in found)
-        rate = (float(np.mean(hits)),)
-        figures += [
-            Figure(f"{codec.name}, 500 kbps, halved: found", "%", rate),
-            Figure(f"{codec.name}, 500 kbps, halved: score", "sd", tuple(found)),
-            Figure(f"{codec.name}, 500 kbps, halved: lowest score", "sd", (min(found),)),
-        ]
-    per_million = 1e6 / len(tried)
-    figures += [
-        Figure("PSNR, marked to unmarked", "dB", tuple(fidelity)),
-        Figure("PSNR, lowest", "dB", (min(fidelity),)),
-        Figure("not marked: score", "sd", own),
-        Figure("not marked: highest score", "sd", (max(own),)),
-        Figure(
-            f"other marks: above {ONE_IN_10_000}, of a million (100)",
-            "",
-            (per_million * int((tried > ONE_IN_10_000).sum()),),
-        ),
-        Figure(
-            f"other marks: above {THRESHOLD}, of a million",
-            "",
-            (per_million * int((tried > THRESHOLD).sum()),),
-        ),
-        Figure("other marks: highest score", "sd", (float(tried.max()),)),
-        Figure("other marks: deviation (1)", "sd", (float(tried.std()),)),
-        *cost(pictures[0]),
-    ]
+    files = sorted(p for p in args.data.glob("portraits/*") if p.suffix.lower() in PICTURES)
+    order = random.permutation(len(files))
+    faces = [material.portrait(), *(files[i].read_bytes() for i in order)]
+    marked = mark_portraits(Avatar.load(), faces, args.portraits)
+    looks = marked.looks + unmarked_clips(args.data, args.clips, random)
     report(
         "quality_watermark: is the watermark found after a call's codecs, and only where it is?",
-        figures,
+        [
+            *found_figures(marked),
+            *alarm_figures(looks, args.marks),
+            *(cost(marked.pictures[0]) if marked.pictures else []),
+        ],
         baseline=measure_baseline(),
         settings={
             "size_px": SIZE_PX,
             "bitrate_kbps": BITRATE_KBPS,
             "threshold": THRESHOLD,
-            "portraits": len(fidelity),
+            "portraits": len(marked.fidelity),
             "unmarked_videos": len(looks),
-            "other_marks_tried": len(tried),
+            "other_marks_tried": args.marks * len(looks),
             "seed": SEED,
         },
     )

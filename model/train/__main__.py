@@ -6,7 +6,7 @@ import sys
 
 STEPS = {
     "track": "find the 478 landmarks in every clip and portrait",
-    "motion_space": "learn what moves, and write every clip as motion",
+    "motion_space": "write every clip as motion; or learn anew what moves",
     "encoder": "distil the audio encoder from a phoneme recognizer",
     "other_voices": "let synthetic voices say what the clips say, in step with them",
     "phone_lips": "give lips to synthetic voices, from what filmed people's do for each phone",

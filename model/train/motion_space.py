@@ -1,9 +1,10 @@
-"""Learn the motion space from tracked clips: `python -m model.train.motion_space DATA TRACKS`.
+"""Write tracked clips as motion: `python -m model.train motion_space DATA TRACKS --space FILE`.
 
-Writes `model/weights/motion_space.safetensors` and, for training the denoiser, every clip as motion
-vectors (`TRACKS/../motion/<clip id>.npz`: `motion` (L, M) float32, `valid` (L,) bool). The basis is
-learned on the `train` split alone. With `--space FILE` nothing is learned: weights that were
-trained in a space need clips in the same one, and another machine may find its axes turned round.
+Writes `TRACKS/../motion/<clip id>.npz`: `motion` (L, M) float32, `valid` (L,) bool. With
+`--space FILE`, as motion in the space that is in this file, which is only read: weights that were
+trained in a space need clips in the same one. With `--out FILE` instead, a new space is learned, on
+the `train` split alone, and written there: other weights do not fit it, and another machine may
+find its axes turned round.
 """
 
 import argparse
@@ -236,8 +237,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("tracks", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("model/weights/motion_space.safetensors"))
-    parser.add_argument("--space", type=Path, help="encode in this space, and learn none")
+    # No default: what ships is the space of all the other weights, and not to be lost by accident.
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--space", type=Path, help="write motion in this space, and learn none")
+    which.add_argument("--out", type=Path, help="learn a new space, and write it there")
     args = parser.parse_args()
     with (args.data / "clips.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))

@@ -10,6 +10,8 @@ from tests.browser.recording import Array, Recording, Sound
 
 # A start, of sound or of movement, is where it passes this share of its own peak.
 ONSET_SHARE = 0.25
+# A word's sound that comes later is no answer to it; below the shortest time between two words.
+LONGEST_LATENCY_MS = 1400.0
 _AUDIBLE = 0.02
 _QUIET_BEFORE_MS = 500.0
 _BURST_MS = 400.0
@@ -105,18 +107,48 @@ def mouth_onset_ms(recording: Recording, sound_ms: float) -> float | None:
     return None if found is None else sound_ms + found
 
 
-def find_bursts(recording: Recording, *, longest_latency_ms: float = 1400.0) -> list[Burst]:
+@dataclass(frozen=True)
+class Words:
+    """The words of a call: those whose sound came out, and how many came too late or never."""
+
+    bursts: tuple[Burst, ...]
+    unmatched: int
+
+    @property
+    def spoken(self) -> int:
+        """All that entered the microphone, of those that could come out before the end."""
+        return len(self.bursts) + self.unmatched
+
+
+def pair_words(recording: Recording, *, longest_latency_ms: float = LONGEST_LATENCY_MS) -> Words:
     """Pair every sound of the microphone with the remote sound and the mouth it caused.
 
-    `longest_latency_ms` must be below the shortest time between two words.
+    `longest_latency_ms` must be below the shortest time between two words. A word that is spoken
+    later than that before the recording's end, and does not come out, is none: it had no time to.
     """
     remote = sound_onsets_ms(recording.remote)
+    end_ms = max((float(t[-1]) for t in _clocks(recording) if len(t)), default=0.0)
     bursts: list[Burst] = []
+    unmatched = 0
     for heard_ms in sound_onsets_ms(recording.microphone):
         after = [at for at in remote if 0 < at - heard_ms < longest_latency_ms]
         if after:
             bursts.append(Burst(heard_ms, after[0], mouth_onset_ms(recording, after[0])))
-    return bursts
+        elif heard_ms + longest_latency_ms <= end_ms:
+            unmatched += 1
+    return Words(tuple(bursts), unmatched)
+
+
+def _clocks(recording: Recording) -> tuple[Array, ...]:
+    # A remote sound that froze says nothing of when the recording ended.
+    return recording.microphone.times_ms, recording.remote.times_ms, recording.frame_times_ms
+
+
+def find_bursts(
+    recording: Recording, *, longest_latency_ms: float = LONGEST_LATENCY_MS
+) -> list[Burst]:
+    """Return those words alone whose sound came out: see `pair_words`."""
+    return list(pair_words(recording, longest_latency_ms=longest_latency_ms).bursts)
 
 
 def skews_ms(bursts: Sequence[Burst]) -> list[float]:
