@@ -20,7 +20,7 @@ from model.identity.person import person_mask
 from model.identity.portrait import Portrait, PortraitError, read_portrait
 from model.identity.pose import Pose, fit_pose
 from model.identity.rig import Rig, build_rig
-from model.identity.softness import measure_softness
+from model.identity.softness import MOST_SOFTNESS_PX, measure_softness
 from model.identity.still import bring_to_neutral
 from model.identity.topology import LIDS
 
@@ -98,6 +98,9 @@ def rig_portrait(
         torch.from_numpy(person_mask(portrait.image)),
     )
     pixels = torch.from_numpy(np.array(portrait.image))
+    softness_px = measure_softness(pixels.numpy(), landmarks[:, :2])
+    if softness_px >= MOST_SOFTNESS_PX:
+        raise PortraitError("the face is too blurred to find its features: use a sharper picture")
     still = bring_to_neutral(pixels, rig, landmarks[:, :2], neutral[:, :2])
     texture = _double(still.image.numpy())
     # Not the portrait's: a chin that closes takes its outline with it.
@@ -119,7 +122,7 @@ def rig_portrait(
             neutral,
             rig,
             measure_light(pixels, landmarks[:, :2], rig.scale),
-            measure_softness(pixels.numpy(), landmarks[:, :2]),
+            softness_px,
             still.seam,
             find_teeth(pixels.numpy(), landmarks[:, :2], mouth_center(neutral), rig),
         ),

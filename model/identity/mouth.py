@@ -23,9 +23,11 @@ _REACH_ASIDE, _REACH_DOWN = 0.2, 0.35
 # fills it. This, the lips' shadow, and the colours of teeth and tongue are on the way there, chosen
 # by eye.
 _CAVITY = (0.30, 0.12, 0.115)
-# Half the width of a lip's edge: in a sharp picture, and by its softness.
-LEAST_EDGE_PX, _EDGE_OF_SOFTNESS = 0.5, 1.4
-
+# Half the width of a lip's edge: in a sharp picture, by its softness, and at most: a wider one
+# would close a mouth that is a little open.
+LEAST_EDGE_PX, _EDGE_OF_SOFTNESS, _MOST_EDGE_PX = 0.5, 1.4, 2.8
+# From so soft a picture on, the seam between lips that meet is paler.
+_SOFT_PX = 2.0
 
 INNER_LIPS = UPPER_INNER_LIP + LOWER_INNER_LIP
 
@@ -95,11 +97,12 @@ def build_mouth(
         down=line.down,
         upper_teeth=Layer(teeth, upper_teeth[None]),
         lower_teeth=Layer(teeth, paint_lower(across, down, light, width, pixel, softness_px)[None]),
-        seam=seam,
+        # A sharp line does not belong in a blurred face.
+        seam=seam * min(1.0, _SOFT_PX / max(softness_px, _SOFT_PX)),
         cavity=light.on(_CAVITY),
         color=light.color,
         depth=middle_depth + _TEETH_BEHIND_LIPS,
-        edge_px=max(_EDGE_OF_SOFTNESS * softness_px, LEAST_EDGE_PX),
+        edge_px=min(max(_EDGE_OF_SOFTNESS * softness_px, LEAST_EDGE_PX), _MOST_EDGE_PX),
         inner_lips=(neutral[list(INNER_LIPS)] - rig.origin) / rig.scale,
     )
 

@@ -1,3 +1,5 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from model.identity.identity import build_identity
-from model.identity.portrait import read_portrait
+from model.identity.portrait import PortraitError, read_portrait
 from model.identity.softness import measure_softness
 from tests.model.identity.astronaut import encode, identity, picture, space
 
@@ -41,3 +43,27 @@ def test_teeth_and_lips_edges_are_as_soft_as_the_portrait() -> None:
 
     assert steepest(soft.lower_teeth.values) < 0.8 * steepest(sharp.lower_teeth.values)
     assert soft.edge_px > sharp.edge_px
+
+
+@pytest.mark.parametrize("deviation_px", [2.0, 3.0, 5.0])
+def test_much_blur_is_measured_though_the_codec_left_noise_in_it(deviation_px: float) -> None:
+    # At a quarter of its size the picture is sharp; at that of the test, too.
+    sharp = portrait.image.resize((128, 128), Image.Resampling.BOX).resize((512, 512))
+    own_px = measure_softness(np.asarray(sharp), landmarks)
+    blurred = sharp.filter(ImageFilter.GaussianBlur(deviation_px))
+    coded = io.BytesIO()
+    blurred.save(coded, "JPEG", quality=75)
+    found_px = measure_softness(np.asarray(Image.open(coded)), landmarks)
+    assert found_px == pytest.approx(np.hypot(deviation_px, own_px), rel=0.35)
+
+
+def test_a_face_that_is_too_blurred_is_refused() -> None:
+    blurred = encode(picture().filter(ImageFilter.GaussianBlur(6)))
+    with pytest.raises(PortraitError, match=r"too blurred.*sharper"):
+        build_identity(blurred, space().template, space().neutralize)
+
+
+def test_the_seam_of_a_blurred_face_is_pale() -> None:
+    soft_picture = picture().filter(ImageFilter.GaussianBlur(3))
+    soft = build_identity(encode(soft_picture), space().template, space().neutralize).mouth
+    assert 0 <= soft.seam < 0.5 * identity().mouth.seam
