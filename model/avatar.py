@@ -15,6 +15,7 @@ from model.batching import stack, unstack
 from model.compiled import Graph, digest
 from model.features.encoder import CausalAudioEncoder, EncoderState, load_encoder
 from model.frames.painter import MouthPainter, PaintState, load_frame_denoiser
+from model.frames.portrait_head import with_its_room, with_its_tilt
 from model.frames.renderer import Renderer
 from model.identity.half import halve
 from model.identity.identity import Identity, build_identity
@@ -272,8 +273,12 @@ class Avatar:
         return self._space.decode(motion[:, COEFFICIENTS])
 
     def _face_of(self, identity: Identity, motion: Tensor) -> FaceMotion:
-        """Say what motion (n, M + 2) does to a portrait's face, which may smile at rest."""
-        face = self.face_motion(motion)
+        """Say what motion (n, M + 2) does to a portrait's own face.
+
+        It may smile at rest, be tilted, and have little room to move.
+        """
+        face = self.face_motion(with_its_room(identity.rig, motion, self._space))
+        face = with_its_tilt(identity.rig, face)
         return replace(face, deltas=face.deltas - motion[:, _ASIDE, None, None] * identity.kept)
 
     def warm_up(self) -> None:

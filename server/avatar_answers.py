@@ -1,7 +1,7 @@
 """What the model's process does: it answers the calls of ``server.avatar_process``."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -52,18 +52,18 @@ class _Remote:
         painted: bool,
         mouth_gain: Sequence[float] | None,
     ) -> NDArray[np.uint8]:
-        return self._avatar.render(
-            self._identities[key],
-            torch.from_numpy(motion),
-            self._state(state),
-            painted=painted,
-            mouth_gain=mouth_gain,
-        )
+        identity, own = self._identities[key], self._state(state)
+        with _failing_alone():
+            return self._avatar.render(
+                identity, torch.from_numpy(motion), own, painted=painted, mouth_gain=mouth_gain
+            )
 
     def cut_out(
         self, key: int, motion: NDArray[np.float32], frames: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
-        return self._avatar.cut_out(self._identities[key], torch.from_numpy(motion), frames)
+        identity = self._identities[key]
+        with _failing_alone():
+            return self._avatar.cut_out(identity, torch.from_numpy(motion), frames)
 
     def warm_up(self) -> None:
         self._avatar.warm_up()
@@ -73,6 +73,20 @@ class _Remote:
         if remote.key not in self._states:
             self._states[remote.key] = self._avatar.open(remote.seed)
         return self._states[remote.key]
+
+
+@contextlib.contextmanager
+def _failing_alone() -> Iterator[None]:
+    """Say as a failure whatever drawing one portrait raises.
+
+    An odd one, cv2.error for one, is no reason to end the process of all the others.
+    """
+    try:
+        yield
+    except _FAILURES:
+        raise
+    except Exception as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 def load_avatar(weights: Path, *, paints: bool, torch_threads: int, nice: int) -> Avatar:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _MAX_HEADER_BYTES = 1 << 16
+# Channels whose mean has less than this of the louder one's energy cancel each other out.
+_LEAST_KEPT = 0.05
 
 
 class WavError(ValueError):
@@ -25,9 +27,13 @@ class WavStream:
         self._channels = 0
         self._in_data = False
         self._buffer = bytearray()
+        # Of the first channel, the second one and their mean, so far.
+        self._energies = np.zeros(3)
 
     def push(self, data: bytes) -> NDArray[np.int16]:
-        """Return the samples that are complete now, (samples,), channels averaged.
+        """Return the samples that are complete now, (samples,).
+
+        Of two channels the mean, or the louder one if they are each other's opposite.
 
         Raises WavError.
         """
@@ -40,8 +46,18 @@ class WavStream:
         del self._buffer[:whole]
         if self._channels == 1:
             return samples[:, 0].astype(np.int16)
-        mean: NDArray[np.int16] = samples.mean(axis=1).astype(np.int16)
-        return mean
+        return self._one_of(samples)
+
+    def _one_of(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Make one channel of two: (samples, 2) to (samples,)."""
+        left, right = samples.T.astype(np.float64)
+        mean = (left + right) / 2
+        self._energies += [one @ one for one in (left, right, mean)]
+        *channels, kept = self._energies
+        if kept < _LEAST_KEPT * max(channels):
+            mean = left if channels[0] >= channels[1] else right
+        heard: NDArray[np.int16] = mean.astype(np.int16)
+        return heard
 
     def _read_header(self) -> bool:
         """Take chunks off the buffer up to the samples; whether they are reached."""

@@ -73,7 +73,12 @@ class LogMel(nn.Module):
             tail for the next call.
         """
         heard = torch.cat([tail, samples], dim=1)
-        windows = heard.unfold(1, WINDOW_SAMPLES, HOP_SAMPLES) * self.window
+        windows = heard.unfold(1, WINDOW_SAMPLES, HOP_SAMPLES)
+        # Many a sound card's silence is not zero but some other number: the window would smear it
+        # into the lowest bands, above all that is whispered. A voice has hardly a mean under the
+        # window, unlike between its hard edges, and stays as it is.
+        offset = (windows @ self.window) / self.window.sum()
+        windows = (windows - offset[..., None]) * self.window
         power = torch.fft.rfft(windows).abs().square()
         log_power = (power @ self.filters).clamp(min=_FLOOR).log()
         return (log_power - _LOG_CENTER) / _LOG_SCALE, heard[:, -TAIL_SAMPLES:]

@@ -84,6 +84,7 @@ def move_nodes(rig: Rig, motion: FaceMotion, head: Head, breath: Tensor) -> Moti
     box = rig.face_box
     face = rigid[..., box.top : box.bottom + 1, box.left : box.right + 1]
     face += (moved @ rig.face).reshape(face.shape)
+    rigid[:, 1] *= rig.vertical_weight
     picture = rigid * rig.head_weight + breath[:, None, None, None] * rig.breath
     return Motion(picture, lips)
 

@@ -14,7 +14,9 @@ LOWER_SHARE = 0.15
 _MARGIN = 0.35
 # The landmarks run along the skin's edge; the lashes' dark line just inside belongs to the lid.
 _LASH_SHARE = 0.10
-_BROWS = ((52, 53, 65), (282, 283, 295))
+# How high above the upper lid its skin stretches, in openings: it has to be more than the lid's
+# travel, or the skin folds. Up to the brows, it would bend the rims of glasses with each blink.
+_ROOM_ABOVE = 1.1
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,9 @@ def _measure_eye(landmarks: Tensor, side: int) -> tuple[Tensor, ...]:
     floor = torch.maximum(floor, lid)
     opening = floor - lid
     lid = lid + _LASH_SHARE * opening
-    brow = ((landmarks[list(_BROWS[side])] - left) @ square).mean()
     widest = opening.max()
-    room_above = torch.maximum(0.75 * (lid.min() - brow), 1.1 * widest)
     room_below = torch.maximum(0.8 * widest, 0.12 * width)
-    return left, direction, width, lid, floor, room_above, room_below
+    return left, direction, width, lid, floor, _ROOM_ABOVE * widest, room_below
 
 
 def _line(u: Tensor, v: Tensor, width: float) -> Tensor:

@@ -22,6 +22,9 @@ _MIN_DETECTION_SCORE = 0.5
 _MIN_PRESENCE = 0.5
 _SAME_FACE_OVERLAP = 0.4
 _ROI_SCALE = 1.5
+# Sides of the tiles, as shares of the picture's shorter side: at first, and where those show none.
+_TILE_SHARE, _SMALL_TILE_SHARE = 0.6, 0.3
+_LEAST_TILES, _MOST_TILES = 3, 24  # per side of the picture; some are a million times longer
 # Outer corners of the eyes in the mesh: the line between them gives the crop's rotation.
 _EYE_CORNERS = (33, 263)
 
@@ -70,7 +73,7 @@ def _anchors() -> NDArray[np.float32]:
 
 
 class FaceDetector:
-    """Finds faces in an image; looks at the whole and at overlapping quarters for small ones."""
+    """Finds faces in an image; looks at the whole and at overlapping tiles for small ones."""
 
     def __init__(self, weights_dir: Path = MEDIAPIPE_WEIGHTS) -> None:
         self._network = _load(weights_dir / "face_detector.tflite")
@@ -78,7 +81,16 @@ class FaceDetector:
 
     def detect(self, image: Image.Image) -> list[FaceBox]:
         """Return the faces of an RGB image, best score first, each face once."""
-        boxes = [box for tile in _tiles(*image.size) for box in self._detect_tile(image, tile)]
+        width, height = image.size
+        whole = Roi(width / 2, height / 2, max(width, height), 0.0)
+        return self._detect_tiles(image, [whole, *_tiles(width, height, _TILE_SHARE)])
+
+    def detect_small(self, image: Image.Image) -> list[FaceBox]:
+        """Return faces of an image as `detect` does, those that it may be too coarse for."""
+        return self._detect_tiles(image, _tiles(*image.size, _SMALL_TILE_SHARE))
+
+    def _detect_tiles(self, image: Image.Image, tiles: list[Roi]) -> list[FaceBox]:
+        boxes = [box for tile in tiles for box in self._detect_tile(image, tile)]
         kept: list[FaceBox] = []
         for box in sorted(boxes, key=lambda b: b.score, reverse=True):
             if all(box.overlap(other) < _SAME_FACE_OVERLAP for other in kept):
@@ -166,26 +178,29 @@ def _run(
     return [network.get_tensor(outputs[name]) for name in names]
 
 
-def _tiles(width: int, height: int) -> list[Roi]:
-    whole = Roi(width / 2, height / 2, max(width, height), 0.0)
-    side = min(width, height) * 0.6
-    corners = [
-        Roi(x, y, side, 0.0)
-        for x in (side / 2, width / 2, width - side / 2)
-        for y in (side / 2, height / 2, height - side / 2)
-    ]
-    return [whole, *corners]
+def _tiles(width: int, height: int, share: float) -> list[Roi]:
+    """Squares all over a picture, their side so much of its shorter one."""
+    side = min(width, height) * share
+    columns, rows = _centers(width, side), _centers(height, side)
+    return [Roi(x, y, side, 0.0) for x in columns for y in rows]
+
+
+def _centers(length: int, side: float) -> list[float]:
+    """Of tiles that overlap by a third or more, so that none cuts every face in two."""
+    count = math.ceil((length - side) / (side * 2 / 3)) + 1
+    count = min(max(count, _LEAST_TILES), _MOST_TILES)
+    return [float(x) for x in np.linspace(side / 2, length - side / 2, count)]
 
 
 def _crop(image: Image.Image, roi: Roi, size_px: int) -> NDArray[np.float32]:
     # Reducing first keeps bilinear sampling from aliasing when the crop is much larger than asked.
     factor = max(1, int(roi.side / size_px))
-    source = image.reduce(factor) if factor > 1 else image
+    source, left, top = _reduced(image, roi, factor)
     scale = roi.side / size_px / factor
     cos, sin = math.cos(roi.angle) * scale, math.sin(roi.angle) * scale
     half = size_px / 2
-    x0 = roi.center_x / factor - cos * half + sin * half
-    y0 = roi.center_y / factor - sin * half - cos * half
+    x0 = roi.center_x / factor - left - cos * half + sin * half
+    y0 = roi.center_y / factor - top - sin * half - cos * half
     crop = source.transform(
         (size_px, size_px),
         Image.Transform.AFFINE,
@@ -193,3 +208,23 @@ def _crop(image: Image.Image, roi: Roi, size_px: int) -> NDArray[np.float32]:
         Image.Resampling.BILINEAR,
     )
     return np.asarray(crop, dtype=np.float32)
+
+
+def _reduced(image: Image.Image, roi: Roi, factor: int) -> tuple[Image.Image, int, int]:
+    """Shrink what is around a crop by a whole factor; returns it, and its first column and row."""
+    if factor == 1:
+        return image, 0, 0
+    # Half a diagonal, and what bilinear sampling reads beside it.
+    reach = roi.side * math.sqrt(0.5) + 2 * factor
+    left, right = _span(roi.center_x, reach, image.width, factor)
+    top, bottom = _span(roi.center_y, reach, image.height, factor)
+    reduced = image.reduce(factor, (left, top, right, bottom))
+    return reduced, left // factor, top // factor
+
+
+def _span(center: float, reach: float, length: int, factor: int) -> tuple[int, int]:
+    """First pixel, a multiple of `factor`, and end of what is around a place; never empty."""
+    last = (length - 1) // factor * factor
+    first = min(max(math.floor((center - reach) / factor) * factor, 0), last)
+    end = min(max(math.ceil((center + reach) / factor) * factor, first + factor), length)
+    return first, end

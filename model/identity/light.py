@@ -6,18 +6,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.identity.topology import LOWER_INNER_LIP, LOWER_LIDS, UPPER_INNER_LIP, UPPER_LIDS
+from model.identity.topology import LOWER_INNER_LIP, LOWER_LIDS, SKIN, UPPER_INNER_LIP, UPPER_LIDS
 
 _CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
-_LIPS = (11, 12, 15, 16, 72, 302, 85, 315)
 # Colour of well-lit skin over its mean: what a portrait's skin has beyond that is the light's.
 _USUAL_SKIN = (1.16, 0.97, 0.87)
 _BLUR = 0.03  # face widths
 _LEAST_WHITE, _MOST_WHITE = 60.0, 235.0
-# Cheeks and lips of less saturation than the first are of a picture without colours; from the
-# second on it has its own. Of 129 portraits a marble bust has 0.09, all others 0.23 and more.
-_GREY, _COLORED = 0.09, 0.18
-_LUMA = (0.299, 0.587, 0.114)
+# How far chroma spreads (0..255) among a face's pixels of the same brightness: in grey and in toned
+# pictures, sepia for one, brightness tells it. Below the first a picture has no colours; from the
+# second on it has its own. Of 129 portraits a marble bust has 2.2 and a sepia print 1.8, all others
+# 3.4 and more; toned and coded by JPEG, 125 of them have at most 2.6.
+_GREY, _COLORED = 2.4, 2.8
+_LEVELS = 32  # of brightness
+_DIM = 100.0  # mean brightness of a face below which its colours spread less, too
+_LUMA, _RED, _BLUE = (0.299, 0.587, 0.114), 0.713, 0.564
+# So much of what skin has beyond the usual is the light's: the rest may be the skin's own. From
+# half of the usual on no skin is that far.
+_SHARE, _OWN, _NO_SKIN = 0.5, 0.25, 0.5
+_LEAST_TINT, _MOST_TINT = 0.3, 1.7
 # Teeth show where lips are this far apart, in face widths; they are pale, unlike gums and tongue.
 _TEETH_GAP = 0.03
 _PALE = 0.72
@@ -57,21 +64,38 @@ def measure_light(image: Tensor, landmarks: Tensor, scale: float) -> Light:
     eye_level = float(whites.mean(dim=1).quantile(0.9))
     white = 0.94 * max(skin_level, eye_level)
     tone = cheeks.mean(dim=0) / cheeks.mean().clamp(min=1)
-    lips = _colors(smooth, landmarks[list(_LIPS)]).mean(dim=0)
-    saturation = max(_saturation(tone), _saturation(lips))
-    color = min(max((saturation - _GREY) / (_COLORED - _GREY), 0.0), 1.0)
+    spread = _chroma_spread(image, landmarks)
+    color = min(max((spread - _GREY) / (_COLORED - _GREY), 0.0), 1.0)
     teeth = _teeth(image, landmarks, scale)
     # Without colours nothing tells teeth from gums and tongue.
     if len(teeth) > 0 and color == 1.0:
         white = float(teeth.mean(dim=1).quantile(0.8))
-    tint = (0.5 + 0.5 * tone / torch.tensor(_USUAL_SKIN)).clamp(0.85, 1.15)
-    # Skin that has no colour tells nothing of the light's.
-    tint = torch.lerp(tone, tint, color)
+    # A picture without colours has one tone for all, teeth and skin.
+    tint = torch.lerp(tone, _tint(tone), color)
     return Light(min(max(white, _LEAST_WHITE), _MOST_WHITE), tint, color)
 
 
-def _saturation(color: Tensor) -> float:
-    return float(1 - color.min() / color.max().clamp(min=1e-3))
+def _chroma_spread(image: Tensor, landmarks: Tensor) -> float:
+    """Root mean square distance of a face's chroma from the mean of its level of brightness."""
+    skin = landmarks[list(SKIN)]
+    low = skin.amin(dim=0).floor().long().clamp(min=0).tolist()
+    high = skin.amax(dim=0).ceil().long().tolist()
+    face = image[low[1] : high[1], low[0] : high[0]].reshape(-1, 3).float()
+    luma = face @ torch.tensor(_LUMA)
+    chroma = (face[:, ::2] - luma[:, None]) * torch.tensor([_RED, _BLUE])
+    level = (luma * (_LEVELS / 256)).long()
+    count = torch.bincount(level, minlength=_LEVELS).clamp(min=1)
+    mean = torch.zeros(_LEVELS, 2).index_add_(0, level, chroma) / count[:, None]
+    spread = float((chroma - mean[level]).square().sum(dim=1).mean().sqrt())
+    return spread * max(_DIM / max(float(luma.mean()), 1.0), 1.0)
+
+
+def _tint(tone: Tensor) -> Tensor:
+    """Say the light's colour (3,) by the skin's tone in it."""
+    beyond = tone / torch.tensor(_USUAL_SKIN) - 1
+    far = (float(beyond.abs().max()) - _OWN) / (_NO_SKIN - _OWN)
+    share = _SHARE + (1 - _SHARE) * min(max(far, 0.0), 1.0)
+    return (1 + share * beyond).clamp(_LEAST_TINT, _MOST_TINT)
 
 
 def _blurred(image: Tensor, reach: int) -> Tensor:

@@ -34,7 +34,8 @@ def measure_softness(image: NDArray[np.uint8], landmarks: Tensor) -> float:
         # A smaller size tells only of what is soft there, too.
         if size == 0 or ratio < ratios[-1]:
             softness_px = float(np.interp(ratio, ratios, deviations_px))
-        luma = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        halved = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        luma = np.asarray(halved, np.float32)
     return softness_px
 
 

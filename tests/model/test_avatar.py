@@ -233,6 +233,33 @@ def test_a_mouth_without_gain_rests_and_all_else_moves(avatar: Avatar) -> None:
     )
 
 
+def test_a_head_moves_as_its_room_and_its_tilt_have_it(avatar: Avatar) -> None:
+    identity = avatar.identify(PORTRAIT.read_bytes(), 256)
+    motion = torch.zeros(1, avatar._space.dim + 2)
+    motion[0, avatar._space.head.start + 3] = 2.0  # shifted to the right
+
+    def carried(gain: float, rotation: torch.Tensor) -> tuple[int, int]:
+        """How far a white square beside the head has gone."""
+        rig = replace(
+            identity.rig, head_weight=torch.ones(65, 65), head_gain=gain, rotation=rotation
+        )
+        texture = np.zeros_like(identity.texture)
+        texture[39:46, 39:46] = 255
+        own = replace(identity, rig=rig, texture=texture)
+        frame = avatar.render(own, motion, avatar.open(0))[0, :60, :60, 0].astype(float)
+        total = frame.sum()
+        x, y = (float((frame.sum(axis=axis) * np.arange(60)).sum() / total) for axis in (0, 1))
+        return round(x - 21), round(y - 21)
+
+    upright = torch.eye(3)
+    on_its_side = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    free = carried(1.0, upright)
+    assert free[0] > 4
+    assert free[1] == 0
+    assert carried(1.0, on_its_side) == free[::-1]
+    assert carried(0.0, upright) == (0, 0)
+
+
 def test_the_mouth_is_painted_where_that_is_asked_for(avatar: Avatar) -> None:
     identity = avatar.identify(PORTRAIT.read_bytes(), 256)
     motion = animate(avatar, babble())

@@ -72,12 +72,12 @@ def test_sessions_advance_each_by_itself_as_they_would_here(avatar: AvatarProces
 @pytest.mark.parametrize("halved", [False, True])
 def test_pictures_are_those_of_the_portrait_asked_for(avatar: AvatarProcess, halved: bool) -> None:
     motion, local = torch.tensor([[0.4, 0.6], [0.1, 0.0]]), FakeAvatar()
-    for shade in (10, 200, 10):
+    for shade, painted in ((10, False), (200, True), (10, True)):
         portrait = FakeIdentity(shade)
         identity = cast(Identity, portrait.half if halved else portrait)
         state = avatar.open(0)
         found, expected = (
-            own.render(identity, motion, state, painted=False, mouth_gain=[0.5, 1.0])
+            own.render(identity, motion, state, painted=painted, mouth_gain=[0.5, 1.0])
             for own in (avatar, local)
         )
         np.testing.assert_array_equal(found, expected)
@@ -112,16 +112,24 @@ def test_a_process_that_is_killed_is_missed() -> None:
             avatar.warm_up()
 
 
+def test_a_portrait_that_cannot_be_drawn_fails_alone(avatar: AvatarProcess) -> None:
+    identity = cast(Identity, FakeIdentity(0))
+    motion, state = torch.tensor([[0.4, 0.6]]), avatar.open(0)
+    with pytest.raises(RuntimeError, match="TypeError: 'int' object"):
+        avatar.render(identity, motion, state, mouth_gain=cast(list[float], 5))
+    frames = avatar.render(identity, motion, state)
+    with pytest.raises(RuntimeError, match="IndexError: too many indices"):
+        avatar.cut_out(identity, motion, frames[0, 0, 0])
+    assert len(avatar.cut_out(identity, motion, frames)) == 1
+
+
 def test_a_bug_in_it_is_told_here_and_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
     with AvatarProcess(FakeAvatar) as avatar:
-        motion, state = torch.tensor([[0.4, 0.6]]), avatar.open(0)
-        with pytest.raises(AvatarProcessError, match="TypeError: 'int' object"):
-            avatar.render(
-                cast(Identity, FakeIdentity(0)), motion, state, mouth_gain=cast(list[float], 5)
-            )
+        with pytest.raises(AvatarProcessError, match="AttributeError: 'int' object"):
+            avatar.animate([cast(HopRequest, 5)])
         with pytest.raises(AvatarProcessError, match="is gone"):
             avatar.warm_up()
-    assert "TypeError" in capfd.readouterr().err
+    assert "AttributeError" in capfd.readouterr().err
 
 
 def test_one_that_cannot_start_tells_the_first_who_asks() -> None:

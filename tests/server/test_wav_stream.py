@@ -34,6 +34,19 @@ def test_pieces_of_any_size_give_all_samples(sizes: list[int], channels: int) ->
     np.testing.assert_array_equal(np.concatenate(got), samples.mean(axis=1).astype(np.int16))
 
 
+def test_channels_that_cancel_each_other_out_are_still_heard() -> None:
+    """As a microphone's do whose plug is wired as balanced, not as stereo."""
+    voice = (3000 * np.sin(np.arange(2000) / 10)).astype(np.int16)
+    for left, right, expected in (
+        (voice, -voice, voice),
+        (voice // 4 * 3, -voice, -voice),
+        (voice, 0 * voice, voice / 2),
+        (voice, voice, voice),
+    ):
+        heard = WavStream().push(wav(np.stack([left, right], axis=1)))
+        np.testing.assert_allclose(heard, expected, atol=1)
+
+
 def test_other_chunks_and_lengths_that_nobody_knew_are_passed_over() -> None:
     content = wav(np.full((10, 1), 7, np.int16))
     head, data = content[:36], content[44:]

@@ -57,6 +57,19 @@ def test_a_higher_tone_is_in_a_higher_band() -> None:
     assert bands == sorted(set(bands))
 
 
+def test_an_offset_is_not_heard() -> None:
+    """Sound cards have one: a hundredth of full scale was as loud to the network as speech."""
+    mel = LogMel()
+    tail = torch.zeros(1, TAIL_SAMPLES)
+    silence, _ = mel(torch.zeros(1, 4 * HOP_SAMPLES), tail)
+    offset, _ = mel(torch.full((1, 4 * HOP_SAMPLES), 0.01), tail + 0.01)
+    torch.testing.assert_close(offset, silence)
+    sound = tone(220, 10 * HOP_SAMPLES)
+    clean, _ = mel(sound, tail)
+    lifted, _ = mel(sound + 0.01, tail + 0.01)
+    torch.testing.assert_close(lifted, clean, atol=2e-3, rtol=0)
+
+
 def test_silence_and_full_scale_stay_in_the_range_of_the_network() -> None:
     mel = LogMel()
     silence, _ = mel(torch.zeros(1, 4 * HOP_SAMPLES), torch.zeros(1, TAIL_SAMPLES))

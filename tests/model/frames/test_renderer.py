@@ -6,7 +6,9 @@ import torch
 from numpy.typing import NDArray
 
 from model.frames.renderer import Renderer
+from model.identity.eyes import build_eyes
 from model.identity.identity import Identity, build_identity
+from model.identity.topology import LOWER_LIDS, UPPER_LIDS
 from model.motion.face import FaceMotion
 from tests.model.frames.motions import at_rest, moved, opened, parted, stacked
 from tests.model.identity.astronaut import encode, identity, picture, space
@@ -152,6 +154,22 @@ def test_closed_eyes_show_neither_white_nor_iris(side: int) -> None:
     place = eye_box(side)
     spread = [draw(moved(lids=c))[place].mean(axis=-1).std() for c in (0.0, 1.0)]
     assert spread[1] < 0.6 * spread[0]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_blink_of_narrow_eyes_leaves_what_is_below_the_brow_alone(side: int) -> None:
+    """Rims of glasses run there."""
+    landmarks = torch.from_numpy(identity().landmarks[:, :2]).clone()
+    for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+        landmarks[list(upper)] = torch.lerp(landmarks[list(lower)], landmarks[list(upper)], 0.4)
+    narrow = replace(identity(), eyes=build_eyes(landmarks))
+    opening = float((narrow.eyes.lower - narrow.eyes.upper)[side].max())
+    lid = float(landmarks[list(UPPER_LIDS[side]), 1].min())
+    x, top = int(narrow.eyes.centers[side, 0]), int(landmarks[[52, 282][side], 1])
+    place = (slice(top, int(lid - 1.4 * opening)), slice(x - 10, x + 11))
+    blinked = Renderer().render(narrow, moved(lids=1.0))[0]
+    assert place[0].stop - top > 10
+    np.testing.assert_array_equal(blinked[place], identity().still[place])
 
 
 @pytest.mark.parametrize("side", [0, 1])

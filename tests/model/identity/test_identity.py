@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from model.identity.identity import build_identity, check_pose, rig_portrait
 from model.identity.lips import lip_gap
@@ -116,6 +117,14 @@ def test_upper_and_lower_lip_move_on_their_own() -> None:
 def test_a_size_out_of_range_is_refused(size_px: int) -> None:
     with pytest.raises(ValueError, match=rf"size_px is {size_px}, expected 256\.\.1024"):
         build_identity(b"", space().template, space().neutralize, size_px)
+
+
+def test_a_portrait_that_looks_away_is_refused() -> None:
+    away = replace(turned(55), translation=np.array([256.0, 256, 0]), scale=200.0)
+    landmarks = away.to_picture(space().template).astype(np.float32)
+    portrait = Portrait(Image.new("RGB", (512, 512)), landmarks)
+    with pytest.raises(PortraitError, match="turned 55 degrees aside"):
+        rig_portrait(portrait, space().template, space().neutralize)
 
 
 def test_a_face_that_looks_away_is_refused() -> None:

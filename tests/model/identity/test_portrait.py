@@ -1,12 +1,14 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
-from model.identity.portrait import PortraitError, decode, read_portrait
+from model.identity.landmarks import FaceBox, FaceDetector
+from model.identity.portrait import PortraitError, decode, find_face, read_portrait
 from tests.model.identity.astronaut import encode, picture
 
 
@@ -46,6 +48,48 @@ def test_sixteen_bits_keep_their_range() -> None:
     assert decoded.shape == (64, 256, 3)
     assert decoded.min() == 0
     assert decoded.max() == 255
+
+
+@pytest.mark.parametrize("top", [1, 255, 1023, 4095, 65535])
+def test_fewer_bits_in_a_file_of_sixteen_are_as_bright(top: int) -> None:
+    """Cameras and scanners store 10 or 12 bits so: as dark as a 16th, or a 64th."""
+    ramp = np.linspace(0, top, 256 * 64).round().reshape(64, 256).astype(np.uint16)
+    decoded = np.asarray(decode(encode(Image.fromarray(ramp))))
+    assert decoded.min() == 0
+    assert decoded.max() == 255
+    assert decoded.mean() == pytest.approx(127.5, abs=1)
+
+
+@pytest.mark.parametrize("top", [1.0, 255.0])
+def test_floats_have_their_range_too(top: float) -> None:
+    ramp = np.linspace(0, top, 256 * 64, dtype=np.float32).reshape(64, 256)
+    ramp[0, :2] = np.nan, np.inf
+    decoded = np.asarray(decode(encode(Image.fromarray(ramp), "TIFF")))
+    assert (decoded.min(), decoded.max()) == (0, 255)
+    assert decoded.mean() == pytest.approx(127.5, abs=1)
+
+
+def test_a_picture_with_more_text_than_pillow_reads_is_read() -> None:
+    """Picture generators write megabytes of it."""
+    source = Image.new("RGB", (16, 16), (204, 51, 51))
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * 2_000_000, zip=True)
+    assert decode(encode(source, pnginfo=text)).tobytes() == source.tobytes()
+    # Its profile is kept, unless that is what is too long.
+    standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = standard.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    blue = np.asarray(decode(encode(source, pnginfo=text, icc_profile=swapped)), int)[8, 8]
+    assert np.abs(blue - (51, 51, 204)).max() <= 3
+    long = decode(encode(source, icc_profile=b"x" * 2_000_000))
+    assert long.tobytes() == source.tobytes()
+
+
+def test_a_truncated_picture_with_too_much_text_is_refused() -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * 2_000_000, zip=True)
+    data = encode(picture(), pnginfo=text)
+    with pytest.raises(PortraitError, match="damaged"):
+        decode(data[: len(data) // 2])
 
 
 def test_what_is_transparent_becomes_grey() -> None:
@@ -125,6 +169,67 @@ def test_a_passer_by_is_ignored() -> None:
     scene.paste(small, (820, 20))
     portrait = read_portrait(encode(scene), 256)
     assert portrait.landmarks[:, 0].max() - portrait.landmarks[:, 0].min() > 60
+
+
+@pytest.mark.parametrize("score", [0.69, 0.71])
+def test_what_may_be_no_face_is_no_second_person(
+    score: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Image.new("RGB", (700, 288))
+    both.paste(picture(), (0, 0))
+    both.paste(picture(), (400, 0))
+    detect = FaceDetector.detect
+
+    def unsure(detector: FaceDetector, image: Image.Image) -> list[FaceBox]:
+        boxes = detect(detector, image)
+        return [replace(box, score=score if box.left > 350 else 0.9) for box in boxes]
+
+    monkeypatch.setattr(FaceDetector, "detect", unsure)
+    if score > 0.7:
+        with pytest.raises(PortraitError, match="found 2 faces"):
+            find_face(both)
+    else:
+        assert find_face(both)[:, 0].max() < 350
+
+
+def scene(size: tuple[int, int], face_px: float, center: tuple[float, float]) -> Image.Image:
+    """A picture with the astronaut's face so wide and there."""
+    one = picture()
+    face = find_face(one)
+    scale = face_px / float(np.linalg.norm(face[454, :2] - face[234, :2]))
+    left, top = np.subtract(center, face[:, :2].mean(axis=0) * scale)
+    result = Image.new("RGB", size, (120, 125, 130))
+    small = one.resize((round(one.width * scale), round(one.height * scale)))
+    result.paste(small, (round(left), round(top)))
+    return result
+
+
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.4, 0.65, 0.8])
+def test_a_face_is_found_wherever_in_a_long_picture(place: float) -> None:
+    for size in ((540, 1200), (1800, 450)):
+        center = (size[0] / 2, place * size[1]) if size[1] > size[0] else (place * size[0], 225)
+        found = find_face(scene(size, 85, center))
+        assert np.abs(found[:, :2].mean(axis=0) - center).max() < 10
+
+
+def test_a_small_face_in_a_large_picture_is_found() -> None:
+    found = find_face(scene((1600, 1600), 66, (760, 620)))
+    assert np.abs(found[:, :2].mean(axis=0) - (760, 620)).max() < 10
+
+
+def test_the_longest_picture_has_no_end_of_tiles() -> None:
+    with pytest.raises(PortraitError, match="found no face in the 200000x20 picture"):
+        find_face(Image.new("RGB", (200_000, 20)))
+
+
+@pytest.mark.parametrize("side", ["below", "aside"])
+def test_a_face_that_is_cut_in_two_is_refused(side: str) -> None:
+    large = picture().resize((800, 800))
+    face = find_face(large)[:, :2]
+    x, y = face[13]
+    cut = (0, 0, 800, int(y)) if side == "below" else (int(x), 0, 800, 800)
+    with pytest.raises(PortraitError, match="its mouth beyond the edge"):
+        find_face(large.crop(cut))
 
 
 def test_a_small_face_is_refused_with_the_pixels_it_needs() -> None:
