@@ -16,7 +16,8 @@ from model.frames.mouth import draw_mouth
 from model.frames.painter import MouthPainter, PaintState
 from model.frames.warp import Head, Motion, head_motion, move_nodes, way_back
 from model.identity.identity import Identity
-from model.identity.rig import NUM_NODES, Rig
+from model.identity.rig import Rig
+from model.identity.weights import NUM_NODES
 from model.motion.face import FaceMotion
 
 

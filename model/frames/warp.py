@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.identity.rig import NUM_NODES, Rig
+from model.identity.rig import Rig
+from model.identity.weights import NUM_NODES
 from model.motion.face import FaceMotion
 
 _ITERATIONS = 4

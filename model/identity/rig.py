@@ -15,9 +15,7 @@ from torch.nn import functional
 from model.identity.interpolation import kriging
 from model.identity.lip_line import LipLine
 from model.identity.topology import LIDS, LIPS, LOWER_LIP, SKIN, UPPER_LIP
-
-NUM_NODES = 65  # per side
-_DENSE = 2 * NUM_NODES - 1  # per side of the grid that the lips hang on
+from model.identity.weights import DENSE, NUM_NODES, head_gain, node_weights, on_grid, smoothstep
 
 # All lengths below are in face widths.
 _DEPTH_LENGTH = 0.25
@@ -32,18 +30,6 @@ _FINE_LENGTH, _FINE_NOISE = 0.14, 0.05
 # How far beside the face landmarks still move something, and how far below the chin.
 _INFLUENCE_ASIDE, _INFLUENCE_DOWN = 0.4, 0.75
 _NUM_CONTROLS = 100  # besides the lips
-_NECK = 0.62  # from the chin to where the shoulders begin
-_SHOULDER_SHARE = 0.12  # of the head's motion
-# Of background that gives way, around the head and around the shoulders.
-_HALO, _SHOULDER_HALO = 0.4, 0.15
-_HOLD = 0.15  # above the picture's lower edge, which holds the shoulders
-_HOLD_ABOVE = 0.3  # below and beside where the picture's upper edge cuts hair off, and holds it
-# How far above the forehead's landmarks the edge holds all of it, and from where on it only touches
-# the hair's end, and lets it go.
-_CUT_OFF, _WHOLE = 0.25, 0.45
-# A face nearer to an edge than this moves less, in proportion, down to a share: what comes in from
-# beyond the edge is unknown. Of 129 portraits 24 are nearer.
-_FREE_ROOM, _LEAST_HEAD_GAIN = 0.45, 0.15
 _BREATH = 0.006  # of the picture's size, that shoulders rise
 _MOUTH_MARGIN = 0.3
 
@@ -103,7 +89,7 @@ class Rig:
     @property
     def lip_spacing_px(self) -> float:
         """Distance between neighbouring nodes of the lips."""
-        return (self.size_px - 1) / (_DENSE - 1)
+        return (self.size_px - 1) / (DENSE - 1)
 
 
 def build_rig(
@@ -115,7 +101,7 @@ def build_rig(
     person: (h, w) probability that a pixel is the person.
     """
     points = (landmarks - origin) / scale
-    axis = torch.linspace(0, size_px - 1, _DENSE)
+    axis = torch.linspace(0, size_px - 1, DENSE)
     flat = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(-1, 2)
     flat = (flat - origin[:2]) / scale
     nodes = torch.cat([flat, _depth(points, flat)[:, None]], dim=1)
@@ -123,7 +109,7 @@ def build_rig(
     skin = points[list(SKIN), :2]
     face_box = _sparser(_box(skin, (_INFLUENCE_ASIDE, _INFLUENCE_DOWN), flat))
     mouth_box = _box(lip_line.points, (_MOUTH_MARGIN, _MOUTH_MARGIN), flat)
-    head_weight, breathing, vertical_weight = _weights(points, flat, person)
+    head_weight, breathing, vertical_weight = node_weights(points, flat, person)
     controls = _controls(points)
     places = points[controls, :2]
     is_upper, is_lower = (
@@ -135,8 +121,8 @@ def build_rig(
     hangs_on_upper = ~(is_lower | (between & (above < 0)))
     hangs_on_lower = ~(is_upper | (between & (above > 0)))
     # Skin bends little from node to node: every second one is enough, but for the lips.
-    sparse = _grid(flat)[::2, ::2]
-    skin_nodes, lip_nodes = _boxed(sparse, face_box), _boxed(_grid(flat), mouth_box)
+    sparse = on_grid(flat)[::2, ::2]
+    skin_nodes, lip_nodes = _boxed(sparse, face_box), _boxed(on_grid(flat), mouth_box)
     share = lip_line.upper_share(skin_nodes)[:, None]
     face = share * _sheet(places, skin_nodes, hangs_on_upper)
     face += (1 - share) * _sheet(places, skin_nodes, hangs_on_lower)
@@ -145,17 +131,17 @@ def build_rig(
         rotation=rotation,
         scale=scale,
         origin=origin,
-        nodes=_grid(nodes)[::2, ::2].reshape(-1, 3).T.contiguous(),
-        head_weight=_grid(head_weight)[::2, ::2].contiguous(),
-        vertical_weight=_grid(vertical_weight)[::2, ::2].contiguous(),
-        head_gain=_head_gain(points, flat),
-        breath=_breath(_grid(breathing)[::2, ::2], size_px),
+        nodes=on_grid(nodes)[::2, ::2].reshape(-1, 3).T.contiguous(),
+        head_weight=on_grid(head_weight)[::2, ::2].contiguous(),
+        vertical_weight=on_grid(vertical_weight)[::2, ::2].contiguous(),
+        head_gain=head_gain(points, flat),
+        breath=_breath(on_grid(breathing)[::2, ::2], size_px),
         controls=controls,
         face_box=face_box,
         face=face.T.contiguous(),
         mouth_box=mouth_box,
-        lip_nodes=_boxed(_grid(nodes), mouth_box).T.contiguous(),
-        lip_weight=_boxed(_grid(head_weight), mouth_box).reshape(mouth_box.shape),
+        lip_nodes=_boxed(on_grid(nodes), mouth_box).T.contiguous(),
+        lip_weight=_boxed(on_grid(head_weight), mouth_box).reshape(mouth_box.shape),
         upper=_sheet(places, lip_nodes, hangs_on_upper).T.contiguous(),
         lower=_sheet(places, lip_nodes, hangs_on_lower).T.contiguous(),
     )
@@ -173,8 +159,8 @@ def _limit_slope(depth: Tensor, rise: float) -> Tensor:
 
     What is beside a cheek then goes with it.
     """
-    grid = _grid(depth)[None, None]
-    for _ in range(_DENSE // 2):
+    grid = on_grid(depth)[None, None]
+    for _ in range(DENSE // 2):
         wide = functional.pad(grid, (1, 1, 1, 1), mode="replicate")
         sides = -functional.max_pool2d(-wide, (1, 3), stride=1)[:, :, 1:-1]
         ends = -functional.max_pool2d(-wide, (3, 1), stride=1)[:, :, :, 1:-1]
@@ -207,81 +193,22 @@ def _sheet(points: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
     away = queries[:, None] - points[None]
     reach = torch.where(away[..., 1] > 0, _INFLUENCE_DOWN, _INFLUENCE_ASIDE)
     away = torch.stack([away[..., 0] / _INFLUENCE_ASIDE, away[..., 1] / reach], dim=-1)
-    return matrix * _smoothstep(1 - away.norm(dim=-1).amin(dim=1, keepdim=True))
-
-
-def _weights(points: Tensor, queries: Tensor, person: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Head weight, how much a node breathes, and what of its ups and downs it does, all (M,)."""
-    nearest = functional.interpolate(
-        person[None, None], (_DENSE, _DENSE), mode="bilinear", antialias=True
-    ).reshape(-1)
-    face = points[list(SKIN), :2]
-    near_face = torch.cdist(queries, face).amin(dim=1)
-    inside = (nearest > 0.5) | (near_face < 0.08)
-    outside = _distance_to(queries, inside)
-    chin = points[152, :2]
-    up = points[10, :2] - chin
-    up = up / up.norm()
-    below_chin = -((queries - chin) @ up)
-    shoulders = _smoothstep(below_chin / _NECK)
-    neck = 1 - (1 - _SHOULDER_SHARE) * shoulders
-    body = _fade(outside / torch.lerp(torch.tensor(_HALO), torch.tensor(_SHOULDER_HALO), shoulders))
-    # Far beside the head there is no neck: hands, other people and furniture stay where they are.
-    aside = ((queries - chin) @ torch.stack([-up[1], up[0]])).abs()
-    reach = 1 - _smoothstep((aside - 0.8) / 1.0)
-    # What shows at the bottom goes on beyond it: it stretches rather than to be torn off the edge.
-    held = 1 - _smoothstep((queries[-1, 1] - queries[:, 1]) / _HOLD)
-    weight = (body * neck * reach - _SHOULDER_SHARE * held).clamp(min=0)
-    return weight, body * shoulders * (1 - held), 1 - _held_above(face, queries, inside)
-
-
-def _held_above(face: Tensor, queries: Tensor, inside: Tensor) -> Tensor:
-    """How much (M,) the upper edge holds a node: only where the person goes on beyond it.
-
-    Along the edge it may move: nothing comes in from beyond.
-    """
-    cut_off = _grid(inside)[0]
-    if not bool(cut_off.any()):
-        return torch.zeros(len(queries))
-    grid = _grid(queries)
-    across, down = grid[0, :, 0], grid[:, 0, 1]
-    room = face[:, 1].min() - down[0]
-    strength = 1 - _smoothstep((room - _CUT_OFF) / (_WHOLE - _CUT_OFF))
-    beside = (across[:, None] - across[cut_off]).abs().amin(dim=1)
-    columns, rows = (1 - _smoothstep(away / _HOLD_ABOVE) for away in (beside, down - down[0]))
-    return (strength * rows[:, None] * columns).reshape(-1)
-
-
-def _head_gain(points: Tensor, queries: Tensor) -> float:
-    before, after = points[:, :2].amin(dim=0) - queries[0], queries[-1] - points[:, :2].amax(dim=0)
-    room = float(torch.minimum(before, after).min())
-    return min(max(room / _FREE_ROOM, _LEAST_HEAD_GAIN), 1.0)
+    return matrix * smoothstep(1 - away.norm(dim=-1).amin(dim=1, keepdim=True))
 
 
 def _breath(breathing: Tensor, size_px: int) -> Tensor:
     return torch.stack([torch.zeros_like(breathing), -_BREATH * size_px * breathing])
 
 
-def _distance_to(queries: Tensor, inside: Tensor) -> Tensor:
-    grid = _grid(inside)
-    padded = functional.pad(grid[None, None].float(), (1, 1, 1, 1), mode="replicate")
-    core = -functional.max_pool2d(-padded, 3, stride=1)[0, 0] > 0
-    edge = (grid & ~core).reshape(-1)
-    if not bool(edge.any()):
-        return torch.where(inside, 0.0, torch.inf)
-    distance = torch.cdist(queries, queries[edge]).amin(dim=1)
-    return torch.where(inside, 0.0, distance)
-
-
 def _box(points: Tensor, margin: tuple[float, float], flat: Tensor) -> NodeBox:
     aside, down = margin
-    grid = _grid(flat)
+    grid = on_grid(flat)
     columns, rows = grid[0, :, 0].contiguous(), grid[:, 0, 1].contiguous()
     low = points.amin(dim=0) - aside
     high = points.amax(dim=0) + torch.tensor([aside, down])
 
     def at(axis: Tensor, value: Tensor) -> int:
-        return int(torch.searchsorted(axis, value).clamp(0, _DENSE - 1))
+        return int(torch.searchsorted(axis, value).clamp(0, DENSE - 1))
 
     return NodeBox(at(rows, low[1]), at(rows, high[1]), at(columns, low[0]), at(columns, high[0]))
 
@@ -291,21 +218,6 @@ def _sparser(box: NodeBox) -> NodeBox:
     return NodeBox(box.top // 2, (box.bottom + 1) // 2, box.left // 2, (box.right + 1) // 2)
 
 
-def _grid(values: Tensor) -> Tensor:
-    """Values (M, ...) of all nodes of the dense grid as (rows, columns, ...)."""
-    return values.reshape(_DENSE, _DENSE, *values.shape[1:])
-
-
 def _boxed(grid: Tensor, box: NodeBox) -> Tensor:
     """What a grid (rows, columns, ...) has at the nodes of a box, (nodes, ...)."""
     return grid[box.top : box.bottom + 1, box.left : box.right + 1].flatten(0, 1)
-
-
-def _fade(x: Tensor) -> Tensor:
-    """From 1 at 0 to 0 at 1, less steep in the middle than a smoothstep, so that less folds."""
-    return 1 - 0.5 * (_smoothstep(x) + x.clamp(0, 1))
-
-
-def _smoothstep(x: Tensor) -> Tensor:
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
