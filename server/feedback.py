@@ -17,7 +17,9 @@ from aiortc.rtp import (
     RTCP_PSFB_PLI,
     AnyRtcpPacket,
     RtcpPsfbPacket,
+    RtcpReceiverInfo,
     RtcpRrPacket,
+    RtcpRtpfbPacket,
     RtcpSrPacket,
     unpack_remb_fci,
 )
@@ -29,8 +31,12 @@ from streaming.rate_ladder import ladder_config
 
 # Long enough for key frames to be no more than their share of it.
 _MEASURE_S = 2.0
-_FRACTION = 256
-"""Receiver reports count what was lost in 1/256 of what was expected (RFC 3550 section 6.4.1)."""
+# A report comes with each request for a packet, and then tells of a few packets only.
+_JUDGED_PACKETS = 40
+# Of the bitrate of a rung: what may be sent again, and what is in a packet.
+_RESENT, _PACKET_BYTES = 0.3, 1200
+_SEQUENCES = 1 << 32
+"""Reports extend sequence numbers to 32 bits (RFC 3550 section 6.4.1)."""
 
 
 class PictureReceiver(Protocol):
@@ -50,6 +56,27 @@ class PictureReceiver(Protocol):
         ...
 
 
+class Losses:
+    """What share of the packets was lost, by a receiver's reports of all that it got."""
+
+    def __init__(self) -> None:
+        self._before: RtcpReceiverInfo | None = None
+
+    def add(self, report: RtcpReceiverInfo) -> float | None:
+        """Return the share 0..1 of the last ``_JUDGED_PACKETS`` or more, once there are so many."""
+        before = self._before
+        if before is None:
+            self._before = report
+            return None
+        expected = (report.highest_sequence - before.highest_sequence) % _SEQUENCES
+        # One that was overtaken by the next is behind it.
+        if not _JUDGED_PACKETS <= expected < _SEQUENCES // 2:
+            return None
+        self._before = report
+        # What comes twice makes it negative.
+        return max(report.packets_lost - before.packets_lost, 0) / expected
+
+
 class PictureFeedback:
     """Hears one receiver, from ``listen_to`` on. ``clock`` gives monotonic seconds."""
 
@@ -60,6 +87,8 @@ class PictureFeedback:
         self._state = rate_ladder.initial_state(self._ladder, clock())
         self._metrics = metrics
         self._clock = clock
+        self._losses = Losses()
+        self._resends, self._refilled_s = 0.0, clock() - 1.0
         self._measured_s, self._measured_bytes = clock(), 0
         self._sent_bps = 0.0
 
@@ -74,7 +103,8 @@ class PictureFeedback:
 
         async def heed_and_handle(packet: AnyRtcpPacket) -> None:
             self.heed(packet, sender._ssrc, receiver)
-            await handle(packet)
+            if not isinstance(packet, RtcpRtpfbPacket) or self.may_resend(len(packet.lost)):
+                await handle(packet)
 
         sender._handle_rtcp_packet = heed_and_handle  # type: ignore[method-assign]
 
@@ -85,8 +115,7 @@ class PictureFeedback:
         match packet:
             case RtcpRrPacket() | RtcpSrPacket():
                 for report in packet.reports:
-                    if report.ssrc == ssrc:
-                        lost = report.fraction_lost / _FRACTION
+                    if report.ssrc == ssrc and (lost := self._losses.add(report)) is not None:
                         rate_ladder.note_loss(self._ladder, self._state, lost, now_s)
             case RtcpPsfbPacket() if packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
                 self._metrics.pictures_lost.inc()
@@ -95,8 +124,26 @@ class PictureFeedback:
                 if (bps := _estimate(packet, ssrc)) is not None:
                     rate_ladder.note_estimate(self._ladder, self._state, bps, self._sent_bps, now_s)
         if self._state.rung != before:
+            # What was sent before is no measure of what is sent now.
+            self._measured_s, self._measured_bytes = now_s, receiver.sent_bytes
+            self._sent_bps = 0.0
             self._metrics.rung_changes.inc()
             receiver.change_rung(self._state.rung)
+
+    def may_resend(self, packets: int) -> bool:
+        """Take so many of the packets that may be sent again now, if there are so many.
+
+        aiortc sends all again that is asked for, each time; a way that is full is then never free.
+        """
+        now_s, rate_bps = self._clock(), self._ladder.rates_bps[self._state.rung]
+        per_s = _RESENT * rate_bps / (8 * _PACKET_BYTES)
+        gained = (now_s - self._refilled_s) * per_s
+        self._resends, self._refilled_s = min(self._resends + gained, per_s), now_s
+        if self._resends < packets:
+            self._metrics.resends_refused.inc(packets)
+            return False
+        self._resends -= packets
+        return True
 
     def _measure(self, sent_bytes: int, now_s: float) -> None:
         elapsed_s = now_s - self._measured_s

@@ -51,6 +51,9 @@ class Metrics:
         self.rung_changes = self._counter(
             "rung_changes", "Times a receiver's network made a picture's bitrate fall or rise"
         )
+        self.resends_refused = self._counter(
+            "resends_refused", "Packets not sent again: too many were asked for"
+        )
         self.pictures_lost = self._counter(
             "pictures_lost", "Key frames that receivers asked for (RTCP PLI, FIR)"
         )

@@ -18,20 +18,22 @@ _LITTLE_LOST = 0.02
 # could.
 _TOO_NARROW = 0.95
 _ROOM = 1.4
+# It never falls while the way is free.
+_FALLS = 0.95
 
 
 @dataclass(frozen=True)
 class LadderConfig:
     """The rungs, and how long each step waits. Raises ValueError for rates that do not fall.
 
-    settle_s: an estimate needs so long to follow a bitrate that has risen.
+    settle_s: an estimate needs so long to follow a bitrate that has risen, unless it falls.
     step_s: least time between two steps down; no less than that over which `sent_bps` is measured.
     retry_s, max_retry_s: a step up comes so long after one down; each that fails doubles the time.
     proven_s: a step up has not failed if it lasts so long.
     """
 
     rates_bps: tuple[int, ...]
-    settle_s: float = 4.0
+    settle_s: float = 6.0
     step_s: float = 2.5
     retry_s: float = 8.0
     max_retry_s: float = 240.0
@@ -50,7 +52,8 @@ class LadderState:
     """`rung` counts from the highest bitrate; times are seconds of one clock.
 
     changed_s: when it last was another. rose: whether that was a step up. lost: share of the
-    packets, by the last report. has_room: the receiver estimates that more would come through.
+    packets, by the last report. estimate_bps: the receiver's last one. has_room: by it, more would
+    come through.
     """
 
     rung: int
@@ -58,6 +61,7 @@ class LadderState:
     rose: bool
     retry_s: float
     lost: float = 0.0
+    estimate_bps: float = 0.0
     has_room: bool = True
 
 
@@ -76,8 +80,14 @@ def note_estimate(
 ) -> None:
     """Heed what the receiver estimates that its way carries, when so much is sent."""
     state.has_room = bps >= _ROOM * sent_bps
-    wait_s = config.settle_s if state.rose else config.step_s
-    if bps < _TOO_NARROW * sent_bps and now_s - state.changed_s >= wait_s:
+    falls = bps < _FALLS * state.estimate_bps
+    state.estimate_bps = bps
+    since_s = now_s - state.changed_s
+    if state.rose and since_s < config.settle_s:
+        # What was tried does not come through: what was there before did.
+        if falls:
+            _descend(config, state, state.rung + 1, now_s)
+    elif bps < _TOO_NARROW * sent_bps and since_s >= config.step_s:
         carried = sum(rate > bps for rate in config.rates_bps)
         _descend(config, state, max(carried, state.rung + 1), now_s)
     else:
@@ -85,7 +95,7 @@ def note_estimate(
 
 
 def note_loss(config: LadderConfig, state: LadderState, lost: float, now_s: float) -> None:
-    """Heed a receiver's report: `lost` is the share 0..1 of the packets since its last one."""
+    """Heed what a receiver lost, a share 0..1 of so many packets that it is no chance."""
     state.lost = lost
     if lost > _TOO_MUCH_LOST and now_s - state.changed_s >= config.step_s:
         _descend(config, state, state.rung + 1, now_s)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 T = TypeVar("T")
 
@@ -31,6 +31,16 @@ class Host:
     def command(self, *arguments: str) -> list[str]:
         """Return what runs a command on this host."""
         return ["ip", "netns", "exec", self.name, *arguments]
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be here, of this process, the calling thread alone: what it opens and starts is here."""
+        with Path("/proc/thread-self/ns/net").open() as before:
+            self._enter()
+            try:
+                yield
+            finally:
+                _enter(before, "the host before")
 
     def link(self, other: "Host", subnet: str) -> None:
         """Lay a cable to ``other``; ``subnet`` such as "10.9.1": this host is .1, the other .2."""
@@ -53,11 +63,8 @@ class Host:
         self._thread.shutdown()
 
     def _enter(self) -> None:
-        # Of this thread alone. os.setns is there from Python 3.12 on.
-        libc = ctypes.CDLL(None, use_errno=True)
         with Path("/run/netns", self.name).open() as namespace:
-            if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self.name)
+            _enter(namespace, self.name)
 
 
 def missing() -> str | None:
@@ -87,6 +94,13 @@ def host(name: str) -> Iterator[Host]:
             made.close()
     finally:
         _ip("netns", "delete", full_name)
+
+
+def _enter(namespace: TextIO, name: str) -> None:
+    # Of this thread alone. os.setns is there from Python 3.12 on.
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), name)
 
 
 def _ip(*arguments: str) -> None:

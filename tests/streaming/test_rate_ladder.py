@@ -107,10 +107,21 @@ def test_a_step_up_is_not_undone_by_an_estimate_that_has_yet_to_follow() -> None
     assert state.rung == 3
     rate_ladder.note_estimate(CONFIG, state, 300e3, 200e3, now_s=12.0)
     assert state.rung == 2
-    rate_ladder.note_estimate(CONFIG, state, 300e3, 400e3, now_s=15.0)
+    rate_ladder.note_estimate(CONFIG, state, 300e3, 400e3, now_s=17.0)
     assert state.rung == 2
-    rate_ladder.note_estimate(CONFIG, state, 300e3, 400e3, now_s=16.0)
+    rate_ladder.note_estimate(CONFIG, state, 300e3, 400e3, now_s=19.0)
     assert state.rung == 3
+
+
+def test_a_step_up_is_undone_at_once_and_alone_when_the_estimate_falls() -> None:
+    state = rate_ladder.initial_state(CONFIG, 0.0)
+    rate_ladder.note_estimate(CONFIG, state, 500e3, 1.6e6, now_s=3.0)
+    assert state.rung == 2
+    rate_ladder.note_estimate(CONFIG, state, 560e3, 390e3, now_s=12.0)
+    assert state.rung == 1
+    rate_ladder.note_estimate(CONFIG, state, 580e3, 0, now_s=13.0)
+    rate_ladder.note_estimate(CONFIG, state, 350e3, 0, now_s=14.0)
+    assert state.rung == 2
 
 
 @pytest.mark.parametrize("rates_bps", [(), (100, 100), (100, 200), (100, 0)])
