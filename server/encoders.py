@@ -53,7 +53,8 @@ class PictureEncoder:
     With ``packed`` they are twice as high: colour above, alpha as grey below. ``rung`` chooses
     their bitrate (`streaming.rate_ladder`).
 
-    A key frame comes first, then ``keyframe_interval_s`` after the last one, and on request.
+    A key frame comes first, and on request; and, with ``has_regular_keyframes``, which may be set
+    at any time, ``keyframe_interval_s`` after the last one. Files and other servers want those.
     """
 
     def __init__(
@@ -72,14 +73,15 @@ class PictureEncoder:
         self._rung = self._wanted_rung = rung
         self._context = _open(codec, self._size, self._rates_bps[rung])
         self._outgoing = OutgoingPictures(config.size_px, trust, packed=packed)
+        self.has_regular_keyframes = True
         self._interval_frames = round(config.keyframe_interval_s * FPS)
-        self._next_keyframe = 0
+        self._interval_end = 0
         self._keyframe_wanted = True
 
     def change_rung(self, rung: int) -> None:
         """Code what follows at another bitrate. May be called from any thread.
 
-        Down at once; up with the next key frame, which would be there anyway.
+        Down at once; up with the next regular key frame, which would be there anyway, if any.
         """
         self._wanted_rung = rung
 
@@ -95,13 +97,14 @@ class PictureEncoder:
         Raises ValueError for another shape, av.FFmpegError if the codec fails.
         """
         wanted_rung = self._wanted_rung
-        is_key_due = self._keyframe_wanted or index >= self._next_keyframe
-        is_key_due |= wanted_rung > self._rung
+        is_interval_over, is_regular = index >= self._interval_end, self.has_regular_keyframes
+        is_key_due = self._keyframe_wanted or (is_interval_over and is_regular)
+        is_key_due |= wanted_rung > self._rung or (wanted_rung < self._rung and not is_regular)
         if is_key_due and wanted_rung != self._rung:
             # libvpx' wrapper has no other way.
             self._context = _open(self.codec, self._size, self._rates_bps[wanted_rung])
             self._rung = wanted_rung
-        picture = self._outgoing.convert(rgb, refit=is_key_due)
+        picture = self._outgoing.convert(rgb, refit=is_key_due or is_interval_over)
         picture.pts = index * VIDEO_TICKS_PER_FRAME
         picture.time_base = VIDEO_TIME_BASE
         picture.pict_type = PictureType.NONE
@@ -112,8 +115,8 @@ class PictureEncoder:
         if len(packets) != 1:
             raise ValueError(f"found {len(packets)} packets for one picture, expected 1")
         is_keyframe = packets[0].is_keyframe
-        if is_keyframe:
-            self._next_keyframe = index + self._interval_frames
+        if is_keyframe or is_interval_over:
+            self._interval_end = index + self._interval_frames
         return EncodedFrame(index, bytes(packets[0]), is_keyframe)
 
 

@@ -71,6 +71,15 @@ class CallCoder:
         """Make the next picture a key frame. May be called from any thread."""
         self._encoder.request_keyframe()
 
+    @property
+    def has_regular_keyframes(self) -> bool:
+        """See PictureEncoder."""
+        return self._encoder.has_regular_keyframes
+
+    @has_regular_keyframes.setter
+    def has_regular_keyframes(self, wanted: bool) -> None:
+        self._encoder.has_regular_keyframes = wanted
+
     def change_rung(self, rung: int) -> None:
         """See PictureEncoder."""
         self._encoder.change_rung(rung)
@@ -83,7 +92,8 @@ class CallCoder:
 class CallOutlet:
     """The two tracks of one caller, in one codec. What its sender does not take is counted.
 
-    ``recorder``, while there is one, gets all that is sent.
+    ``recorder``, while there is one, gets all that is sent. Without one there are no regular key
+    frames: the caller asks for those that it needs, and each fills a narrow way.
     """
 
     def __init__(
@@ -97,9 +107,20 @@ class CallOutlet:
         self.picture_track = picture_track
         self.coder = CallCoder(encoder)
         self.voice_track = voice_track
-        self.recorder: Recorder | None = None
+        self._recorder: Recorder | None = None
+        self.coder.has_regular_keyframes = False
         self._voice_encoder = voice_encoder
         self._metrics = metrics
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What records the call."""
+        return self._recorder
+
+    @recorder.setter
+    def recorder(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+        self.coder.has_regular_keyframes = recorder is not None
 
     def request_keyframe(self) -> None:
         """See Outlet."""
