@@ -94,7 +94,7 @@ class MediaFile:
             return
         try:
             for packet in self._held.values():
-                self._container.mux_one(packet)
+                self._mux(packet)
         finally:
             self._container.close()
 
@@ -130,7 +130,16 @@ class MediaFile:
         if held is not None:
             assert held.pts is not None
             held.duration = packet.pts - held.pts
-            self._container.mux_one(held)
+            self._mux(held)
+
+    def _mux(self, packet: AnyPacket) -> None:
+        assert self._container is not None
+        try:
+            self._container.mux_one(packet)
+        except BaseException:
+            # PyAV would write a header that failed once more, which crashes.
+            self._held.clear()
+            raise
 
 
 def is_keyframe(codec: VideoCodec, data: bytes) -> bool:

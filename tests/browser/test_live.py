@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SETTLING_S = 12.0
 RECORDED_S = 30.0
-LEAST_FPS = 20.0
+# Of a machine that is awake; how many and how soon is for the benchmarks to say.
+LEAST_FPS = 15.0
 MOST_LATENCY_MS = 600.0
 
 
@@ -31,29 +32,32 @@ def recording(browser: Browser, small_server: Served) -> Recording:
 
 @pytest.fixture(scope="module")
 def bursts(recording: Recording) -> list[Burst]:
-    """Return the words of the recording; a starved machine's say nothing about the product."""
-    found = find_bursts(recording)
-    # Not by the browser's own count: a busy page is told of fewer pictures than it shows.
-    seen = len(recording.mouths) / RECORDED_S
-    latencies = [burst.latency_ms for burst in found] or [float("inf")]
-    if seen < LEAST_FPS or statistics.median(latencies) > MOST_LATENCY_MS:
-        pytest.skip(
-            f"this machine is too busy to judge lips by: {seen:.1f} pictures a second seen and "
-            f"{statistics.median(latencies):.0f} ms of latency, expected {LEAST_FPS:g} or more and "
-            f"{MOST_LATENCY_MS:g} or less: run it again on an idle one"
-        )
-    return found
+    """Return the words of the recording."""
+    return find_bursts(recording)
 
 
 def test_the_voice_comes_back(bursts: list[Burst]) -> None:
     assert len(bursts) >= 8, f"heard {len(bursts)} words back, expected at least 8 in 30 s"
 
 
+@pytest.mark.usefixtures("awake_machine")
+def test_voice_and_pictures_come_soon_enough_for_a_talk(
+    recording: Recording, bursts: list[Burst]
+) -> None:
+    # Not by the browser's own count: a busy page is told of fewer pictures than it shows.
+    seen = len(recording.mouths) / RECORDED_S
+    assert seen >= LEAST_FPS, f"saw {seen:.1f} pictures a second"
+    latency_ms = statistics.median(burst.latency_ms for burst in bursts)
+    assert latency_ms <= MOST_LATENCY_MS, f"words came back after {latency_ms:.0f} ms"
+
+
+@pytest.mark.usefixtures("awake_machine")
 def test_the_mouth_opens_for_the_words(bursts: list[Burst]) -> None:
     opened = len(skews_ms(bursts))
-    assert opened >= 0.6 * len(bursts), f"the mouth opened for {opened} of {len(bursts)} words"
+    assert 0 < 0.6 * len(bursts) <= opened, f"the mouth opened for {opened} of {len(bursts)} words"
 
 
+@pytest.mark.usefixtures("awake_machine")
 def test_the_mouth_rests_in_silence(recording: Recording, bursts: list[Burst]) -> None:
     times = recording.frame_times_ms
     at_rest: list[float] = []
@@ -70,6 +74,7 @@ def test_the_mouth_rests_in_silence(recording: Recording, bursts: list[Burst]) -
     assert statistics.median(speaking) > 2 * statistics.median(at_rest)
 
 
+@pytest.mark.usefixtures("awake_machine")
 def test_sound_and_picture_are_together(bursts: list[Burst]) -> None:
     # How exactly is for benchmarks/live_skew.py to say. A machine that runs tests is busy; this
     # fails when the lips belong to another syllable.

@@ -58,7 +58,10 @@ class Speaker(MediaStreamTrack):
 
 
 class RemotePeer:
-    """A peer that offers over HTTP. Everything that arrives is kept and can be awaited."""
+    """A peer that offers over HTTP. Everything that arrives is kept and can be awaited.
+
+    ``pictures`` are mean colours; the last picture is ``shown``.
+    """
 
     path = "/v1/calls"
 
@@ -66,6 +69,7 @@ class RemotePeer:
         self.http = http
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
         self.pictures: list[NDArray[np.float64]] = []
+        self.shown: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
         self.sounds: list[float] = []
         self.location = ""
         self.video_codec: str | None = None
@@ -184,7 +188,8 @@ class RemotePeer:
             except MediaStreamError:
                 return
             if isinstance(media, VideoFrame):
-                self.pictures.append(media.to_ndarray(format="rgb24").mean(axis=(0, 1)))
+                self.shown = np.asarray(media.to_ndarray(format="rgb24"), np.uint8)
+                self.pictures.append(self.shown.mean(axis=(0, 1)))
             elif isinstance(media, AudioFrame):
                 self.sounds.append(float(np.sqrt(np.mean(media.to_ndarray().astype(float) ** 2))))
             await self._notify()

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,23 @@ class Running:
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+def _loggers() -> list[logging.Logger]:
+    """All that there are by now, the root first."""
+    known = logging.root.manager.loggerDict.values()
+    return [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Put the logging of the process back as it was: a command changes all of it."""
+    handlers = logging.root.handlers[:]
+    levels = {logger: logger.level for logger in _loggers()}
+    yield
+    logging.root.handlers[:] = handlers
+    for logger in _loggers():
+        logger.setLevel(levels.get(logger, logging.NOTSET))
 
 
 @pytest.fixture

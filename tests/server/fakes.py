@@ -88,7 +88,7 @@ class FakeAvatar:
 
     motion (hop_frames, 2): loudness 0..1 and happiness 0..1. ``gate`` holds up animate while it is
     cleared, ``busy`` is set by animate. An upload is refused when it does not start with "FACE";
-    its fifth byte is the shade.
+    its fifth byte is the shade. Where the mouth is painted, the first pixel is white.
     """
 
     hop_frames = 2
@@ -148,6 +148,8 @@ class FakeAvatar:
             picture[..., 0] = 200 * happy
             picture[..., 1] = 40 + min(1.0, 2 * level) * gain * 200
             picture[..., 2] = shade
+            if painted:
+                picture[0, 0] = 255
         return pictures
 
     def cut_out(

@@ -12,6 +12,10 @@ from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.sdp import VideoCodec
 from tests.server.fakes import SIZE_PX
 
+_PEAK = 8000
+# RMS of the voice, of 1.
+LOUDNESS = _PEAK / 32768 / 2**0.5
+
 
 class Source:
     """``next`` codes 40 ms; a key frame comes every second."""
@@ -33,7 +37,7 @@ class Source:
         picture = self._pictures.encode(shade, self.index)
         voice = []
         for pts in (self.index * 1920, self.index * 1920 + 960):
-            tone = 8000 * np.sin(2 * np.pi * 300 * (pts + np.arange(960)) / 48_000)
+            tone = _PEAK * np.sin(2 * np.pi * 300 * (pts + np.arange(960)) / 48_000)
             voice.append((self._voice.encode(tone.astype(np.int16)[:, None], pts), pts))
         self.index += 1
         return picture, picture.index * 3600, voice

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from aiortc import RTCSessionDescription
 
+from model.avatar import Controls
 from server import messages
 from tests.server.caller import Caller
 from tests.server.conftest import Serve
@@ -71,6 +72,19 @@ async def test_controls_change_the_picture(serve: Serve) -> None:
         await caller.until_pictures(lambda colour: colour[0] > 150)
         caller.say('{"type":"expression","name":"happy","strength":0}')
         await caller.until_pictures(lambda colour: colour[0] < 20)
+
+
+async def test_the_head_moves_as_lively_as_asked(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        caller.say('{"type":"expression","name":"happy","strength":0.25}')
+        caller.say('{"type":"head_motion","speed":0.75}')
+        caller.say('{"type":"portrait","id":"second"}')
+        # Messages are heeded in the order in which they are sent.
+        await caller.until_message(messages.PortraitSelected)
+        media = running.server.calls.get(caller.location.rpartition("/")[2])._media
+        assert media is not None
+        assert media.controls == Controls("happy", 0.25, 0.75)
 
 
 async def test_paused_the_microphone_is_heard_as_silence(serve: Serve) -> None:

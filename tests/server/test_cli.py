@@ -13,6 +13,8 @@ from server import cli, command_line, serve_command
 from tests.server.fakes import SIZE_PX, FakeAvatar
 from tests.server.test_render import burst, write_wav
 
+pytestmark = pytest.mark.usefixtures("own_logging")
+
 
 @pytest.fixture(autouse=True)
 def own_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
+import dataclasses
 import traceback
 from pathlib import Path
 
 import pytest
 
 from server.app import stream_config
-from server.config import CallConfig, Config, ConfigError
+from server.config import CallConfig, Config, ConfigError, VideoConfig
 from server.config_file import Flags, load
 from server.turn import IceServer
-from tests.server.conftest import with_calls
-from tests.server.fakes import FakeAvatar
+from tests.server.conftest import CONFIG, Serve, with_calls
+from tests.server.fakes import SIZE_PX, FakeAvatar
 
 
 def write(folder: Path, text: str) -> Path:
@@ -167,6 +168,13 @@ def test_lips_are_drawn_ahead_of_what_a_display_takes() -> None:
     assert file.sound_lead_ms == avatar.sound_lead_ms
     assert live.sound_lead_ms == avatar.sound_lead_ms + 10
     assert live.compute_budget_ms == file.compute_budget_ms, "the default delay covers both"
+
+
+async def test_calls_are_drawn_ahead_of_what_is_configured_of_a_display(serve: Serve) -> None:
+    video = VideoConfig(size_px=SIZE_PX, display_lag_ms=30)
+    async with serve(dataclasses.replace(CONFIG, video=video), ready=False) as running:
+        services = running.server.services
+        assert services.stream.sound_lead_ms == running.avatar.sound_lead_ms + 30
 
 
 def test_a_delay_too_short_for_the_model() -> None:

@@ -14,7 +14,7 @@ from model.rates import SAMPLES_PER_FRAME
 from server.config import VideoConfig
 from server.encoders import EncodedFrame, PictureEncoder
 from server.inference import HopJob, InferenceError, InferenceStopped, InferenceThread
-from server.outlet import CallCoder
+from server.outlet import CallCoder, CutOut
 from server.sdp import VideoCodec
 from tests.server.fakes import SIZE_PX, FakeAvatar, FakeIdentity, FakeState
 
@@ -79,6 +79,31 @@ async def test_the_mouth_s_gain_is_asked_for_when_a_frame_is_drawn(
 
     await inference.submit(job(frames=(6, 7), mouth_gain=gain))
     assert asked == [(6, True), (7, True)]
+
+
+class Easel:
+    """Keeps pictures as they were drawn, instead of coding them."""
+
+    def __init__(self) -> None:
+        self.drawn: list[NDArray[np.uint8]] = []
+
+    def encode(self, rgb: NDArray[np.uint8], cut_out: CutOut, index: int) -> EncodedFrame:
+        self.drawn.append(rgb)
+        return EncodedFrame(index, b"", is_keyframe=True)
+
+
+@pytest.mark.parametrize("painted", [True, False])
+async def test_a_hop_is_drawn_with_the_paint_and_the_gains_it_asks_for(
+    inference: InferenceThread, painted: bool
+) -> None:
+    easel, loud = Easel(), cast(AvatarState, FakeState(0, waiting=[0.25, 0.25]))
+    wanted = dataclasses.replace(
+        job(mouth_gain=lambda frame: (1.0, 0.5)[frame]), painted=painted, coder=easel
+    )
+    request = dataclasses.replace(wanted.request, state=loud)
+    await inference.submit(dataclasses.replace(wanted, request=request))
+    assert [picture[1, 1, 1] for picture in easel.drawn] == [140, 90]
+    assert [picture[0, 0, 0] == 255 for picture in easel.drawn] == [painted] * 2
 
 
 async def test_left_out_frames_are_animated_but_not_drawn(inference: InferenceThread) -> None:

@@ -2,7 +2,6 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,15 +9,11 @@ from server import logs
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Send the logs of the process to a string, and put logging back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def written(own_logging: None) -> io.StringIO:
+    """Send the logs of the process to a string."""
     stream = io.StringIO()
     logs.configure("info", stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return stream
 
 
 async def test_every_line_carries_its_sessions_id(written: io.StringIO) -> None:

@@ -9,7 +9,7 @@ import pytest
 from server.media_file import SUFFIXES, MediaFile, is_keyframe
 from server.sdp import VideoCodec
 from tests.server.fakes import SIZE_PX
-from tests.server.media import Source, decoded, stamps
+from tests.server.media import LOUDNESS, Source, decoded, stamps
 
 
 @pytest.mark.parametrize("codec", list(VideoCodec))
@@ -51,7 +51,7 @@ def test_it_begins_with_a_key_frame_and_keeps_every_time(codec: VideoCodec, tmp_
         assert worst <= exact + Fraction(3, 1000) * (kind == "audio")
     pictures, rms = decoded(path)
     assert pictures == 55
-    assert rms > 0
+    assert rms == pytest.approx(LOUDNESS, rel=0.05)
 
 
 @pytest.mark.parametrize("codec", list(VideoCodec))

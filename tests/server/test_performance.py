@@ -11,7 +11,7 @@ from server.broadcast import BroadcastCoder, Rendition
 from server.config import CallConfig, PerformanceConfig
 from server.sdp import VideoCodec
 from tests.server.caller import Broadcaster, Watcher
-from tests.server.conftest import CONFIG, Serve
+from tests.server.conftest import CONFIG, Serve, with_calls
 from tests.server.fakes import SIZE_PX
 from tests.server.test_call import is_bright
 from tests.server.test_calls import problem
@@ -104,6 +104,17 @@ async def test_another_alpha_is_refused(serve: Serve) -> None:
         await running.http.put("/v1/avatars/first/live")
         response = await watcher.post(alpha="straight")
         assert "'packed'" in problem(response, 422, "invalid-request")
+
+
+@pytest.mark.parametrize(("configured_s", "waited_s"), [(10, 10), (60, 30), (600, 30)])
+async def test_a_publisher_is_not_waited_for_longer_than_consent_lasts(
+    serve: Serve, configured_s: float, waited_s: float
+) -> None:
+    config = with_calls(CallConfig(max_sessions=1, no_microphone_timeout_s=configured_s))
+    async with serve(config) as running, Broadcaster(running.http, "first") as publisher:
+        location = (await publisher.post()).headers["Location"]
+        own = running.server.publishers.get(location.rpartition("/")[2])
+        assert own._no_sound_timeout_s == waited_s
 
 
 async def test_nobody_is_live_at_first(serve: Serve) -> None:

@@ -135,7 +135,21 @@ async def test_a_performance_is_recorded_by_the_interface(serve: Serve, tmp_path
         await watcher.until_sound(lambda rms: rms > 5000)
 
 
-async def test_a_full_folder_is_refused(serve: Serve, tmp_path: Path) -> None:
+async def test_a_full_folder_is_told_before_anything_is_recorded(
+    serve: Serve, tmp_path: Path
+) -> None:
+    config = config_for(tmp_path)
+    recording = dataclasses.replace(config.recording, max_bytes=5000)
+    (tmp_path / "20260101T000000Z-0123456789abcdef.mp4").write_bytes(bytes(5000))
+    async with serve(dataclasses.replace(config, recording=recording)) as running:
+        await running.http.put("/v1/avatars/first/live")
+        said = problem(await running.http.put(RECORDING), 507, "recordings-full")
+        assert "take 5000 bytes, expected at most 5000" in said
+        problem(await running.http.get(RECORDING), 404, "not-recording")
+        assert (await running.http.get("/v1/recordings")).json() == []
+
+
+async def test_a_folder_that_is_gone_is_refused(serve: Serve, tmp_path: Path) -> None:
     config = config_for(tmp_path / "gone")
     async with serve(config) as running:
         await running.http.put("/v1/avatars/first/live")

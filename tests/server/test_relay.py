@@ -139,6 +139,8 @@ def test_sound_and_picture_take_the_relay(
         call(network, serve, ice_server, work)
     assert "relays nothing" not in caplog.text
     assert "CHANNEL_BIND processed, success" in log.read_text()
+    # Those who know the secret have been heard, and did not tell it.
+    assert {"aioice", "server"} <= {record.name.partition(".")[0] for record in caplog.records}
     assert "hush" not in caplog.text
 
 

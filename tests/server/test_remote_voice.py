@@ -23,11 +23,17 @@ SAMPLES = np.arange(2000, dtype=np.int16)[:, None]
 
 
 @contextlib.asynccontextmanager
-async def voice(answer: Answer, **config: object) -> AsyncIterator[RemoteVoice]:
+async def voice(
+    answer: Answer, *, timeout_s: float = 30, **config: object
+) -> AsyncIterator[RemoteVoice]:
     """Yield a voice whose server answers as ``answer`` does."""
     app = Starlette(routes=[Route("/v1/audio/speech", answer, methods=["POST"])])
     async with online(app) as url:
-        speech = SpeechConfig(url=f"{url}/v1/", timeout_s=1, **config)  # type: ignore[arg-type]
+        speech = SpeechConfig(
+            url=f"{url}/v1/",
+            timeout_s=timeout_s,
+            **config,  # type: ignore[arg-type]
+        )
         remote = RemoteVoice(speech, f"{url}/v1/")
         try:
             yield remote
@@ -79,8 +85,8 @@ async def test_the_first_samples_are_there_before_the_last() -> None:
         assert len(first) + sum(map(len, others)) == len(SAMPLES)
 
 
-async def fails(answer: Answer) -> SpeechError:
-    async with voice(answer) as remote:
+async def fails(answer: Answer, *, timeout_s: float = 30) -> SpeechError:
+    async with voice(answer, timeout_s=timeout_s) as remote:
         with pytest.raises(SpeechError) as raised:
             await spoken(remote)
     return raised.value
@@ -139,7 +145,8 @@ async def test_a_server_that_does_not_answer_in_time_is_away() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    error = await fails(answer)
+    async with asyncio.timeout(20):
+        error = await fails(answer, timeout_s=1)
     assert (error.status, error.code) == (503, "speech-server-away")
     assert "within 1 s" in error.detail
 

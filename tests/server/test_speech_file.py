@@ -1,5 +1,6 @@
 """Recordings that are posted to be spoken."""
 
+import asyncio
 import dataclasses
 import io
 
@@ -7,8 +8,13 @@ import av
 import httpx
 import numpy as np
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from server.config import SpeechConfig
+from server.problems import Problem
+from server.speech_file import SpeechFiles
+from streaming.rates import VOICE_RATE
 from tests.server.caller import Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.saying import SAY, listened, queue
@@ -87,3 +93,48 @@ async def test_what_is_no_recording_is_refused(
         problem(await post(running, body, kind), status, code)
         assert await queue(running) == []
         assert running.server.admission.sessions == 0
+
+
+class Sending:
+    """A recording on its way: it arrives when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked_for = asyncio.Event()
+        self.arrived = asyncio.Event()
+        headers = [(b"content-type", b"audio/wav")]
+        self.request = Request({"type": "http", "method": "POST", "headers": headers}, self.receive)
+
+    async def receive(self) -> Message:
+        self.asked_for.set()
+        await self.arrived.wait()
+        return {"type": "http.request", "body": wav(TONE, VOICE_RATE), "more_body": False}
+
+
+async def test_of_many_recordings_that_are_sent_at_once_the_last_is_asked_to_come_back() -> None:
+    files = SpeechFiles(SpeechConfig())
+    sent = [Sending() for _ in range(4)]
+    receiving = [asyncio.create_task(files.receive(own.request)) for own in sent]
+    for own in sent:
+        await own.asked_for.wait()
+    with pytest.raises(Problem, match="4 recordings are being sent") as refused:
+        await files.receive(Sending().request)
+    assert (refused.value.status, refused.value.code) == (503, "recordings-busy")
+    assert refused.value.headers == {"Retry-After": "2"}
+    receiving[0].cancel()
+    await asyncio.wait(receiving[:1])
+    last = Sending()
+    for own in (*sent[1:], last):
+        own.arrived.set()
+    heard = await asyncio.gather(*receiving[1:], files.receive(last.request))
+    assert all(len(pcm) == len(TONE) for pcm in heard)
+
+
+async def test_who_sends_too_slowly_is_asked_for_a_shorter_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.speech_file._RECEIVE_TIMEOUT_S", 0)
+    files = SpeechFiles(SpeechConfig())
+    for _ in range(5):  # who was refused holds no place
+        with pytest.raises(Problem, match="send a shorter one") as caught:
+            await files.receive(Sending().request)
+        assert (caught.value.status, caught.value.code) == (408, "upload-too-slow")

@@ -50,6 +50,21 @@ async def test_fields_are_bounded(fields: dict[str, str]) -> None:
     assert caught.value.status == 400
 
 
+async def test_who_sends_too_slowly_is_asked_for_a_smaller_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("server.upload._TIMEOUT_S", 0)
+    headers = request_with(form()).scope["headers"]
+    slow = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    with pytest.raises(Problem, match="send a smaller one") as caught:
+        await read_upload(slow, len(PICTURE))
+    assert (caught.value.status, caught.value.code) == (408, "upload-too-slow")
+
+
 async def test_others_go_on_while_a_large_form_is_read() -> None:
     turns = 0
 

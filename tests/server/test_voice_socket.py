@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.config import CallConfig, Config, HttpConfig, LimitsConfig, PerformanceConfig
 from server.keys import Scope
-from server.voice_messages import MAX_SOUND_BYTES, PlaybackFinished, PlaybackStarted
+from server.voice_messages import MAX_SOUND_BYTES, Error, PlaybackFinished, PlaybackStarted
 from tests.server.caller import Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.sockets import listening, tone, voice
@@ -215,6 +215,24 @@ async def test_a_socket_that_says_nothing_is_closed(serve: Serve) -> None:
         await client.start()
         error, code, _ = await client.refusal()
         assert (error.code, code) == ("idle", 4408)
+
+
+async def test_who_does_not_read_what_it_is_told_is_asked_to_come_back(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.voice_socket._MAX_ANSWERS", 1)
+    async with serve() as running, listening(running) as address, voice(address) as client:
+        await client.start()
+        # All are told to have ended in one go.
+        for _ in range(4):
+            await client.send(tone(1), END)
+        await client.send(CLEAR)
+        while not isinstance(told := await client.next(), Error):
+            pass
+        async with asyncio.timeout(20):
+            await client.socket.wait_closed()
+        assert (told.code, client.socket.close_code) == ("not-read", 1013)
+        assert not (await is_used(running))
 
 
 async def test_it_ends_with_the_performance(serve: Serve) -> None:

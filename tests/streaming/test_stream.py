@@ -1,5 +1,7 @@
 """A stream in a calm call: what comes in, what goes out, and when."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,6 +126,21 @@ def test_the_model_hears_the_voice_filtered_as_a_whole() -> None:
     silence = np.zeros(2 * LEAD_IN, np.int16)
     voice = np.concatenate([silence, pcm[:, 0]])[: 3 * len(heard) + 2 * LEAD_IN]
     np.testing.assert_allclose(heard, hear(voice), atol=1e-6)
+
+
+def test_each_hop_hears_the_sound_so_far_ahead_as_lips_are_late() -> None:
+    config = StreamConfig(sound_lead_ms=10, playout_delay_ms=300)
+    together, ahead = (
+        live(stream(replace(config, sound_lead_ms=lead_ms)), packets(noise(48_000)), until=1.0)
+        for lead_ms in (0, 10)
+    )
+    samples = len(ahead.heard())
+    assert samples >= 10 * 1280
+    np.testing.assert_array_equal(
+        ahead.heard()[: samples - 160], together.heard()[160:samples], "10 ms at 16 kHz"
+    )
+    drawn = [[hop.render_frames for _, hop in diary.hops] for diary in (together, ahead)]
+    assert drawn[1] == drawn[0][: len(drawn[1])]
 
 
 @pytest.mark.parametrize(("now", "drawn"), [(0.49, (6, 7)), (0.53, (7,)), (0.55, ())])

@@ -108,9 +108,16 @@ def test_config_of_no_size_is_refused() -> None:
         EncoderConfig(hidden_width=0)
 
 
-def test_fits_the_protocol(encoder: CausalAudioEncoder) -> None:
+def test_it_does_what_the_protocol_says(encoder: CausalAudioEncoder) -> None:
     protocol: AudioEncoder[EncoderState] = encoder
-    assert protocol.lookahead_frames == SMALL.lookahead_frames
+    samples = sound(2, 8)
+    other = samples.clone()
+    other[:, 5 * SAMPLES_PER_FRAME :] = 0
+    one, two = (protocol.encode(heard, protocol.initial_state(2))[0] for heard in (samples, other))
+    assert one.shape == (2, 8, protocol.feature_dim)
+    # A row is told by what was heard until then, and by no more.
+    differs = (one != two).any(dim=-1)
+    assert differs.tolist() == [[False] * 5 + [True] * 3] * 2
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.frames.watermark import Watermark, carriers
+from model.frames.watermark import Watermark, carriers, pattern
 from model.frames.watermark_detector import (
     SIDE_PX,
     THRESHOLD,
@@ -91,6 +91,19 @@ def test_nothing_overflows() -> None:
 def test_the_phases_are_those_of_all_videos_made_so_far() -> None:
     found = hashlib.sha256(carriers().phases.astype("<f8").tobytes()).hexdigest()
     assert found == "d41491a4ed3be9b1b4710095a60a02cdc2389a566505c557856bd83bea4d8df3"
+
+
+@pytest.mark.parametrize(
+    ("size_px", "expected"),
+    [
+        (256, "3227bb3738e32418e0101329dd4a4405abcf40df6fb7f8ea0a9b73adbcc89023"),
+        (512, "df671f072ad128e839e9580ca05840e057e23565d6099bff0b5d55f42b49e8ac"),
+    ],
+)
+def test_the_pattern_is_that_of_all_videos_made_so_far(size_px: int, expected: str) -> None:
+    # Rounded: nothing in it is so near to a half that another processor's last digit changes it.
+    rounded = np.rint(pattern(size_px)).astype(np.int8)
+    assert hashlib.sha256(rounded.tobytes()).hexdigest() == expected
 
 
 def test_the_score_of_what_is_not_marked_is_normal(portrait: bytes) -> None:
