@@ -30,8 +30,8 @@ VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_RATE)
 VOICE_TIME_BASE = Fraction(1, VOICE_RATE)
 
 # The sender has no pacing, so a key frame must not be a burst that fills the path's queues:
-# the rate is held over windows of this length.
-_RATE_WINDOW_MS = 400
+# the rate is held over windows of this length; shorter ones where the path is known to be narrow.
+_RATE_WINDOW_MS, _NARROW_WINDOW_MS = 400, 200
 # ITU-T H.264, table A-1: 3600 macroblocks.
 _LEVEL_3_1_PIXELS = 3600 * 256
 # Of a picture with its alpha below: mostly flat, but its edge must be clean.
@@ -71,7 +71,7 @@ class PictureEncoder:
         self._rates_bps = ladder_config(full_bps).rates_bps
         self._size = config.size_px, config.size_px * (1 + packed)
         self._rung = self._wanted_rung = rung
-        self._context = _open(codec, self._size, self._rates_bps[rung])
+        self._context = self._open(rung)
         self._outgoing = OutgoingPictures(config.size_px, trust, packed=packed)
         self.has_regular_keyframes = True
         self._interval_frames = round(config.keyframe_interval_s * FPS)
@@ -102,7 +102,7 @@ class PictureEncoder:
         is_key_due |= wanted_rung > self._rung or (wanted_rung < self._rung and not is_regular)
         if is_key_due and wanted_rung != self._rung:
             # libvpx' wrapper has no other way.
-            self._context = _open(self.codec, self._size, self._rates_bps[wanted_rung])
+            self._context = self._open(wanted_rung)
             self._rung = wanted_rung
         picture = self._outgoing.convert(rgb, refit=is_key_due or is_interval_over)
         picture.pts = index * VIDEO_TICKS_PER_FRAME
@@ -118,6 +118,10 @@ class PictureEncoder:
         if is_keyframe or is_interval_over:
             self._interval_end = index + self._interval_frames
         return EncodedFrame(index, bytes(packets[0]), is_keyframe)
+
+    def _open(self, rung: int) -> VideoCodecContext:
+        window_ms = _NARROW_WINDOW_MS if rung else _RATE_WINDOW_MS
+        return _open(self.codec, self._size, self._rates_bps[rung], window_ms)
 
 
 class VoiceEncoder:
@@ -162,8 +166,10 @@ def available_codecs() -> list[str]:
     return sorted({"libx264", "libvpx", "libopus", "aac"} & av.codecs_available)
 
 
-def _open(codec: VideoCodec, size: tuple[int, int], rate_bps: int) -> VideoCodecContext:
-    window_bits = rate_bps * _RATE_WINDOW_MS // 1000
+def _open(
+    codec: VideoCodec, size: tuple[int, int], rate_bps: int, window_ms: int
+) -> VideoCodecContext:
+    window_bits = rate_bps * window_ms // 1000
     match codec:
         case VideoCodec.H264:
             name = "libx264"

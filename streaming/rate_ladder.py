@@ -98,7 +98,9 @@ def note_loss(config: LadderConfig, state: LadderState, lost: float, now_s: floa
     """Heed what a receiver lost, a share 0..1 of so many packets that it is no chance."""
     state.lost = lost
     if lost > _TOO_MUCH_LOST and now_s - state.changed_s >= config.step_s:
-        _descend(config, state, state.rung + 1, now_s)
+        arrived_bps = (1 - lost) * config.rates_bps[state.rung]
+        carried = sum(rate > arrived_bps for rate in config.rates_bps)
+        _descend(config, state, max(carried, state.rung + 1), now_s)
     else:
         _climb(config, state, now_s)
 
