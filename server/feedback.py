@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from aiortc import RTCRtpSender, clock
+from aiortc import RTCRtpSender
+from aiortc.clock import current_ntp_time
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -164,7 +165,7 @@ def _stamp_anew(sender: RTCRtpSender, lost: list[int]) -> None:
     history = sender._RTCRtpSender__rtp_history  # type: ignore[attr-defined]
     for number in lost:
         if (packet := history.get(number % RTP_HISTORY_SIZE)) is not None:
-            packet.extensions.abs_send_time = clock.current_ntp_time() >> 14 & 0xFFFFFF
+            packet.extensions.abs_send_time = current_ntp_time() >> 14 & 0xFFFFFF
 
 
 def _estimate(packet: RtcpPsfbPacket, ssrc: int) -> int | None:

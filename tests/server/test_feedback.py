@@ -1,22 +1,28 @@
 """What receivers report, as packets of RTCP, and from a peer of its own."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from aiortc import RTCRtpSender
+from aiortc.clock import current_ntp_time
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
+    RTP_HISTORY_SIZE,
     AnyRtcpPacket,
     RtcpPsfbPacket,
     RtcpReceiverInfo,
     RtcpRrPacket,
+    RtpPacket,
     pack_remb_fci,
 )
 
 from server import messages
 from server.config import VideoConfig
-from server.feedback import PictureFeedback
+from server.feedback import PictureFeedback, _stamp_anew
 from server.metrics import Metrics
 from tests.server.caller import Caller, RemotePeer, Watcher
 from tests.server.conftest import Serve
@@ -130,6 +136,19 @@ def test_what_is_no_complaint_of_ours_changes_nothing(packet: AnyRtcpPacket) -> 
     told.tell(packet, 60)
     assert told.receiver.rungs == []
     assert told.receiver.keyframes == 0
+
+
+def test_what_is_sent_again_says_when() -> None:
+    packet = RtpPacket(sequence_number=70_000 % (1 << 16))
+    packet.extensions.abs_send_time = 1
+    sender = SimpleNamespace(
+        _RTCRtpSender__rtp_history={packet.sequence_number % RTP_HISTORY_SIZE: packet}
+    )
+    _stamp_anew(cast(RTCRtpSender, sender), [packet.sequence_number, 3])
+    # 24 bits: 6 of seconds, and 18 of their fraction.
+    sent = packet.extensions.abs_send_time
+    assert sent is not None
+    assert (current_ntp_time() >> 14) % (1 << 24) - sent < 10 << 18
 
 
 async def send(peer: RemotePeer, packet: RtcpPsfbPacket) -> None:

@@ -134,7 +134,8 @@ def test_sound_and_picture_take_the_relay(
         await caller.until_sound(lambda rms: rms < 100)
         await caller.until_pictures(lambda colour: not is_bright(colour))
 
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "aioice", "aiortc", "httpx"):
+        caplog.set_level(logging.DEBUG, name)
     with coturn(network.relay, RELAY, tmp_path, *authentication) as log:
         call(network, serve, ice_server, work)
     assert "relays nothing" not in caplog.text
