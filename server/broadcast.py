@@ -215,8 +215,6 @@ class Broadcast:
                 self._change_rendition(seat, seat.next_rendition, frame)
             if seat.rendition is not None and (own := frame.coded.get(seat.rendition)) is not None:
                 self._send(seat, seat.rendition, own, pts)
-        # Those that were left by everybody.
-        self._count_renditions()
 
     def _change_rendition(self, seat: Seat, wanted: Rendition, frame: BroadcastFrame) -> None:
         coded = frame.coded.get(wanted)
@@ -224,6 +222,7 @@ class Broadcast:
             return
         if coded.is_keyframe:
             seat.rendition, seat.next_rendition = wanted, None
+            self._count_renditions()
         else:
             self._ask_for_keyframe(wanted)
 

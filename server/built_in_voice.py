@@ -24,8 +24,11 @@ _SILENCE = 0.01
 _NOT_READ = (ValueError, LookupError, TypeError, ArithmeticError)
 
 
-def _is_latin(letter: str) -> bool:
-    return unicodedata.name(letter, "").startswith("LATIN")
+def _is_foreign(letter: str) -> bool:
+    # Raised, wide and joined forms are Latin, too; an apostrophe may pass for a letter.
+    plain = unicodedata.normalize("NFKC", letter)[0]
+    is_letter = letter.isalpha() and unicodedata.category(letter) != "Lm"
+    return is_letter and not unicodedata.name(plain, "").startswith("LATIN")
 
 
 class _Model(Protocol):
@@ -50,7 +53,7 @@ class BuiltInVoice:
                 " others need a speech server (speech.url)",
             )
         # It leaves some of them out, and reads others as if they were English.
-        if foreign := [letter for letter in text if letter.isalpha() and not _is_latin(letter)]:
+        if foreign := [letter for letter in text if _is_foreign(letter)]:
             raise unspeakable("".join(foreign))
         loop = asyncio.get_running_loop()
         try:

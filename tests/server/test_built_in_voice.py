@@ -34,9 +34,13 @@ async def test_other_voices_are_told_to_be_unknown() -> None:
     await voice.aclose()
 
 
-async def test_letters_with_marks_are_spoken() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["A café in Zürich.", "Don\u02bct.", "The 1\u00ba \ufb01le.", "\uff37\uff49\uff44\uff45."],
+)
+async def test_latin_letters_of_all_forms_are_spoken(text: str) -> None:
     voice = BuiltInVoice()
-    [(_, pcm)] = [piece async for piece in voice.speak("A café in Zürich.", None)]
+    [(_, pcm)] = [piece async for piece in voice.speak(text, None)]
     await voice.aclose()
     assert len(pcm) > 0
 
