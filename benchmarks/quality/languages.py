@@ -27,10 +27,10 @@ from benchmarks.record import Figure, measure_baseline, report
 from model.avatar import Avatar
 from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
-from model.train.encoder_corpus import VAL_SPEECH_PREFIXES
 from model.train.encoder_phones import fold_ipa
 from model.train.encoder_targets import to_speech_level
 from model.train.encoder_teacher import PhonemeTeacher
+from model.train.held_out import VAL_SPEECH_PREFIXES
 from model.train.recording import decode_audio
 
 BILABIAL = (("p",), ("b",), ("m",))

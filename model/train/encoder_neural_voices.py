@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from model.rates import SAMPLE_RATE
 from model.train.encoder_phones import PhoneSpan
 from model.train.encoder_voices import Utterance, extra_output, styled_spans, to_model_rate
+from model.train.held_out import VAL_KOKORO_VOICE
 
-VAL_KOKORO_VOICE = "jf_tebukuro"
 _TRAIN_KOKORO_VOICES = tuple(voice for voice in KOKORO_VOICES if voice != VAL_KOKORO_VOICE)
 
 

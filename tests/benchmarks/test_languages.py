@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.languages import LANGUAGE_OF, UNTOLD, Found, language_of, shares
-from model.train.encoder_corpus import VAL_SPEECH_PREFIXES
+from model.train.held_out import VAL_SPEECH_PREFIXES
 
 FRAMES = 1000
 
