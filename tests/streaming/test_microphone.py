@@ -310,6 +310,20 @@ def test_channels_are_averaged_without_overflow() -> None:
     np.testing.assert_array_equal(to_mono(stereo[:, :1]), stereo[:, 0])
 
 
+def test_channels_that_cancel_each_other_are_heard_still() -> None:
+    left = mono(960)
+    reversed_side = np.stack([left // 2, -left], axis=1)
+    np.testing.assert_array_equal(to_mono(np.stack([left, -left], axis=1)), left)
+    half_cancelled = np.rint(reversed_side.mean(axis=1)).astype(np.int16)
+    np.testing.assert_array_equal(to_mono(reversed_side), half_cancelled)
+
+
+def test_one_loud_channel_of_eight_is_averaged() -> None:
+    pcm = np.zeros((960, 8), np.int16)
+    pcm[:, 3] = 800
+    np.testing.assert_array_equal(to_mono(pcm), np.full(960, 100))
+
+
 @pytest.mark.parametrize(
     "pcm",
     [
