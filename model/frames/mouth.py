@@ -17,14 +17,12 @@ from model.identity.still import seam_shape
 from model.identity.topology import JAW
 from model.motion.face import FaceMotion
 
-# The lower sheet reaches so far under the upper one's edge that lips that meet leave no gap.
-_OVERLAP_PX = 0.5
 # How many half widths of an edge lips are apart when that is of no more use.
-_APART_EDGES = 4.0
+_APART_EDGES = 2.0
 # How far inside its edge a sheet has its own colours alone; the gap from which on they are shown.
 _OWN_PX, _PARTED_PX = 1.0, 1.0
 # How deep the lips' shadow falls onto the teeth, in face widths, and how dark it is at the lip.
-_SHADOW_UPPER, _SHADOW_LOWER = 0.045, 0.018
+_SHADOW_UPPER, _SHADOW_LOWER = 0.037, 0.018
 # Light that comes through the lips is red.
 _DARKEST = (0.74, 0.54, 0.50)
 # Little light falls into a mouth that is hardly open: what is left of it there, and the height of
@@ -46,9 +44,10 @@ def draw_mouth(
     inside_upper, inside_lower = upper[:, 3:4], lower[:, 4:]
     edge = mouth.edge_px
     cover_upper = _cover(inside_upper, edge)
-    # It would cover as much of a mouth that is open.
+    # The lower sheet is whole under all of the upper one's edge, so that lips that meet leave no
+    # gap. It would cover as much of a mouth that is open.
     apart = (-(inside_upper + inside_lower) / (_APART_EDGES * edge)).clamp(0, 1)
-    cover_lower = _cover(inside_lower + (edge + _OVERLAP_PX) * (1 - apart), edge)
+    cover_lower = _cover(inside_lower + 2 * edge * (1 - apart), edge)
     shade = _shadow(-inside_upper, _SHADOW_UPPER * rig.scale, mouth.color)
     shade = shade * _shadow(-inside_lower, _SHADOW_LOWER * rig.scale, mouth.color)
     shade = shade * _light(-(inside_upper + inside_lower) / rig.scale, mouth.color)

@@ -25,7 +25,7 @@ _REACH_ASIDE, _REACH_DOWN = 0.2, 0.35
 _CAVITY = (0.30, 0.12, 0.115)
 # Half the width of a lip's edge: in a sharp picture, by its softness, and at most: a wider one
 # would close a mouth that is a little open.
-LEAST_EDGE_PX, _EDGE_OF_SOFTNESS, _MOST_EDGE_PX = 0.5, 1.4, 2.8
+LEAST_EDGE_PX, _EDGE_OF_SOFTNESS, _MOST_EDGE_PX = 0.8, 1.9, 3.0
 # From so soft a picture on, the seam between lips that meet is paler.
 _SOFT_PX = 2.0
 

@@ -18,11 +18,11 @@ _LOWER_EDGES = (0.018, 0.018, 0.015, 0.020, 0.025, 0.030)
 _CROWN = 0.068
 _ARCH = 0.215  # half the width of the row of teeth
 _TYPICAL_MOUTH = 0.37
-_IVORY = (1.05, 0.965, 0.89)
+_IVORY = (1.17, 1.08, 1.0)
 # The lower row stands in the shade of the upper one, in light that comes off tongue and lips.
 _SHADED_IVORY = (0.85, 0.69, 0.65)
 _GUM = (0.62, 0.33, 0.32)
-_TONGUE = (0.68, 0.40, 0.39)
+_TONGUE = (0.76, 0.45, 0.44)
 # Of the sharpest picture; it hides the samples.
 _LEAST_SOFTNESS_PX = 0.5
 
@@ -87,11 +87,11 @@ def _paint_row(
 
 
 def _paint_tongue(across: Tensor, down: Tensor, light: Light) -> Tensor:
-    x, y = across / 0.22, (down - 0.05) / 0.11
+    x, y = across / 0.22, (down - 0.03) / 0.12
     inside = 1 - (x**2 + y**2).sqrt()
     alpha = 0.9 * _ramp(inside, 0.0, 0.25)
     furrow = 1 - 0.18 * torch.exp(-((across / 0.012) ** 2))
-    shade = (0.26 + 0.75 * _ramp(inside, 0.0, 0.75)) * furrow
+    shade = (0.3 + 0.7 * _ramp(inside, 0.0, 0.75)) * furrow
     color = light.on(_TONGUE)
     return torch.cat(
         [(color * shade[..., None]) * alpha[..., None], alpha[..., None]], dim=-1
