@@ -28,6 +28,10 @@ MAX_YAW_DEGREES = 40
 MAX_PITCH_DEGREES = 35
 MAX_ROLL_DEGREES = 50
 MIN_SIZE_PX, MAX_SIZE_PX = 256, 1024
+# In face widths. Chins and lips of mouths that were open farther (or put a tongue out) do not look
+# like a person's when they are closed: of 129 portraits four do that, from 0.2 on; the next have
+# 0.13, and close well.
+MAX_LIP_GAP = 0.18
 # Of a portrait's own expression, what the face at rest keeps: one that smiles goes on smiling. The
 # jaw of an open mouth stays down by as much, so it is less, the farther the lips are apart: nothing
 # from the wider of two gaps on, in face widths.
@@ -83,7 +87,13 @@ def rig_portrait(
     pose = fit_pose(portrait.landmarks, template)
     check_pose(pose)
     face = pose.to_face(portrait.landmarks)
-    share = np.interp(np.abs(lip_gap(face)).max(), _KEPT_UP_TO, (_KEPT_EXPRESSION, 0.0))
+    gap = float(np.abs(lip_gap(face)).max())
+    if gap > MAX_LIP_GAP:
+        raise PortraitError(
+            f"the mouth is open by {gap:.0%} of the face's width, at most {MAX_LIP_GAP:.0%} can be "
+            "closed: use a picture with lips nearer together, and no tongue between them"
+        )
+    share = np.interp(gap, _KEPT_UP_TO, (_KEPT_EXPRESSION, 0.0))
     plain = neutralize(face)
     at_rest = close_lips(plain * (1 - share) + face * share)
     neutral = torch.from_numpy(pose.to_picture(at_rest)).float()

@@ -14,9 +14,6 @@ from model.identity.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 # starts before them, and none of it may be left between closed ones.
 _TRIM = 0.007
 _OPEN_GAP = 0.02
-# Lower teeth stand right behind a lip that is pulled far down: the wider the mouth from this gap
-# on, the more of it is left out above the lower lip.
-_WIDE_GAP, _TEETH_SHARE = 0.08, 0.12
 # The shadow between lips that meet.
 _SEAM_WIDTH = 0.006
 _SEAM_DARKNESS = 0.45
@@ -52,8 +49,7 @@ def bring_to_neutral(image: Tensor, rig: Rig, landmarks: Tensor, neutral: Tensor
     size = rig.size_px
     line = LipLine.through(neutral)
     open_share = _open_share(landmarks, rig.scale)
-    trim, wide = _TRIM * rig.scale * open_share, _WIDE_GAP * rig.scale
-    source = (_trimmed(landmarks, trim, wide) - neutral)[rig.controls]
+    source = (_trimmed(landmarks, _TRIM * rig.scale * open_share) - neutral)[rig.controls]
     upper, lower = (_field(rig, source.T @ sheet) for sheet in _sheets(rig))
     if float(torch.stack([upper.abs(), lower.abs()]).max()) < 0.05:
         return Still(image.clone(), upper, 0.0)
@@ -131,16 +127,12 @@ def _open_share(landmarks: Tensor, scale: float) -> float:
     return min(float(gap.max()) / (_OPEN_GAP * scale), 1.0)
 
 
-def _trimmed(landmarks: Tensor, trim: float, wide: float) -> Tensor:
-    """Move the inner lips away from each other by `trim` pixels each.
-
-    The lower one by more where the gap is wider than `wide` pixels.
-    """
+def _trimmed(landmarks: Tensor, trim: float) -> Tensor:
+    """Move the inner lips away from each other by `trim` pixels each."""
     result = landmarks.clone()
     upper, lower = list(UPPER_INNER_LIP[1:-1]), list(LOWER_INNER_LIP[1:-1])
     between = landmarks[lower] - landmarks[upper]
-    gap = between.norm(dim=1, keepdim=True)
-    direction = between / gap.clamp(min=1e-3)
-    result[upper] -= trim * direction
-    result[lower] += (trim + _TEETH_SHARE * (gap - wide).clamp(min=0)) * direction
+    step = trim * between / between.norm(dim=1, keepdim=True).clamp(min=1e-3)
+    result[upper] -= step
+    result[lower] += step
     return result

@@ -52,12 +52,26 @@ def test_at_rest_a_smile_is_half_a_smile() -> None:
     assert width[2] == pytest.approx((width[0] + width[1]) / 2, rel=0.01)
 
 
-def test_of_a_mouth_wide_open_nothing_is_kept() -> None:
+def opened(further: float) -> Portrait:
+    """The smile, its lower lip and chin lower by so many face widths."""
     portrait = read_portrait(encode(picture()), 512)
     landmarks = portrait.landmarks.copy()
-    landmarks[[*LOWER_INNER_LIP[1:-1], *JAW], 1] += 0.2 * identity().rig.scale
-    _, bare, rest = rest_of(replace(portrait, landmarks=landmarks))
-    np.testing.assert_allclose(rest, bare, atol=0.002)
+    landmarks[[*LOWER_INNER_LIP[1:-1], *JAW], 1] += further * identity().rig.scale
+    return replace(portrait, landmarks=landmarks)
+
+
+def test_of_a_mouth_wide_open_little_is_kept() -> None:
+    def kept(portrait: Portrait) -> float:
+        came, bare, rest = rest_of(portrait)
+        return float(np.linalg.norm(rest - bare) / np.linalg.norm(came - bare))
+
+    assert kept(opened(0.0)) > 0.45
+    assert kept(opened(0.09)) < 0.25
+
+
+def test_a_mouth_too_wide_open_is_refused_with_what_to_do() -> None:
+    with pytest.raises(PortraitError, match=r"open by 2\d% .* at most 18% .* lips nearer together"):
+        rig_portrait(opened(0.16), space().template, space().neutralize)
 
 
 def test_no_white_line_is_left_between_the_lips() -> None:
