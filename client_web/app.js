@@ -111,6 +111,8 @@ class App {
   );
 
   async run() {
+    // Firefox lets it be what it was before a reload.
+    this.#start.disabled = true;
     this.#start.addEventListener("click", (event) => {
       // A double-click is one wish.
       if (event.detail <= 1) this.#toggleCall();

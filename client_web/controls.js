@@ -21,6 +21,8 @@ export class Controls {
     this.onChange = onChange;
     this.faces = faces;
     faces.replaceChildren(...EXPRESSIONS.map((name) => this.#face(name)));
+    // Firefox knows from before a reload whether a field could be used.
+    this.#choose(this.#expression);
     for (const slider of [strength, headSpeed]) {
       this.#paint(slider);
       slider.addEventListener("input", () => {

@@ -67,6 +67,7 @@ export class Link {
    *   => Promise<Answered>} post gives the server the offer
    */
   async open(post) {
+    if (this.#closed) return;
     const { pc } = this;
     this.#timer = setTimeout(() => {
       this.lose("no way through the network was found");

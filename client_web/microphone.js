@@ -1,6 +1,7 @@
 /** The user's microphone: choosing, opening, muting, and how loud it is. */
 
 import { CallError } from "./call_error.js";
+import { untilRunning } from "./sound_output.js";
 
 /**
  * @typedef {object} Processing what the browser does to the sound before it is sent
@@ -117,8 +118,9 @@ export class Microphone {
     for (const change of ["mute", "unmute"]) {
       track.addEventListener(change, () => this.onSilenced());
     }
-    this.#meter(stream);
-    return track;
+    // What is heard here is sent back, and has to be played as it comes.
+    await untilRunning(this.#meter(stream));
+    return wish === this.#wish ? track : null;
   }
 
   /** @returns {number} loudness now, 0 (silence) .. 1 (full scale) */
@@ -154,13 +156,18 @@ export class Microphone {
     this.#context = null;
   }
 
-  /** @param {MediaStream} stream */
+  /**
+   * @param {MediaStream} stream
+   * @returns {AudioContext} in which it is measured
+   */
   #meter(stream) {
-    this.#context = new AudioContext();
-    this.#source = this.#context.createMediaStreamSource(stream);
-    this.#analyser = new AnalyserNode(this.#context, { fftSize: this.#samples.length });
+    const context = new AudioContext();
+    this.#context = context;
+    this.#source = context.createMediaStreamSource(stream);
+    this.#analyser = new AnalyserNode(context, { fftSize: this.#samples.length });
     this.#source.connect(this.#analyser);
-    this.#context.addEventListener("statechange", () => this.#wakeMeter());
+    context.addEventListener("statechange", () => this.#wakeMeter());
+    return context;
   }
 
   /** Phones suspend it for a call, and leave it so. */

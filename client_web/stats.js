@@ -14,7 +14,7 @@ const PERIOD_MS = 1000;
  *   back, the server's playout delay, the browser's jitter buffer. The sound devices' own delay
  *   is not in it.
  * @property {number | null} skew_ms picture minus sound, positive = picture late; null where the
- *   browser does not tell (only Chromium gives estimatedPlayoutTimestamp)
+ *   browser does not tell (estimatedPlayoutTimestamp)
  * @property {number | null} repeated_frames by the server, since the call began
  */
 
@@ -42,11 +42,18 @@ export function pickStats(report) {
   for (const stat of report) {
     if (stat.type === "inbound-rtp" && stat.kind === "audio") picked.audio = stat;
     else if (stat.type === "inbound-rtp" && stat.kind === "video") picked.video = stat;
-    else if (stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded") {
-      picked.pair = stat;
-    }
+    else if (isUsedPair(stat)) picked.pair = stat;
   }
   return picked;
+}
+
+/**
+ * @param {Stat} stat
+ * @returns {boolean}
+ */
+function isUsedPair({ type, nominated, state, selected = true }) {
+  // Firefox nominates several, and tells by `selected`, a word of its own, which one it uses.
+  return type === "candidate-pair" && nominated && state === "succeeded" && selected;
 }
 
 /**

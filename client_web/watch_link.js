@@ -29,8 +29,10 @@ export class WatchLink {
   /**
    * @param {Pick<import("./api.js").Api, "fetch">} api
    * @param {URL} url
+   * @param {Promise<void>} [audible] settled when sound can be heard
    */
-  async open(api, url) {
+  async open(api, url, audible) {
+    await audible;
     await this.#link.open((offer, signal, onGone) => postOffer(api, url, offer, signal, onGone));
   }
 

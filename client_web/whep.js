@@ -2,6 +2,7 @@
 
 import { Backoff } from "./backoff.js";
 import { CallError } from "./call_error.js";
+import { SoundOutput } from "./sound_output.js";
 import { WatchLink } from "./watch_link.js";
 
 export const WatchState = Object.freeze({
@@ -17,6 +18,7 @@ export class Viewer {
   #avatar = "";
   /** @type {WatchLink | null} */
   #link = null;
+  #output = new SoundOutput();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
   #interrupted = false;
@@ -99,7 +101,8 @@ export class Viewer {
       this.#onLost(error);
       return;
     }
-    this.#link.open(this.api, new URL(`whep/${encodeURIComponent(this.#avatar)}`, this.base));
+    const url = new URL(`whep/${encodeURIComponent(this.#avatar)}`, this.base);
+    this.#link.open(this.api, url, this.#output.open());
   }
 
   /** @param {boolean} interrupted */
@@ -127,6 +130,7 @@ export class Viewer {
     clearTimeout(this.#retryTimer);
     this.#link?.close();
     this.#link = null;
+    this.#output.close();
     this.#become(WatchState.IDLE, reason);
   }
 

@@ -129,6 +129,29 @@ def test_figures_that_no_one_measured_are_not_invented(idle_page: Page) -> None:
     assert set(found.values()) == {None}
 
 
+def test_the_network_is_measured_on_the_pair_that_is_used(idle_page: Page) -> None:
+    """Firefox nominates others, too."""
+    pair = {"type": "candidate-pair", "nominated": True, "state": "succeeded"}
+    reports = [
+        [{**pair, "id": "a", "selected": True}, {**pair, "id": "b", "selected": False}],
+        [{**pair, "id": "c"}, {**pair, "id": "d", "nominated": False}],
+        [{**pair, "id": "e", "state": "failed"}],
+    ]
+    body = """const { pickStats } = await load('stats');
+              return argument.map((report) => pickStats(report).pair?.id ?? null)"""
+    assert run(idle_page, body, reports) == ["a", "c", None]
+
+
+def test_the_strength_of_no_expression_cannot_be_set(idle_page: Page) -> None:
+    """Not even where a browser remembers that it could, before a reload."""
+    body = """const { Controls } = await load('controls');
+              const range = () => Object.assign(document.createElement('input'), { type: 'range' });
+              const [faces, strength] = [document.createElement('div'), range()];
+              new Controls({ faces, strength, headSpeed: range() }, () => undefined);
+              return strength.disabled"""
+    assert run(idle_page, body)
+
+
 def test_control_messages_wait_for_the_channel_and_only_the_newest_of_a_kind(
     idle_page: Page,
 ) -> None:
