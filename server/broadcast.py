@@ -12,7 +12,7 @@ from model.rates import FPS
 from server.config import MARKED, TrustConfig, VideoConfig, VoiceConfig
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
-from server.outlet import CutOut
+from server.outlet import CutOut, pause_frames
 from server.sdp import VideoCodec
 from server.tracks import PacketSink, PacketTrack
 
@@ -46,22 +46,31 @@ class BroadcastFrame:
 class Seat:
     """Where one viewer's media goes; ``rendition`` or ``voice_track`` None: it wants none of it.
 
-    ``next_rendition``: what it gets instead, from the next key frame of that on. ``is_behind``: it
-    must wait for the next key frame. ``records``: it is no viewer, and wants no pictures of before
-    it came, whose sound it did not get.
+    ``next_rendition``: what it gets instead, from the next key frame of that on, and
+    ``pause_frames``: after so many more pictures. ``is_behind``: it must wait for the next key
+    frame. ``records``: it is no viewer, and wants no pictures of before it came, whose sound it did
+    not get.
     """
 
     rendition: Rendition | None
     picture_track: PacketSink
     voice_track: PacketSink | None
     next_rendition: Rendition | None = None
+    pause_frames: int = 0
     is_behind: bool = True
     records: bool = False
 
     @property
+    def is_falling(self) -> bool:
+        """Whether it waits for a lower bitrate, and gets nothing until then."""
+        now, soon = self.rendition, self.next_rendition
+        return now is not None and soon is not None and soon.rung > now.rung
+
+    @property
     def renditions(self) -> set[Rendition]:
         """What has to be coded for it."""
-        return {own for own in (self.rendition, self.next_rendition) if own is not None}
+        soon = None if self.pause_frames else self.next_rendition
+        return {own for own in (self.rendition, soon) if own is not None}
 
 
 @dataclass
@@ -89,9 +98,9 @@ class SeatReceiver:
         """See PictureReceiver."""
         self.broadcast.repair(self.seat)
 
-    def change_rung(self, rung: int) -> None:
+    def change_rung(self, rung: int, pause_ms: float = 0) -> None:
         """See PictureReceiver."""
-        self.broadcast.change_rung(self.seat, rung)
+        self.broadcast.change_rung(self.seat, rung, pause_ms)
 
 
 class BroadcastCoder:
@@ -186,12 +195,13 @@ class Broadcast:
         if seat.rendition is not None:
             self._ask_for_keyframe(seat.rendition)
 
-    def change_rung(self, seat: Seat, rung: int) -> None:
+    def change_rung(self, seat: Seat, rung: int, pause_ms: float = 0) -> None:
         """Go on at another bitrate with this viewer alone, as soon as that has a key frame."""
         if seat.rendition is None:
             return
         wanted = replace(seat.rendition, rung=rung)
         seat.next_rendition = None if wanted == seat.rendition else wanted
+        seat.pause_frames = pause_frames(pause_ms)
         self._count_renditions()
 
     def request_keyframe(self) -> None:
@@ -211,8 +221,15 @@ class Broadcast:
         for rendition, coded in frame.coded.items():
             self._remember(rendition, coded, pts)
         for seat in self._seats:
-            if seat.next_rendition is not None:
+            if seat.pause_frames > 0:
+                seat.pause_frames -= 1
+                if seat.pause_frames == 0:
+                    self._count_renditions()
+            elif seat.next_rendition is not None:
                 self._change_rendition(seat, seat.next_rendition, frame)
+            if seat.is_falling:
+                # Coded for a wider way, it would keep this one full.
+                continue
             if seat.rendition is not None and (own := frame.coded.get(seat.rendition)) is not None:
                 self._send(seat, seat.rendition, own, pts)
 

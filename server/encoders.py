@@ -40,11 +40,15 @@ _PACKED_RATE = 1.25
 
 @dataclass(frozen=True)
 class EncodedFrame:
-    """One coded picture: ``index`` counts frames of the session at 25 per second."""
+    """One coded picture: ``index`` counts frames of the session at 25 per second.
+
+    ``rung``: with which bitrate it was coded.
+    """
 
     index: int
     data: bytes
     is_keyframe: bool
+    rung: int = 0
 
 
 class PictureEncoder:
@@ -117,7 +121,7 @@ class PictureEncoder:
         is_keyframe = packets[0].is_keyframe
         if is_keyframe or is_interval_over:
             self._interval_end = index + self._interval_frames
-        return EncodedFrame(index, bytes(packets[0]), is_keyframe)
+        return EncodedFrame(index, bytes(packets[0]), is_keyframe, self._rung)
 
     def _open(self, rung: int) -> VideoCodecContext:
         window_ms = _NARROW_WINDOW_MS if rung else _RATE_WINDOW_MS

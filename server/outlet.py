@@ -6,10 +6,14 @@ from typing import Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from model.rates import FRAME_MS
 from server.encoders import EncodedFrame, PictureEncoder, VoiceEncoder
 from server.metrics import Metrics
 from server.recorder import Recorder
 from server.tracks import PacketTrack
+
+# A picture is coded so long before it is sent, about.
+_CODED_AHEAD_MS = 100
 
 
 class CodedFrame(Protocol):
@@ -89,6 +93,11 @@ class CallCoder:
         return self._encoder.encode(rgb, index)
 
 
+def pause_frames(pause_ms: float) -> int:
+    """Return how many more pictures are to be left out before one is coded to end a pause."""
+    return max(0, round((pause_ms - _CODED_AHEAD_MS) / FRAME_MS))
+
+
 class CallOutlet:
     """The two tracks of one caller, in one codec. What its sender does not take is counted.
 
@@ -111,6 +120,8 @@ class CallOutlet:
         self.coder.has_regular_keyframes = False
         self._voice_encoder = voice_encoder
         self._metrics = metrics
+        self._rung = 0
+        self._pause_frames = 0
 
     @property
     def recorder(self) -> Recorder | None:
@@ -131,9 +142,12 @@ class CallOutlet:
         """See PictureReceiver."""
         return self.picture_track.sent_bytes
 
-    def change_rung(self, rung: int) -> None:
+    def change_rung(self, rung: int, pause_ms: float = 0) -> None:
         """See PictureReceiver."""
-        self.coder.change_rung(rung)
+        self._rung = rung
+        self._pause_frames = pause_frames(pause_ms)
+        if self._pause_frames == 0:
+            self.coder.change_rung(rung)
 
     def send_voice(self, pcm: NDArray[np.int16], pts: int) -> None:
         """See Outlet."""
@@ -147,6 +161,13 @@ class CallOutlet:
         """See Outlet."""
         if self.recorder is not None:
             self.recorder.picture.put(frame.data, pts)
+        if self._pause_frames > 0:
+            self._pause_frames -= 1
+            if self._pause_frames == 0:
+                self.coder.change_rung(self._rung)
+        if frame.rung < self._rung:
+            # Coded for a wider way, it would keep this one full. A key frame is about to come.
+            return
         if not self.picture_track.put(frame.data, pts):
             self._metrics.dropped_packets.inc()
             self.request_keyframe()

@@ -2,7 +2,8 @@
 
 Congestion control as in draft-ietf-rmcat-gcc-02, on a ladder: a picture for many is coded at few
 bitrates, once each. The receiver judges delay and sends its estimate (REMB,
-draft-alvestrand-rmcat-remb-03); loss is judged here, from its reports (RFC 3550 section 6.4).
+draft-alvestrand-rmcat-remb-03); loss is judged here, from its reports (RFC 3550 section 6.4). How
+far to fall is known sooner from what a way that is full carries: see `carried_rate`.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _TOO_NARROW = 0.95
 _ROOM = 1.4
 # It never falls while the way is free.
 _FALLS = 0.95
+# What is to be sent over a way that is full, so that its queue empties (section 5.5, too).
+_LEAVES_FREE = 0.85
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class LadderConfig:
     """The rungs, and how long each step waits. Raises ValueError for rates that do not fall.
 
     settle_s: an estimate needs so long to follow a bitrate that has risen, unless it falls.
-    step_s: least time between two steps down; no less than that over which `sent_bps` is measured.
+    step_s: least time between two steps down, no less than that over which `sent_bps` is measured,
+    unless it is seen how much comes through.
     retry_s, max_retry_s: a step up comes so long after one down; each that fails doubles the time.
     proven_s: a step up has not failed if it lasts so long.
     """
@@ -52,8 +56,8 @@ class LadderState:
     """`rung` counts from the highest bitrate; times are seconds of one clock.
 
     changed_s: when it last was another. rose: whether that was a step up. lost: share of the
-    packets, by the last report. estimate_bps: the receiver's last one. has_room: by it, more would
-    come through.
+    packets, by the last report. estimate_bps: the receiver's, without what is not yet a fall.
+    has_room: by its last one, more would come through.
     """
 
     rung: int
@@ -76,20 +80,33 @@ def initial_state(config: LadderConfig, now_s: float) -> LadderState:
 
 
 def note_estimate(
-    config: LadderConfig, state: LadderState, bps: float, sent_bps: float, now_s: float
+    config: LadderConfig,
+    state: LadderState,
+    bps: float,
+    sent_bps: float,
+    now_s: float,
+    carried_bps: float | None = None,
 ) -> None:
-    """Heed what the receiver estimates that its way carries, when so much is sent."""
+    """Heed what the receiver estimates that its way carries, when so much is sent.
+
+    ``carried_bps``: what it was just seen to carry, if it is full (`carried_rate`).
+    """
     state.has_room = bps >= _ROOM * sent_bps
     falls = bps < _FALLS * state.estimate_bps
-    state.estimate_bps = bps
+    if falls or bps > state.estimate_bps:
+        state.estimate_bps = bps
     since_s = now_s - state.changed_s
-    if state.rose and since_s < config.settle_s:
+    # So low the estimate will be, too, when the good time that it is a mean of has gone by.
+    fits_bps = bps if carried_bps is None else min(bps, _LEAVES_FREE * carried_bps)
+    fitting = sum(rate > fits_bps for rate in config.rates_bps)
+    if falls and carried_bps is not None and fitting > state.rung:
+        _descend(config, state, fitting, now_s)
+    elif state.rose and since_s < config.settle_s:
         # What was tried does not come through: what was there before did.
         if falls:
             _descend(config, state, state.rung + 1, now_s)
     elif bps < _TOO_NARROW * sent_bps and since_s >= config.step_s:
-        carried = sum(rate > bps for rate in config.rates_bps)
-        _descend(config, state, max(carried, state.rung + 1), now_s)
+        _descend(config, state, max(fitting, state.rung + 1), now_s)
     else:
         _climb(config, state, now_s)
 
@@ -109,8 +126,11 @@ def _descend(config: LadderConfig, state: LadderState, rung: int, now_s: float) 
     rung = min(rung, len(config.rates_bps) - 1)
     if rung == state.rung:
         return
-    failed = state.rose and now_s - state.changed_s < config.proven_s
-    state.retry_s = min(2 * state.retry_s, config.max_retry_s) if failed else config.retry_s
+    since_s = now_s - state.changed_s
+    if state.rose and since_s < config.proven_s:
+        state.retry_s = min(2 * state.retry_s, config.max_retry_s)
+    elif since_s >= config.step_s:
+        state.retry_s = config.retry_s
     state.rung, state.changed_s, state.rose = rung, now_s, False
 
 

@@ -28,6 +28,7 @@ class Stage:
     def __init__(self, keyframe_interval_s: float = 60) -> None:
         self.now_s = 100.0
         self.sent: list[dict[VideoCodec, EncodedFrame]] = []
+        self.coded_keyframes = 0
         video = VideoConfig(size_px=SIZE_PX, keyframe_interval_s=keyframe_interval_s)
         self.metrics = Metrics()
         self.broadcast = Broadcast(video, VoiceConfig(), self.metrics, clock=lambda: self.now_s)
@@ -41,6 +42,7 @@ class Stage:
             self.sent.append(
                 {own.codec: coded for own, coded in frame.coded.items() if own.rung == 0}
             )
+            self.coded_keyframes += sum(coded.is_keyframe for coded in frame.coded.values())
             self.broadcast.send_picture(frame, index * VIDEO_TICKS_PER_FRAME)
             voice = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
             self.broadcast.send_voice(voice, 2 * index * VOICE_CHUNK_SAMPLES)
@@ -131,6 +133,54 @@ async def test_a_viewer_on_a_narrow_way_gets_less_and_misses_nothing(codec: Vide
     # Nobody else paid for it with a key frame, but one for the way back.
     assert stage.keyframes(codec) <= 2
     assert stage.broadcast.coder.wanted == {Rendition(codec)}
+
+
+async def test_a_viewer_whose_way_is_full_gets_nothing_until_it_is_empty() -> None:
+    stage = Stage()
+    narrow, other, third = seat(), seat(), seat()
+    third.rendition = Rendition(VideoCodec.H264, rung=2)
+    for own in (narrow, other, third):
+        stage.broadcast.take_seat(own)
+    for _ in range(2):
+        stage.play(FPS)
+        for own in (narrow, other, third):
+            await taken(own)
+    # What others get at that bitrate is no reason to end the pause, nor to ask for key frames.
+    receiver(stage, narrow).change_rung(2, pause_ms=500)
+    before = stage.coded_keyframes
+    stage.play(10)
+    assert await taken(narrow) == []
+    assert stage.coded_keyframes == before
+    stage.play(5)
+    assert await taken(narrow) == [2 * FPS + frame for frame in (11, 12, 13, 14)]
+    assert stage.coded_keyframes == before + 1
+    assert await taken(other) == [2 * FPS + frame for frame in range(15)]
+    assert await taken(third) == [2 * FPS + frame for frame in range(15)]
+
+
+async def test_what_nobody_else_gets_is_not_coded_in_a_pause() -> None:
+    stage = Stage()
+    own = seat()
+    stage.broadcast.take_seat(own)
+    stage.play(5)
+    receiver(stage, own).change_rung(3, pause_ms=260)
+    stage.play(3)
+    assert stage.broadcast.coder.wanted == {Rendition(VideoCodec.H264)}
+    stage.play(3)
+    assert await taken(own) == [0, 1, 2, 3, 4, 9, 10]
+    assert stage.broadcast.coder.wanted == {Rendition(VideoCodec.H264, rung=3)}
+
+
+async def test_who_falls_back_before_it_rose_has_no_pause() -> None:
+    stage = Stage()
+    own = seat()
+    own.rendition = Rendition(VideoCodec.H264, rung=2)
+    stage.broadcast.take_seat(own)
+    stage.play(5)
+    receiver(stage, own).change_rung(1)
+    receiver(stage, own).change_rung(2, pause_ms=500)
+    stage.play(5)
+    assert await taken(own) == list(range(10))
 
 
 async def test_who_changes_its_mind_stays_where_it_is() -> None:

@@ -105,7 +105,7 @@ def test_without_regular_key_frames_there_are_those_that_are_needed(codec: Video
 def test_a_rung_down_is_taken_at_once_and_one_up_with_the_next_key_frame(codec: VideoCodec) -> None:
     noise = np.random.default_rng(0)
     encoder = PictureEncoder(codec, config(bitrate_kbps=1600, keyframe_interval_s=2))
-    keys, size_bytes = [], []
+    keys, size_bytes, rungs = [], [], []
     for index in range(200):
         if index == 60:
             encoder.change_rung(2)
@@ -114,9 +114,11 @@ def test_a_rung_down_is_taken_at_once_and_one_up_with_the_next_key_frame(codec: 
         pixels = noise.integers(0, 255, (SIZE // 8, SIZE // 8, 3), np.uint8)
         coded = encoder.encode(pixels.repeat(8, 0).repeat(8, 1), index)
         size_bytes.append(len(coded.data))
+        rungs.append(coded.rung)
         if coded.is_keyframe:
             keys.append(index)
     assert keys == [0, 50, 60, 110, 160]
+    assert rungs == [0] * 60 + [2] * 100 + [0] * 40
     full, low, again = (
         sum(size_bytes[part]) for part in (slice(0, 50), slice(60, 110), slice(160, None))
     )

@@ -124,6 +124,79 @@ def test_a_step_up_is_undone_at_once_and_alone_when_the_estimate_falls() -> None
     assert state.rung == 2
 
 
+def fallen(estimates_bps: list[float], carried_bps: float | None) -> list[int]:
+    """Return the rung after each estimate of those, a tenth of a second apart, at full bitrate."""
+    state = rate_ladder.initial_state(CONFIG, 0.0)
+    rate_ladder.note_estimate(CONFIG, state, 2.4e6, FULL_BPS, now_s=9.9)
+    rungs = []
+    for count, bps in enumerate(estimates_bps):
+        now_s = 10 + count / 10
+        rate_ladder.note_estimate(CONFIG, state, bps, FULL_BPS, now_s, carried_bps)
+        rungs.append(state.rung)
+    return rungs
+
+
+@pytest.mark.parametrize(("carried_bps", "rung"), [(1e6, 1), (900e3, 2), (480e3, 2), (300e3, 3)])
+def test_what_is_seen_to_come_through_says_how_far_to_fall(carried_bps: float, rung: int) -> None:
+    # The estimate is a mean, of a good time too.
+    assert fallen([1.3e6], carried_bps) == [rung]
+    assert fallen([1.3e6], None) == [1]
+
+
+def test_an_estimate_that_is_lower_than_what_was_seen_counts() -> None:
+    assert fallen([190e3], 1e6) == [3]
+
+
+def test_what_comes_through_says_nothing_while_the_estimate_does_not_fall() -> None:
+    assert fallen([2.4e6, 2.35e6, 2.4e6], 300e3) == [0, 0, 0]
+
+
+def test_a_fall_that_is_seen_to_be_too_small_goes_on_at_once() -> None:
+    state = rate_ladder.initial_state(CONFIG, 0.0)
+    rate_ladder.note_estimate(CONFIG, state, 1.3e6, FULL_BPS, now_s=10.0)
+    assert state.rung == 1
+    for now_s, carried_bps, rung in ((10.1, None, 1), (10.2, 300e3, 3)):
+        bps = state.estimate_bps * 0.9
+        rate_ladder.note_estimate(CONFIG, state, bps, 0.0, now_s, carried_bps)
+        assert state.rung == rung
+
+
+def test_an_estimate_that_falls_slowly_has_fallen_in_the_end() -> None:
+    rungs = fallen([2.4e6 * 0.97**count for count in range(5)], 300e3)
+    assert rungs == [0, 0, 3, 3, 3]
+
+
+def test_a_bitrate_that_is_low_enough_for_what_comes_through_stays() -> None:
+    state = rate_ladder.initial_state(CONFIG, 0.0)
+    rate_ladder.note_estimate(CONFIG, state, 2.4e6, FULL_BPS, now_s=9.9)
+    for now_s, bps, carried_bps in ((10.0, 1.3e6, 300e3), (10.1, 1.1e6, 1.1e6)):
+        rate_ladder.note_estimate(CONFIG, state, bps, 0.0, now_s, carried_bps)
+        assert state.rung == 3
+
+
+def test_what_has_proven_itself_is_soon_tried_again() -> None:
+    state = rate_ladder.initial_state(CONFIG, 0.0)
+    for now_s, bps, rung in ((10, 700e3, 2), (19, 700e3, 1), (20, 500e3, 2), (37, 700e3, 1)):
+        rate_ladder.note_estimate(CONFIG, state, bps, 400e3 if rung == 1 else 800e3, now_s)
+        assert state.rung == rung
+    assert state.retry_s == 2 * CONFIG.retry_s
+    rate_ladder.note_estimate(CONFIG, state, 500e3, 800e3, 37 + CONFIG.proven_s)
+    assert state.rung == 2
+    assert state.retry_s == CONFIG.retry_s
+
+
+def test_a_try_that_fails_further_than_it_rose_is_one_that_failed() -> None:
+    state = rate_ladder.initial_state(CONFIG, 0.0)
+    rate_ladder.note_estimate(CONFIG, state, 420e3, FULL_BPS, now_s=10.0)
+    assert state.rung == 2
+    rate_ladder.note_estimate(CONFIG, state, 560e3, 390e3, now_s=19.0)
+    assert state.rung == 1
+    rate_ladder.note_estimate(CONFIG, state, 500e3, 0.0, now_s=20.0, carried_bps=500e3)
+    rate_ladder.note_estimate(CONFIG, state, 300e3, 0.0, now_s=20.2, carried_bps=300e3)
+    assert state.rung == 3
+    assert state.retry_s == 2 * CONFIG.retry_s
+
+
 @pytest.mark.parametrize("rates_bps", [(), (100, 100), (100, 200), (100, 0)])
 def test_rates_that_do_not_fall_are_refused(rates_bps: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="highest first"):
