@@ -151,7 +151,9 @@ def measure(viewers: Sequence[int], seconds: float) -> dict[int, Sample]:
     samples: dict[int, Sample] = {}
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "audience.toml"
-        config.write_text(f"[limits]\ncalls_burst = {max(viewers)}\n")
+        config.write_text(
+            f"[limits]\ncalls_burst = {max(viewers)}\n[performance]\nmax_viewers = {max(viewers)}\n"
+        )
         with serve("--port", "0", "--config", str(config)) as served:
             httpx.put(f"{served.url}/v1/avatars/{AVATAR}/live").raise_for_status()
             context = multiprocessing.get_context("spawn")

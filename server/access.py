@@ -41,9 +41,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
     },
     403: {
-        "description": "The key lacks the scope; or there are no keys, and this is not loopback; or"
-        " a page of another site asks without one",
+        "description": "The key lacks the scope, or what it would end is another key's; or there"
+        " are no keys, and this is not loopback; or a page of another site asks without one",
     },
+    500: {"description": "The server cannot read its keys or its files: its log tells why"},
 }
 
 
@@ -87,14 +88,17 @@ class Access:
 
         return params.Depends(check)
 
-    def check_socket(self, socket: HTTPConnection, key: str | None, *scopes: Scope) -> None:
+    def check_socket(self, socket: HTTPConnection, key: str | None, *scopes: Scope) -> str | None:
         """Let a WebSocket pass as ``needs`` does a request; raises Problem as that does.
+
+        Returns the id of the key that let it in, as ``owner`` does of a request.
 
         ``key`` is what it presents in a message, as pages in a browser must; the header counts
         before it.
         """
         scheme, header = get_authorization_scheme_param(socket.headers.get("authorization"))
-        self._count_denied(socket, header if scheme.lower() == "bearer" else key, scopes)
+        let_in = self._count_denied(socket, header if scheme.lower() == "bearer" else key, scopes)
+        return None if let_in is None else let_in.id
 
     def _count_denied(
         self, client: HTTPConnection, presented: str | None, scopes: tuple[Scope, ...]
@@ -176,6 +180,16 @@ def may_use(request: Request, owner_id: str | None) -> bool:
     """
     key: Key | None = request.state.key
     return key is None or key.allows(Scope.ADMIN) or key.id == owner_id
+
+
+def not_yours(what: str) -> Problem:
+    """What is answered to who ``may_use`` not what can be known to be there."""
+    return Problem(
+        HTTPStatus.FORBIDDEN,
+        "not-yours",
+        f"another key, or the server itself, asked for {what}: use that key, or one with the scope"
+        " admin",
+    )
 
 
 def _unauthorized(code: str, detail: str, error: str) -> Problem:

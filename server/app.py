@@ -18,6 +18,7 @@ from server import (
     consent,
     cross_origin,
     description,
+    encoded_slashes,
     head_requests,
     health,
     hosts,
@@ -29,6 +30,7 @@ from server import (
     push_routes,
     recording_routes,
     redundancy,
+    rsa_peers,
     say_routes,
     voice_socket,
     whep,
@@ -137,6 +139,8 @@ class Server:
         ice_consent.install()
         arrivals.install()
         redundancy.install()
+        rsa_peers.install()
+        self.app.add_middleware(encoded_slashes.EncodedSlashes)
         cross_origin.allow(self.app, config.http.allowed_origins)
         self.app.add_middleware(head_requests.HeadRequests)
         self.app.add_middleware(hosts.KnownHosts, is_known=hosts.known_hosts(config.http))
@@ -191,6 +195,7 @@ class Server:
         self.ready.set()
         for target in self.services.config.publish:
             await self._send_on(target)
+        await self.services.recordings.sign_left_overs()
         # Calls are taken meanwhile: the default portrait is there.
         await prepare_portraits(self.services.portraits)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Header, Path, Request
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 from starlette.responses import Response
 
@@ -28,6 +28,7 @@ _SETTINGS_SCHEMA = _SETTINGS.json_schema()
 
 # A slash is let into it to be refused in words, not as an address that does not exist.
 _NAMED = PATH + "/{name:path}"
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match", description='"*": replace none')]
 Name = Annotated[str, Path(pattern=NAME_PATTERN, description="letters, digits, '.', '_' and '-'")]
 
 
@@ -104,15 +105,24 @@ def router(
         dependencies=[*may_change, not_too_often],
         status_code=HTTPStatus.CREATED,
         openapi_extra=upload.described(
-            {**_SETTINGS_SCHEMA["properties"], **consent.FIELDS}, required=["consent"]
+            {**_SETTINGS_SCHEMA["properties"], **consent.FIELDS},
+            ["consent"],
+            config.portraits.max_upload_bytes,
         ),
         responses={
-            200: {"model": AvatarDetails, "description": "There was one of this name: replaced"},
+            200: {
+                "model": AvatarDetails,
+                "description": "There was one of this name: replaced",
+                "headers": upload.location("The avatar"),
+            },
+            201: {"headers": upload.location("The avatar")},
             **problems.refusals(400, 404, 408, 409, 412, 413, 415, 503),
-            **rate_limit.REFUSALS,
+            **rate_limit.refusals(limits.uploads_per_minute, limits.uploads_burst),
         },
     )
-    async def put_avatar(name: Name, request: Request, response: Response) -> AvatarDetails:
+    async def put_avatar(
+        name: Name, request: Request, response: Response, if_none_match: IfNoneMatch = ""
+    ) -> AvatarDetails:
         """Make an avatar of a picture of one face, or make it anew.
 
         Settings that are not given are the default ones. With ``If-None-Match: *``, an avatar that
@@ -129,7 +139,7 @@ def router(
                 sent.image,
                 _settings(settings),
                 declared,
-                replace=request.headers.get("If-None-Match", "").strip() != "*",
+                replace=if_none_match.strip() != "*",
             )
         response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         response.headers["Location"] = f"{PATH}/{name}"
@@ -140,6 +150,7 @@ def router(
         dependencies=may_change,
         openapi_extra={
             "requestBody": {
+                "description": f"At most {_MAX_SETTINGS_BYTES} bytes",
                 "content": {"application/json": {"schema": _SETTINGS_SCHEMA}},
                 "required": True,
             }

@@ -64,5 +64,10 @@ async def read_json(request: Request, model: type[M], max_bytes: int = _MAX_JSON
 
 def described_json(model: type[BaseModel]) -> dict[str, Any]:
     """Describe for OpenAPI the body that ``read_json`` reads."""
-    content = {JSON: {"schema": model.model_json_schema()}}
-    return {"requestBody": {"content": content, "required": True}}
+    return {
+        "requestBody": {
+            "description": f"At most {_MAX_JSON_BYTES} bytes",
+            "content": {JSON: {"schema": model.model_json_schema()}},
+            "required": True,
+        }
+    }

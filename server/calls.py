@@ -20,10 +20,13 @@ from server.services import Services
 from server.session import Session
 from server.whip_resource import (
     MAX_SDP_BYTES,
+    OFFER,
     SDP_MEDIA_TYPE,
     add_resource_routes,
     answer_other_methods,
     created,
+    described,
+    described_options,
     endpoint_options,
 )
 
@@ -134,11 +137,11 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         status_code=HTTPStatus.CREATED,
         response_class=Response,
         dependencies=[not_too_often],
-        openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
+        openapi_extra=OFFER,
         responses={
-            201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
+            201: described("The SDP answer"),
             **problems.refusals(400, 404, 413, 415, 422, 503),
-            **rate_limit.REFUSALS,
+            **rate_limit.refusals(limits.calls_per_minute, limits.calls_burst),
         },
     )
     async def open_call(request: Request, portrait: str = default_portrait) -> Response:
@@ -151,7 +154,7 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         ice_servers = services.config.ice_servers
         return created(answer, f"{PATH}/{session.id}", session.peer.etag, ice_servers)
 
-    @routes.options(PATH, response_class=Response)
+    @routes.options(PATH, response_class=Response, responses=described_options())
     async def describe_calls() -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)

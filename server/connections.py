@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
+from fastapi import params
+
 from server.peer import Peer
+from server.performance import Performance
 from server.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -18,6 +21,7 @@ class Connection(Protocol):
 
     id: str
     peer: Peer
+    performance: Performance
 
     async def discard(self) -> None:
         """Close it undescribed."""
@@ -64,6 +68,15 @@ class Connections(Generic[C]):
         """The one with this id; raises Problem 404 when it is unknown or has ended."""
         return self._get(resource_id)[0]
 
+    def of_avatar(self) -> params.Depends:
+        """Make the dependency of a route below an avatar: 404 for a connection to another one."""
+
+        async def check(name: str, resource_id: str) -> None:
+            if self.get(resource_id).performance.name != name:
+                raise self._unknown()
+
+        return params.Depends(check)
+
     def peer(self, resource_id: str) -> Peer:
         """The connection of ``get``."""
         return self.get(resource_id).peer
@@ -84,12 +97,15 @@ class Connections(Generic[C]):
 
     def _get(self, resource_id: str) -> tuple[C, asyncio.Task[None]]:
         if resource_id not in self._running:
-            raise Problem(
-                HTTPStatus.NOT_FOUND,
-                f"unknown-{self._noun}",
-                f"there is no such {self._noun}: it may have ended",
-            )
+            raise self._unknown()
         return self._running[resource_id]
+
+    def _unknown(self) -> Problem:
+        return Problem(
+            HTTPStatus.NOT_FOUND,
+            f"unknown-{self._noun}",
+            f"there is no such {self._noun}: it may have ended",
+        )
 
     def _forget(self, resource_id: str) -> None:
         _, task = self._running.pop(resource_id)

@@ -27,11 +27,22 @@ def install(app: FastAPI) -> None:
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _describe_refusals(described())
+            schema = described()
+            schema["info"]["description"] = _DESCRIPTION
+            _describe_refusals(schema)
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
+
+
+_DESCRIPTION = """\
+One portrait that speaks: calls and performances by WebRTC, and what is around them.
+
+Media are negotiated by WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep). An avatar can also be given
+its voice by a WebSocket, `/v1/avatars/{name}/audio`. Numbers are those that this server is
+configured to. Names of avatars have letters, digits, `.`, `_` and `-`, 64 at most. Whatever is
+refused is told as a problem (RFC 9457) with words for people in `detail`."""
 
 
 def _describe_refusals(schema: dict[str, Any]) -> None:

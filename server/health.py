@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from server import access
+from server import access, problems
 from server.access import Access
 from server.admission import Admission
 from server.keys import Scope
@@ -18,7 +18,7 @@ def router(services: Services, admission: Admission, guard: Access) -> APIRouter
     """The routes; whether it lives and is ready, a server tells everyone."""
     routes = APIRouter(tags=["health"])
 
-    @routes.get("/healthz")
+    @routes.get("/healthz", responses=problems.refusals(500))
     async def healthz() -> dict[str, str]:
         """500 when the server must be restarted: the inference thread has died."""
         if services.inference.has_died:
@@ -29,7 +29,7 @@ def router(services: Services, admission: Admission, guard: Access) -> APIRouter
             )
         return {"status": "ok"}
 
-    @routes.get("/readyz")
+    @routes.get("/readyz", responses=problems.refusals(503))
     async def readyz() -> dict[str, int | str]:
         """200 while calls are taken; 503 before, and once the inference thread has died."""
         max_sessions = admission.check_open()

@@ -7,6 +7,7 @@ touched again, so a process that is killed leaves a file that plays.
 
 from collections import deque
 from fractions import Fraction
+from pathlib import Path
 from typing import IO
 
 import av
@@ -33,7 +34,8 @@ _FORMATS = {
         "mp4",
         {
             # frag_discont: a track that begins later than the other keeps its time.
-            "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont",
+            # skip_trailer: no table of fragments (mfra), which signing would make wrong.
+            "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer",
             "frag_duration": str(_FRAGMENT_MS * 1000),
         },
     ),
@@ -140,6 +142,15 @@ class MediaFile:
             # PyAV would write a header that failed once more, which crashes.
             self._held.clear()
             raise
+
+
+def plays(path: Path) -> bool:
+    """Whether there is a picture in a file, as far as it was written. Raises OSError."""
+    try:
+        with av.open(str(path)) as container:
+            return any(packet.size for packet in container.demux(video=0))
+    except (av.InvalidDataError, av.EOFError):
+        return False
 
 
 def is_keyframe(codec: VideoCodec, data: bytes) -> bool:

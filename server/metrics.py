@@ -108,6 +108,14 @@ class Metrics:
         self.recordings_failed = self._counter(
             "recordings_failed", "Recordings that ended before they were stopped"
         )
+        self.recordings_unsigned = Counter(
+            "likeness_recordings_unsigned",
+            "Recordings without content credentials: webm has no place for them; or failed",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in ("webm", "failed"):
+            self.recordings_unsigned.labels(reason)
         self.recordings = self._gauge("recordings", "Recordings being made now")
         self.pushes_connected = self._gauge("pushes_connected", "Avatars sent to a WHIP server now")
         self.push_failures = self._counter(

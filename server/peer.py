@@ -13,10 +13,11 @@ from aiortc import (
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
+    RTCRtpTransceiver,
 )
 from aiortc.rtcicetransport import RTCIceParameters
 
-from server import ice_consent, sdp, trickle, turn
+from server import ice_consent, negotiation, sdp, trickle, turn
 from server.config import Config
 from server.ice_restart import IceRestart
 from server.problems import Problem
@@ -42,6 +43,7 @@ class Peer:
         self.connected = asyncio.Event()
         self._ice_servers = config.ice_servers
         self._connect_timeout_s = config.call.connect_timeout_s
+        self._retry_after_s = config.call.retry_after_s
         self.connection = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=self._fresh_ice_servers(),
@@ -53,6 +55,7 @@ class Peer:
         self._on_gone = on_gone
         self._only_listens = only_listens
         self._ice_ufrag = ""
+        self._tagged_mid: str | None = None
         self._candidates = 0
         self._restart: IceRestart | None = None
         self._restarting = asyncio.Lock()
@@ -65,10 +68,10 @@ class Peer:
         ``ignored`` is a kind of media that is answered to be inactive.
         Raises Problem 422 for an offer that cannot be negotiated or brings too many candidates.
         """
-        self._ice_ufrag = offer.ice_ufrag
+        self._ice_ufrag, self._tagged_mid = offer.ice_ufrag, offer.tagged_mid
         self._count_candidates(offer.candidates)
         with self._consent():
-            answer = await sdp.negotiate(self.connection, offer, ignored)
+            answer = await negotiation.negotiate(self.connection, offer, ignored)
         if self._turn_url is not None and " typ relay" not in answer:
             logger.warning(
                 "%s relays nothing for this server: check that it runs, that it can be reached from"
@@ -94,8 +97,19 @@ class Peer:
                 "found an SDP answer where none is waited for: only ICE candidates are taken here",
             )
         self._count_candidates(answer.candidates)
-        await sdp.accept(self.connection, answer)
-        self._ice_ufrag = answer.ice_ufrag
+        await negotiation.accept(self.connection, answer)
+        self._ice_ufrag, self._tagged_mid = answer.ice_ufrag, answer.tagged_mid
+
+    async def change_ice(self, fragment: Fragment) -> str | None:
+        """Take a fragment: with new credentials ``restart_ice``, else ``add_candidates``.
+
+        RFC 9725 section 4.3.3: it is the credentials that make a restart. Returns and raises what
+        these do; None: there is nothing to answer.
+        """
+        if fragment.ice_pwd and fragment.ice_ufrag not in (None, self._ice_ufrag):
+            return await self.restart_ice(fragment)
+        await self.add_candidates(fragment)
+        return None
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add ICE candidates that were found after the offer, or after the last restart.
@@ -103,16 +117,21 @@ class Peer:
         Raises Problem 422 for those of another ICE session; and when they become too many: ICE
         sends checks to each of them.
         """
-        if fragment.ice_ufrag not in (None, self._ice_ufrag):
+        is_unnamed = fragment.ice_ufrag is None and fragment.ice_pwd is None
+        if not is_unnamed and fragment.ice_ufrag != self._ice_ufrag:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "other-ice-session",
-                f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}:"
-                " to restart ICE, send If-Match: *",
+                f"found ice-ufrag {fragment.ice_ufrag!r}, expected {self._ice_ufrag!r}, or new ones"
+                " of both ice-ufrag and ice-pwd to restart ICE",
             )
         self._count_candidates(len(fragment.candidates))
         add = self._restart.add_candidate if self._restart else self.connection.addIceCandidate
+        first_mid = self.connection.getTransceivers()[0].mid
         for candidate in fragment.candidates:
+            if candidate.sdpMid == self._tagged_mid:
+                # aiortc takes those of the transceiver that was added first, and no others.
+                candidate.sdpMid = first_mid
             await add(candidate)
         if fragment.complete:
             await add(None)
@@ -125,7 +144,7 @@ class Peer:
         is free. The session that there is goes on then.
         """
         async with self._restarting:
-            section = self.connection.getTransceivers()[0]
+            section = self._tagged_section()
             transport = section.receiver.transport.transport
             self._check_restart(fragment, transport.state)
             assert section.mid is not None
@@ -137,6 +156,7 @@ class Peer:
                         HTTPStatus.SERVICE_UNAVAILABLE,
                         "no-port",
                         "no port is free for another way through the network: come back later",
+                        {"Retry-After": str(self._retry_after_s)},
                     )
                 for candidate in fragment.candidates:
                     await restart.add_candidate(candidate)
@@ -153,6 +173,10 @@ class Peer:
             with self._consent():
                 restart.connect(RTCIceParameters(fragment.ice_ufrag, fragment.ice_pwd))
         return trickle.write(section.kind, section.mid, parameters, own)
+
+    def _tagged_section(self) -> RTCRtpTransceiver:
+        sections = self.connection.getTransceivers()
+        return next((one for one in sections if one.mid == self._tagged_mid), sections[0])
 
     def _check_restart(self, fragment: Fragment, ice_state: str) -> None:
         if not (fragment.ice_ufrag and fragment.ice_pwd) or fragment.ice_ufrag == self._ice_ufrag:

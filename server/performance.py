@@ -65,7 +65,7 @@ class Source:
 
 
 class Performance:
-    """``run`` owns its tasks. ``clock`` gives monotonic seconds.
+    """``run`` owns its tasks. ``clock`` gives monotonic seconds; ``owner``: see `Performances`.
 
     ``on_speech`` are called for every SpeechEvent, ``on_end`` when it is over, on the event loop.
     """
@@ -75,8 +75,10 @@ class Performance:
         avatar: Avatar,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
+        owner: str | None = None,
     ) -> None:
         self.name = avatar.portrait.id
+        self.owner = owner
         self.portrait = avatar.portrait
         self.on_speech: set[Callable[[SpeechEvent], None]] = set()
         self.on_end: set[Callable[[], None]] = set()

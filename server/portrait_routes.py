@@ -55,8 +55,14 @@ def router(portraits: Portraits, config: Config, guard: Access, metrics: Metrics
         PATH,
         status_code=HTTPStatus.CREATED,
         dependencies=may_upload,
-        openapi_extra=upload.described(consent.FIELDS, required=["consent"]),
-        responses={**problems.refusals(400, 408, 413, 415, 422, 503), **rate_limit.REFUSALS},
+        openapi_extra=upload.described(
+            consent.FIELDS, ["consent"], config.portraits.max_upload_bytes
+        ),
+        responses={
+            201: {"headers": upload.location("Its still picture")},
+            **problems.refusals(400, 408, 413, 415, 422, 503),
+            **rate_limit.refusals(limits.uploads_per_minute, limits.uploads_burst),
+        },
     )
     async def upload_portrait(request: Request, response: Response) -> UploadedPortrait:
         """Upload a picture of one face; only who knows its id can use it."""

@@ -53,8 +53,12 @@ class Speech:
 
 @dataclass(eq=False)
 class Batch:
-    """What was asked for at once; ``first`` is done when its first sound is there, or an error."""
+    """What was asked for at once, by the key ``owner``.
 
+    ``first`` is done when its first sound is there, or an error.
+    """
+
+    owner: str | None
     first: asyncio.Future[SpeechError | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -103,6 +107,15 @@ class Presenter:
         """Whether there is nothing to say."""
         return self._task is None
 
+    def may_be_silenced(self, may_use: Callable[[str | None], bool]) -> bool:
+        """Whether one who ``may_use`` what some owners have may stop and pause it.
+
+        For that, the performance must be theirs, or all that is to be said.
+        """
+        if self._performance is None or may_use(self._performance.owner):
+            return True
+        return all(may_use(sentence.batch.owner) for sentence in self.sentences)
+
     def describe(self) -> dict[str, object]:
         """Tell the queue and its state, for JSON."""
         return {
@@ -112,8 +125,10 @@ class Presenter:
             ],
         }
 
-    def say(self, performance: Performance, speeches: Sequence[Speech]) -> list[Sentence]:
-        """Put ``speeches``, one at least, at the end of the queue.
+    def say(
+        self, performance: Performance, speeches: Sequence[Speech], owner: str | None = None
+    ) -> list[Sentence]:
+        """Put ``speeches`` of the key ``owner``, one at least, at the end of the queue.
 
         Raises Problem: 409 the avatar speaks for somebody else, 503 the queue is full.
         """
@@ -127,7 +142,7 @@ class Presenter:
             )
         if self._task is None:
             self._begin(performance)
-        batch = Batch()
+        batch = Batch(owner)
         added = [Sentence(secrets.token_urlsafe(8), speech, batch) for speech in speeches]
         for sentence in added:
             self.sentences.append(sentence)

@@ -35,8 +35,8 @@ class Presenters:
             )
         return self._presenters[name]
 
-    async def say(self, name: str, speeches: list[Speech]) -> list[Sentence]:
-        """Queue ``speeches``, and let the avatar be live for it.
+    async def say(self, name: str, speeches: list[Speech], owner: str | None) -> list[Sentence]:
+        """Queue ``speeches`` of the key ``owner``, and let the avatar be live for it.
 
         When nothing else is to be said first, wait until the first of them is sound. Raises
         Problem: 404 no such avatar, 409 it speaks for somebody else, 422, 502 or 503 SpeechError,
@@ -44,12 +44,12 @@ class Presenters:
         """
         presenter = await self.get(name)
         # Last of what waits: a performance that nobody uses may end at any time.
-        performance = await self._performances.open(name)
-        is_first = presenter.is_idle
-        sentences = presenter.say(performance, speeches)
-        if is_first and (error := await sentences[0].batch.first) is not None:
-            raise error
-        return sentences
+        async with self._performances.opened(name, owner) as performance:
+            is_first = presenter.is_idle
+            sentences = presenter.say(performance, speeches, owner)
+            if is_first and (error := await sentences[0].batch.first) is not None:
+                raise error
+            return sentences
 
     def speeches(self, text: str, voice: str | None, pause_ms: int) -> list[Speech]:
         """Return the sentences of ``text``, the last of them with the pause.

@@ -88,7 +88,18 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Tell the interface's description that a route may answer with these."""
-    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
+    return {
+        status: come_back(HTTPStatus(status).phrase)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE
+        else {"description": HTTPStatus(status).phrase}
+        for status in statuses
+    }
+
+
+def come_back(description: str) -> dict[str, Any]:
+    """Describe a refusal that passes, and mostly tells when."""
+    seconds = {"description": "Seconds after which to ask again", "schema": {"type": "integer"}}
+    return {"description": description, "headers": {"Retry-After": seconds}}
 
 
 def install(app: FastAPI) -> None:

@@ -11,10 +11,9 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
-from aiortc import RTCRtpSender, RTCSessionDescription
-from aiortc.exceptions import InternalError, InvalidStateError, OperationError
+from aiortc import RTCRtpSender
 
-from server import codec_preferences, logs, sdp
+from server import codec_preferences, counter_offer, logs, negotiation, sdp
 from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat, SeatReceiver
 from server.feedback import PictureFeedback
 from server.outgoing_config import PublishConfig
@@ -207,19 +206,18 @@ async def _offer(peer: Peer, pictures: PacketTrack, sound: PacketTrack) -> tuple
     voice.setCodecPreferences(codec_preferences.for_voice())
     picture = peer.connection.addTransceiver(pictures, "sendonly")
     picture.setCodecPreferences(codec_preferences.for_pictures(*VideoCodec))
-    await peer.connection.setLocalDescription(await peer.connection.createOffer())
-    return picture.sender, peer.connection.localDescription.sdp
+    return picture.sender, counter_offer.only_multiplexed(await peer.offer())
 
 
 async def _apply(peer: Peer, answer: str) -> VideoCodec:
     """Take the SDP answer, and return which codec the other side wants."""
     try:
-        checked = sdp.check_viewer(answer.encode())
-        await peer.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        checked = sdp.check_answer(answer.encode())
+        await negotiation.accept(peer.connection, checked)
     except Problem as problem:
-        raise PushError(f"the SDP answer cannot be used: {problem.detail}") from problem
-    except (ValueError, InternalError, InvalidStateError, OperationError) as error:
-        raise PushError(f"the SDP answer cannot be used: {error}") from error
-    if checked.video_codec is None:
-        raise PushError("the server takes no picture, expected H264 or VP8", is_refusal=True)
+        raise PushError(
+            f"the SDP answer cannot be used: {problem.detail}",
+            is_refusal=isinstance(problem, sdp.RejectedError),
+        ) from problem
+    assert checked.video_codec is not None
     return checked.video_codec

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request, params
 from starlette.requests import HTTPConnection
 
-from server import clients
+from server import clients, problems
 from server.metrics import Metrics
 from server.problems import Problem
 from server.token_buckets import TokenBuckets
@@ -17,13 +17,14 @@ from server.token_buckets import TokenBuckets
 # Of about 200 bytes each.
 _MAX_CLIENTS = 10_000
 
-# How the interface's description tells what `limited` answers.
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    429: {
-        "description": "Too many of these from one address: come back after Retry-After seconds",
-        "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+
+def refusals(per_minute: float, burst: int) -> dict[int | str, dict[str, Any]]:
+    """How the interface's description tells what `limited` answers."""
+    return {
+        429: problems.come_back(
+            f"More from one address than {burst} at once and {per_minute:g} a minute"
+        )
     }
-}
 
 
 class RateLimit:

@@ -107,7 +107,7 @@ class Recorder:
     """Begins at once. Create it on the event loop, which calls ``on_end`` when all is written.
 
     ``problem`` is why it ended if nobody stopped it; the file plays up to there all the same.
-    ``open_file`` is called by the thread; ``remove_file`` if there was nothing to write.
+    The thread calls ``open_file``, and at last ``check_file`` if there may be no picture in it.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Recorder:
         codec: VideoCodec,
         size_px: int,
         open_file: Callable[[], IO[bytes]],
-        remove_file: Callable[[], None],
+        check_file: Callable[[], None],
         max_ms: float,
         queue_ms: float,
         metrics: Metrics,
@@ -131,7 +131,7 @@ class Recorder:
         self.ended = asyncio.Event()
         self._size_px = size_px
         self._open_file = open_file
-        self._remove_file = remove_file
+        self._check_file = check_file
         self._max_ms = max_ms
         self._metrics = metrics
         self._queue = PacketQueue(codec, queue_ms)
@@ -167,21 +167,23 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._end, problem)
 
     def _record(self) -> None:
-        with self._open_file() as file:
-            self._loop.call_soon_threadsafe(self.opened.set)
-            media = MediaFile(file, self.codec, self._size_px)
-            try:
-                self._write_all(media, file)
-            except BaseException:
-                # What failed is told by the first error; the file's end is written if it can be.
-                with contextlib.suppress(OSError, av.FFmpegError, Problem):
-                    media.close()
-                raise
-            else:
+        is_whole = False
+        try:
+            with self._open_file() as file:
+                self._loop.call_soon_threadsafe(self.opened.set)
+                media = MediaFile(file, self.codec, self._size_px)
+                try:
+                    self._write_all(media, file)
+                except BaseException:
+                    # What failed is told by the first error; the end is written if it can be.
+                    with contextlib.suppress(OSError, av.FFmpegError, Problem):
+                        media.close()
+                    raise
                 media.close()
-            finally:
-                if not media.has_begun:
-                    self._remove_file()
+            is_whole = media.has_begun
+        finally:
+            if not is_whole:
+                self._check_file()
 
     def _write_all(self, media: MediaFile, file: IO[bytes]) -> None:
         synced_s = time.monotonic()

@@ -10,7 +10,9 @@ from starlette.responses import FileResponse, Response
 
 from server import access, problems
 from server.access import Access
+from server.download import Download
 from server.keys import Scope
+from server.live_routes import NOT_LIVE
 from server.performance_recording import PerformanceRecordings
 from server.performances import Performances
 from server.problems import Problem
@@ -19,10 +21,16 @@ from server.recordings import Entry, Recordings
 
 PATH = "/v1/recordings"
 _MEDIA_TYPES = {".mp4": "video/mp4", ".webm": "video/webm"}
+# Half an hour of media is signed in it, on one core that has nothing else to do.
+_SIGNATURE_TIMEOUT_S = 10.0
 
 
 class RecordingInfo(BaseModel):
-    """A recording. ``url`` is where it can be downloaded, once it does not run any more."""
+    """A recording. ``url`` is where it can be downloaded, once it does not run any more.
+
+    ``credentials``: it carries content credentials (C2PA), as MP4 does soon after its end;
+    ``signing`` until then. Neither: it runs, is WebM, which cannot, or signing failed or is off.
+    """
 
     id: str
     of: str
@@ -30,6 +38,8 @@ class RecordingInfo(BaseModel):
     began: datetime
     bytes: int
     running: bool
+    signing: bool
+    credentials: bool
     url: str
 
 
@@ -57,7 +67,7 @@ def router(
         entry = await asyncio.to_thread(recordings.get, recording_id)
         if not access.may_use(request, entry.about.owner):
             # As if it were not there: who may not see it need not know of it.
-            raise Problem(HTTPStatus.NOT_FOUND, "unknown-recording", "there is no such recording")
+            raise _unknown()
         if entry.is_running:
             raise Problem(
                 HTTPStatus.CONFLICT,
@@ -77,6 +87,8 @@ def router(
                 began=entry.about.began,
                 bytes=entry.bytes,
                 running=entry.is_running,
+                signing=entry.is_signing,
+                credentials=entry.has_credentials,
                 url=f"{PATH}/{entry.id}",
             )
             for entry in await asyncio.to_thread(recordings.list)
@@ -89,14 +101,13 @@ def router(
         responses={**problems.refusals(404), 409: {"description": "It still runs"}},
     )
     async def download(request: Request, recording_id: str) -> FileResponse:
-        """Download one that is finished."""
+        """Download one that is finished.
+
+        One that has ended just now is waited for some seconds, so that it is signed.
+        """
         entry = await find(request, recording_id)
-        return FileResponse(
-            entry.path,
-            media_type=_MEDIA_TYPES[entry.path.suffix],
-            filename=entry.path.name,
-            headers={"Cache-Control": "no-store"},
-        )
+        await recordings.wait_until_signed(entry, _SIGNATURE_TIMEOUT_S)
+        return Download(entry.path, _MEDIA_TYPES[entry.path.suffix], _unknown())
 
     @routes.delete(
         PATH + "/{recording_id}",
@@ -114,7 +125,8 @@ def router(
     @routes.put(
         path,
         responses={
-            **problems.refusals(404, 409),
+            **NOT_LIVE,
+            500: {"description": "It cannot be written: the server's log tells why"},
             507: {"description": "There is no room for it"},
         },
     )
@@ -123,26 +135,25 @@ def router(
         performance = await performances.get(name)
         return _describe(await of_performances.begin(performance, access.owner(request)))
 
-    @routes.get(path, responses=problems.refusals(404, 409))
+    @routes.get(path, responses=NOT_LIVE)
     async def describe(name: str) -> Running:
         """Tell about the recording that runs; 404 when none does."""
         return _describe(of_performances.get(await performances.get(name)))
 
-    @routes.delete(path, responses=problems.refusals(404, 409))
+    @routes.delete(path, responses=NOT_LIVE)
     async def stop(request: Request, name: str) -> Running:
         """Stop it. What it says can be downloaded then."""
         performance = await performances.get(name)
         entry = await asyncio.to_thread(recordings.get, of_performances.get(performance).id)
         if not access.may_use(request, entry.about.owner):
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                "not-yours",
-                "another key, or the server itself, asked for this recording: stop it with that"
-                " key or one with the scope admin",
-            )
+            raise access.not_yours("this recording")
         return _describe(await of_performances.stop(performance))
 
     return routes
+
+
+def _unknown() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-recording", "there is no such recording")
 
 
 def _describe(recorder: Recorder) -> Running:

@@ -1,33 +1,33 @@
-"""The folder of recordings: begun, listed, and deleted, within its bounds."""
+"""The folder of recordings: begun, signed, listed, and deleted, within its bounds."""
 
+import asyncio
 import logging
 import os
-import re
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from threading import Lock
-from typing import IO, Any, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from server import user_data
+from server import mp4_boxes, recordings_room, signing_job, user_data
 from server.config import Config
 from server.media_file import SUFFIXES
 from server.metrics import Metrics
 from server.outgoing_config import RecordingConfig
 from server.problems import Problem
 from server.recorder import Recorder
+from server.recording_file import RecordingFile
+from server.recordings_room import ID, Room, is_media, media_in
+from server.recordings_signer import RecordingsSigner
 from server.sdp import VideoCodec
+from server.signing_job import SIGNABLE
 
 logger = logging.getLogger(__name__)
-
-# When it began, and a number: of whom it is, the name does not tell.
-_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}")
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -42,13 +42,18 @@ class About:
 
 @dataclass(frozen=True)
 class Entry:
-    """A recording as it is now."""
+    """A recording as it is now.
+
+    ``has_credentials``: content credentials are in it. ``is_signing``: they are about to be.
+    """
 
     id: str
     about: About
     path: Path
     bytes: int
     is_running: bool
+    is_signing: bool
+    has_credentials: bool
 
 
 _ABOUT: TypeAdapter[About] = TypeAdapter(About)
@@ -59,7 +64,10 @@ class RecordingsFolderError(Exception):
 
 
 class Recordings:
-    """Owns the recorders; ``aclose`` ends them all. Made files are for their owner only."""
+    """Owns the recorders, and what signs their files; ``aclose`` ends them all.
+
+    Made files are for their owner only.
+    """
 
     def __init__(
         self,
@@ -73,7 +81,8 @@ class Recordings:
         self._metrics = metrics
         self._clock = clock
         self._running: dict[str, Recorder] = {}
-        self._bytes = _Bytes(config.recording.max_bytes)
+        self._room = Room(config.recording.max_bytes)
+        self._signer = RecordingsSigner(config.trust, metrics, self._room.put_in_place)
 
     def begin(
         self,
@@ -88,49 +97,39 @@ class Recordings:
         about = About(of=of, portrait=portrait, began=now, owner=owner)
         is_first = not self._running
 
-        def open_file() -> IO[bytes]:
+        def make_folder() -> Path:
             folder = self._make_folder()
             if is_first:
-                self._bytes.used = sum(
-                    path.stat().st_size for path in folder.iterdir() if _id_of(path)
-                )
-            self._bytes.take(0)
-            user_data.write_whole(folder / f"{recording_id}.json", _ABOUT.dump_json(about))
-            handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            return _CountedFile(os.fdopen(handle, "w+b"), self._bytes)  # type: ignore[return-value]
+                self._room.count(folder)
+            return folder
 
-        def remove_file() -> None:
-            _remove(self._folder / name)
-
-        name = f"{recording_id}{SUFFIXES[codec]}"
+        file = RecordingFile(
+            make_folder, f"{recording_id}{SUFFIXES[codec]}", _ABOUT.dump_json(about), self._room
+        )
         recorder = Recorder(
             recording_id,
             codec,
             self._size_px,
-            open_file,
-            remove_file,
+            file.open,
+            file.check,
             self._config.max_minutes * 60_000,
             self._config.queue_ms,
             self._metrics,
         )
         self._running[recording_id] = recorder
         self._metrics.recordings.set(len(self._running))
-        recorder.on_end.add(lambda: self._forget(recording_id))
+        recorder.on_end.add(lambda: self._end(recording_id, file))
         logger.info("recording begins", extra={"recording": recording_id, "of": of})
         return recorder
 
     def list(self) -> list[Entry]:
         """All recordings, the oldest first. It blocks: for a thread."""
-        try:
-            paths = sorted(self._folder.iterdir())
-        except FileNotFoundError:
-            return []
-        media = [path for path in paths if _id_of(path) and path.suffix in SUFFIXES.values()]
+        media = sorted(media_in(self._folder))
         return [entry for path in media if (entry := self._entry(path)) is not None]
 
     def get(self, recording_id: str) -> Entry:
         """One of them; raises Problem 404. It blocks: for a thread."""
-        if _ID.fullmatch(recording_id):
+        if ID.fullmatch(recording_id):
             for suffix in SUFFIXES.values():
                 path = self._folder / f"{recording_id}{suffix}"
                 if path.exists() and (entry := self._entry(path)) is not None:
@@ -139,16 +138,25 @@ class Recordings:
 
     def delete(self, entry: Entry) -> None:
         """Delete a recording that is finished. It blocks: for a thread."""
-        _remove(entry.path)
-        self._bytes.give_back(entry.bytes)
+        self._room.remove(entry.path)
+
+    async def wait_until_signed(self, entry: Entry, timeout_s: float) -> None:
+        """Wait until it is not to be signed any more, not longer than ``timeout_s``."""
+        await self._signer.wait(entry.path, timeout_s)
+
+    async def sign_left_overs(self) -> None:
+        """Sign, in time, what was left unsigned here: by a server that was killed, or could not."""
+        for media in await asyncio.to_thread(self._find_left_overs):
+            self._signer.sign(media, is_left_over=True)
 
     async def aclose(self) -> None:
-        """End all recordings and wait until they are written."""
+        """End all recordings, wait until they are written, and a little for their signatures."""
         running = list(self._running.values())
         for recorder in running:
             recorder.stop()
         for recorder in running:
             await recorder.ended.wait()
+        await self._signer.aclose()
 
     @property
     def _folder(self) -> Path:
@@ -161,18 +169,46 @@ class Recordings:
 
     def _entry(self, path: Path) -> Entry | None:
         try:
-            about = _ABOUT.validate_json(path.with_suffix(".json").read_bytes())
+            about = _ABOUT.validate_json(recordings_room.about(path).read_bytes())
             size = path.stat().st_size
+            has_credentials = path.suffix == SIGNABLE and mp4_boxes.has_credentials(path)
         except FileNotFoundError:
             return None  # it is being deleted
         except ValidationError:
             logger.warning("not a recording's description", extra={"file": path.stem})
             return None
-        return Entry(path.stem, about, path, size, path.stem in self._running)
+        return Entry(
+            path.stem,
+            about,
+            path,
+            size,
+            is_running=path.stem in self._running,
+            is_signing=self._signer.is_waiting(path),
+            has_credentials=has_credentials,
+        )
 
-    def _forget(self, recording_id: str) -> None:
-        self._running.pop(recording_id, None)
+    def _find_left_overs(self) -> Sequence[Path]:
+        """Return what is not signed, and remove what was begun of that; it blocks."""
+        try:
+            folder = self._folder
+            for part in folder.glob(f".*{signing_job.PART}"):
+                media = folder / part.name.removeprefix(".").removesuffix(signing_job.PART)
+                if is_media(media) and not signing_job.is_locked(media):
+                    part.unlink(missing_ok=True)
+            return [
+                media
+                for media in sorted(media_in(folder))
+                if media.suffix == SIGNABLE and not mp4_boxes.has_credentials(media)
+            ]
+        except (OSError, user_data.NoDataFolderError) as error:
+            logger.warning("cannot look for recordings that are not signed: %s", error)
+            return []
+
+    def _end(self, recording_id: str, file: RecordingFile) -> None:
+        del self._running[recording_id]
         self._metrics.recordings.set(len(self._running))
+        if file.path is not None:
+            self._signer.sign(file.path)
 
 
 def check_folder(config: RecordingConfig) -> None:
@@ -183,59 +219,3 @@ def check_folder(config: RecordingConfig) -> None:
             f"recordings cannot go to {folder}: expected a folder that can be written to; make it,"
             " or name another with --record or recording.folder"
         )
-
-
-def _id_of(path: Path) -> str | None:
-    return path.stem if _ID.fullmatch(path.stem) else None
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_suffix(".json").unlink(missing_ok=True)
-
-
-@dataclass
-class _Bytes:
-    """What all recordings together may take; used by their threads."""
-
-    limit: int
-    used: int = 0
-    lock: Lock = field(default_factory=Lock)
-
-    def take(self, count: int) -> None:
-        """Raise Problem 507 when there is no room for ``count`` more."""
-        with self.lock:
-            if self.used + count > self.limit or self.used >= self.limit:
-                raise Problem(
-                    HTTPStatus.INSUFFICIENT_STORAGE,
-                    "recordings-full",
-                    f"the recordings take {self.used} bytes, expected at most {self.limit}"
-                    " (recording.max_bytes): delete some",
-                )
-            self.used += count
-
-    def give_back(self, count: int) -> None:
-        with self.lock:
-            self.used = max(0, self.used - count)
-
-
-class _CountedFile:
-    """A file that counts what is written, and hands it to the system at once."""
-
-    def __init__(self, file: IO[bytes], counter: _Bytes) -> None:
-        self._file = file
-        self._counter = counter
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-        self.fileno, self.close = file.fileno, file.close
-
-    def __enter__(self) -> "_CountedFile":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._file.close()
-
-    def write(self, data: bytes) -> int:
-        self._counter.take(len(data))
-        count = self._file.write(data)
-        self._file.flush()
-        return count

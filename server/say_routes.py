@@ -13,8 +13,8 @@ from server import access, problems, rate_limit
 from server.access import Access
 from server.body import JSON, described_json, media_type, read_json
 from server.keys import Scope
-from server.listeners import MEDIA_TYPE, Event, EventResponse
-from server.presenter import Sentence, Speech
+from server.listeners import MAX_LISTENERS, MEDIA_TYPE, Event, EventResponse
+from server.presenter import Presenter, Sentence, Speech
 from server.presenters import Presenters
 from server.services import Services
 from server.speech_file import DEMUXERS, SpeechFiles
@@ -73,9 +73,18 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
     not_too_often = rate_limit.limited(
         "speeches", limits.speeches_per_minute, limits.speeches_burst, services.metrics
     )
-    files = SpeechFiles(services.config.speech)
-    max_words_bytes = services.config.speech.max_text_chars * _MAX_BYTES_PER_CHAR + _MAX_OTHER_BYTES
-    contents: dict[str, Any] = {JSON: {"schema": Words.model_json_schema()}}
+    speech = services.config.speech
+    files = SpeechFiles(speech)
+    max_words_bytes = speech.max_text_chars * _MAX_BYTES_PER_CHAR + _MAX_OTHER_BYTES
+    words: dict[str, Any] = Words.model_json_schema()
+    words["properties"]["text"]["maxLength"] = speech.max_text_chars
+    recording = {"type": "string", "format": "binary", "maxLength": speech.max_recording_bytes}
+
+    async def own(request: Request, name: str) -> Presenter:
+        presenter = await presenters.get(name)
+        if not presenter.may_be_silenced(lambda owner: access.may_use(request, owner)):
+            raise access.not_yours("what is said")
+        return presenter
 
     @routes.post(
         _PATH,
@@ -83,7 +92,13 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         dependencies=[may_speak, not_too_often],
         openapi_extra={
             "requestBody": {
-                "content": contents | {kind: {} for kind in sorted(DEMUXERS)},
+                "description": f"A text of at most {speech.max_text_chars} characters, or a"
+                f" recording of at most {speech.max_recording_bytes} bytes and"
+                f" {speech.max_recording_s:g} s",
+                "content": {
+                    JSON: {"schema": words},
+                    **{kind: {"schema": recording} for kind in sorted(DEMUXERS)},
+                },
                 "required": True,
             }
         },
@@ -94,8 +109,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
             415: {"description": "Neither JSON nor a recording"},
             422: {"description": "Nothing that can be spoken"},
             502: {"description": "The speech server failed"},
-            503: {"description": "The queue or the server is full, or the speech server is away"},
-            **rate_limit.REFUSALS,
+            503: problems.come_back("The queue or the server is full, or the speech server away"),
+            **rate_limit.refusals(limits.speeches_per_minute, limits.speeches_burst),
         },
     )
     async def say(request: Request, name: str) -> Queued:
@@ -110,7 +125,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         else:
             pcm = await files.receive(request)
             speeches = [Speech(None, lambda: _recorded(pcm))]
-        return Queued(sentences=[_info(s) for s in await presenters.say(name, speeches)])
+        sentences = await presenters.say(name, speeches, access.owner(request))
+        return Queued(sentences=[_info(sentence) for sentence in sentences])
 
     @routes.get(_PATH, dependencies=[may_speak], responses=problems.refusals(404))
     async def show(name: str) -> Queue:
@@ -124,9 +140,12 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         dependencies=[may_speak],
         responses=problems.refusals(404),
     )
-    async def stop(name: str) -> Response:
-        """Fall silent at once, and forget the queue."""
-        (await presenters.get(name)).stop()
+    async def stop(request: Request, name: str) -> Response:
+        """Fall silent at once, and forget the queue.
+
+        Only with the key that began the performance, or all that is queued, or with an admin's.
+        """
+        (await own(request, name)).stop()
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @routes.put(
@@ -139,16 +158,20 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         },
     )
     async def pause(request: Request, name: str) -> Pause:
-        """Keep silent, or go on in the middle of the sentence."""
+        """Keep silent, or go on in the middle of the sentence. With the keys that may stop it."""
         wish = await read_json(request, Pause)
-        (await presenters.get(name)).pause(wish.paused)
+        (await own(request, name)).pause(wish.paused)
         return wish
 
     @routes.get(
         "/v1/avatars/{name}/events",
         response_class=Response,
         dependencies=[guard.needs(Scope.VIEW, Scope.PUBLISH)],
-        responses={200: {"content": {MEDIA_TYPE: {}}}, **problems.refusals(404)},
+        responses={
+            200: {"content": {MEDIA_TYPE: {}}},
+            **problems.refusals(404),
+            503: problems.come_back(f"{MAX_LISTENERS} listen already"),
+        },
     )
     async def events(name: str) -> Response:
         """Hear as server-sent events how the queue is said.

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 
-from aiortc import RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InternalError, InvalidStateError, OperationError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription, parse_h264_profile_level_id
 
-from server import red
-from server.ignored_media import in_known_codec, in_offered_codec
+from server import bundle, red, sdp_sections
 from server.problems import Problem
 from streaming.rates import VOICE_RATE
 
 # aiortc's parser has no error class of its own: these are what it raises on text that is not SDP.
 _PARSER_ERRORS = (ValueError, AssertionError, LookupError, StopIteration, AttributeError, TypeError)
+# Each gets what it shares with others as a copy of its own.
+_MAX_SECTIONS = 16
 
 
 class VideoCodec(Enum):
@@ -27,23 +26,40 @@ class VideoCodec(Enum):
 
 @dataclass(frozen=True)
 class Description:
-    """A checked offer or answer; trickled candidates must carry ``ice_ufrag``, the client's.
+    """A checked offer or answer, ``spread`` (see `server.bundle`).
 
-    ``video_codec`` is the one to send pictures in, None where none are wanted; ``has_audio``:
-    there is an audio section; ``has_redundancy``: it offers `server.red`. ``candidates`` is how
-    many candidates it brings, in all media sections together.
+    ``video_codec`` is the one to send pictures in, None where none are wanted; ``has_audio``,
+    ``has_video``: there is such a section, not rejected; ``has_redundancy``: it offers
+    `server.red`. Trickled candidates must carry ``ice_ufrag``, the client's; those of the section
+    ``tagged_mid`` are for all that are bundled with it. ``candidates`` is how many came already, in
+    all media sections together.
     """
 
     sdp: str
     video_codec: VideoCodec | None
     has_audio: bool
+    has_video: bool
     has_redundancy: bool
     ice_ufrag: str
+    tagged_mid: str | None
+    candidates: int
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """``sdp`` is spread; ``description`` is of all in it that an offer does not reject."""
+
+    sdp: str
+    description: SessionDescription
     candidates: int
 
 
 class NoCommonCodecError(Problem):
     """The offer is sound, but none of its codecs is one of ours."""
+
+
+class RejectedError(Problem):
+    """The answer is sound, but does not want all that we offered."""
 
 
 def check_call(body: bytes) -> Description:
@@ -52,14 +68,15 @@ def check_call(body: bytes) -> Description:
     Raises Problem, 400: not SDP. 422: valid SDP that no call can be made from; the detail says
     what is missing (microphone, picture, codec, ICE or DTLS parameters).
     """
-    text, description = _parse(body)
+    offer = _parse(body)
+    description = offer.description
     audio = _only(description, "audio", "add a microphone track")
     video = _only(description, "video", 'add a transceiver "video" with direction "recvonly"')
     if audio.direction != "sendrecv":
-        raise _unusable(f"audio is {_direction(audio)}, expected sendrecv: it goes both ways")
+        raise unusable(f"audio is {_direction(audio)}, expected sendrecv: it goes both ways")
     _check_receives(video)
     _check_opus(audio)
-    return _describe(text, description, _video_codec(video), audio)
+    return _describe_offer(offer, _video_codec(video), audio)
 
 
 def check_viewer(body: bytes) -> Description:
@@ -68,16 +85,16 @@ def check_viewer(body: bytes) -> Description:
     Raises Problem, 400: not SDP. 422: valid SDP that nothing can be sent to; NoCommonCodecError
     when that is for want of a codec.
     """
-    text, description = _parse(body)
-    audio, video = _at_most_one(description, "audio"), _at_most_one(description, "video")
+    offer = _parse(body)
+    audio, video = (_at_most_one(offer.description, kind) for kind in ("audio", "video"))
     for media in filter(None, (audio, video)):
         _check_receives(media)
     if audio is not None:
         _check_opus(audio)
     codec = None if video is None else _video_codec(video)
     if (first := audio or video) is None:
-        raise _unusable("found neither audio nor video, expected one of them to receive")
-    return _describe(text, description, codec, first)
+        raise unusable("found neither audio nor video, expected one of them to receive")
+    return _describe_offer(offer, codec, first)
 
 
 def check_publisher(body: bytes) -> Description:
@@ -85,83 +102,55 @@ def check_publisher(body: bytes) -> Description:
 
     Raises Problem, 400: not SDP. 422: valid SDP that brings no sound.
     """
-    text, description = _parse(body)
-    audio = _only(description, "audio", "send one microphone or programme")
+    offer = _parse(body)
+    audio = _only(offer.description, "audio", "send one microphone or programme")
     if audio.direction not in ("sendonly", "sendrecv"):
-        raise _unusable(f"audio is {_direction(audio)}, expected sendonly: we listen")
+        raise unusable(f"audio is {_direction(audio)}, expected sendonly: we listen")
     _check_opus(audio)
-    return _describe(text, description, None, audio)
+    return _describe_offer(offer, None, audio)
 
 
 def check_answer(body: bytes) -> Description:
     """The answer to an offer of sound and picture.
 
-    Raises Problem, 400: not SDP. 422: it does not receive both, or not in a codec of ours.
+    Raises Problem, 400: not SDP. 422: it does not receive both, or not in a codec of ours;
+    RejectedError when it rejects one.
     """
-    text, description = _parse(body, "answer")
-    for media in description.media:
+    answer = _parse(body, "answer")
+    for media in answer.description.media:
         if media.port == 0:
-            raise _unusable(f"the answer rejects {media.kind}, expected both to be received")
+            raise RejectedError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "unusable-offer",
+                f"the answer rejects {media.kind}, expected both to be received",
+            )
         _check_receives(media)
-    audio = _only(description, "audio", "answer each section of the offer")
-    video = _only(description, "video", "answer each section of the offer")
+    audio = _only(answer.description, "audio", "answer each section of the offer")
+    video = _only(answer.description, "video", "answer each section of the offer")
     _check_opus(audio)
-    return _describe(text, description, _video_codec(video), audio)
+    return _describe(answer, _video_codec(video), audio)
 
 
-def offers_video(offer: Description) -> bool:
-    """Whether the offer has a video section that is not rejected."""
-    description = SessionDescription.parse(offer.sdp)
-    return any(media.kind == "video" and media.port for media in description.media)
+def unusable(detail: str) -> Problem:
+    """The 422 of a description that is sound but of no use; ``detail`` says why."""
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-offer", detail)
 
 
-async def negotiate(peer: RTCPeerConnection, offer: Description, ignored: str | None = None) -> str:
-    """Apply ``offer`` to ``peer``, whose transceivers are set up, and return the answer.
-
-    Media of the kind ``ignored`` is answered to be inactive.
-    Raises Problem 422 when aiortc refuses the offer after all.
-    """
-    text = offer.sdp if ignored is None else in_known_codec(offer.sdp, ignored)
-    try:
-        await peer.setRemoteDescription(RTCSessionDescription(sdp=text, type="offer"))
-        for transceiver in peer.getTransceivers():
-            if transceiver.kind == ignored:
-                transceiver.direction = "inactive"
-        await peer.setLocalDescription(await peer.createAnswer())
-    except (ValueError, InternalError, InvalidStateError, OperationError) as error:
-        raise _unusable(f"the offer cannot be negotiated: {error}") from error
-    answer = peer.localDescription.sdp
-    return answer if ignored is None else in_offered_codec(answer, offer.sdp, ignored)
-
-
-async def accept(peer: RTCPeerConnection, answer: Description) -> None:
-    """Apply ``answer`` to ``peer``, which has offered. Raises Problem 422 when it does not fit."""
-    try:
-        await peer.setRemoteDescription(RTCSessionDescription(sdp=answer.sdp, type="answer"))
-    except (ValueError, InternalError, InvalidStateError, OperationError) as error:
-        raise _unusable(f"the answer does not fit the offer: {error}") from error
-
-
-def ask_packet_time(answer: str, packet_ms: int) -> str:
-    """``answer`` asking for microphone packets of ``packet_ms`` (a=ptime, RFC 8866 section 6.4)."""
-    lines: list[str] = []
-    for line in answer.splitlines():
-        lines.append(line)
-        if line.startswith("m=audio"):
-            in_audio = True
-        elif line.startswith("m="):
-            in_audio = False
-        if line.startswith("a=mid:") and in_audio:
-            lines.append(f"a=ptime:{packet_ms}")
-    return "\r\n".join(lines) + "\r\n"
-
-
-def _parse(body: bytes, kind: str = "offer") -> tuple[str, SessionDescription]:
+def _parse(body: bytes, kind: str = "offer") -> _Parsed:
     try:
         text = body.decode()
         if not text.startswith("v=0"):
             raise ValueError("the first line is not v=0")
-        return text, SessionDescription.parse(text)
+        if (count := len(sdp_sections.split(text)) - 1) > _MAX_SECTIONS:
+            raise unusable(f"found {count} media sections, expected at most {_MAX_SECTIONS}")
+        spread = bundle.spread(text)
+        return _Parsed(
+            spread,
+            SessionDescription.parse(
+                bundle.without_rejected(spread) if kind == "offer" else spread
+            ),
+            candidates=sum(line.startswith("a=candidate:") for line in text.splitlines()),
+        )
     except _PARSER_ERRORS as error:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
@@ -171,25 +160,38 @@ def _parse(body: bytes, kind: str = "offer") -> tuple[str, SessionDescription]:
         ) from error
 
 
-def _describe(
-    text: str, description: SessionDescription, codec: VideoCodec | None, first: MediaDescription
+def _describe_offer(
+    offer: _Parsed, codec: VideoCodec | None, first: MediaDescription
 ) -> Description:
-    _check_transport(description)
+    description = _describe(offer, codec, first)
+    if not bundle.has_one_transport(offer.sdp):
+        raise unusable(
+            "found media sections that are not bundled, expected one BUNDLE group of all of them"
+            " (RFC 9725 section 4.4.1): set the bundle policy to max-bundle"
+        )
+    return description
+
+
+def _describe(parsed: _Parsed, codec: VideoCodec | None, first: MediaDescription) -> Description:
+    media = parsed.description.media
+    _check_transport(parsed.description)
     ufrag = first.ice.usernameFragment if first.ice else None
     assert ufrag is not None
     return Description(
-        sdp=text,
+        sdp=parsed.sdp,
         video_codec=codec,
-        has_audio=any(media.kind == "audio" for media in description.media),
-        has_redundancy=any(_offers_redundancy(media) for media in description.media),
+        has_audio=any(section.kind == "audio" for section in media),
+        has_video=any(section.kind == "video" for section in media),
+        has_redundancy=any(_offers_redundancy(section) for section in media),
         ice_ufrag=ufrag,
-        candidates=sum(len(media.ice_candidates) for media in description.media),
+        tagged_mid=bundle.tagged_mid(parsed.sdp),
+        candidates=parsed.candidates,
     )
 
 
 def _check_receives(media: MediaDescription) -> None:
     if media.direction not in ("recvonly", "sendrecv"):
-        raise _unusable(f"{media.kind} is {_direction(media)}, expected recvonly: we send it")
+        raise unusable(f"{media.kind} is {_direction(media)}, expected recvonly: we send it")
 
 
 def _check_opus(audio: MediaDescription) -> None:
@@ -214,14 +216,14 @@ def _offers_redundancy(media: MediaDescription) -> bool:
 def _at_most_one(description: SessionDescription, kind: str) -> MediaDescription | None:
     sections = [media for media in description.media if media.kind == kind]
     if len(sections) > 1:
-        raise _unusable(f"found {len(sections)} {kind} sections, expected at most 1")
+        raise unusable(f"found {len(sections)} {kind} sections, expected at most 1")
     return sections[0] if sections else None
 
 
 def _only(description: SessionDescription, kind: str, remedy: str) -> MediaDescription:
     sections = [media for media in description.media if media.kind == kind]
     if len(sections) != 1:
-        raise _unusable(f"found {len(sections)} {kind} sections, expected 1: {remedy}")
+        raise unusable(f"found {len(sections)} {kind} sections, expected 1: {remedy}")
     return sections[0]
 
 
@@ -239,7 +241,7 @@ def _check_transport(description: SessionDescription) -> None:
             if not found
         ]
         if missing:
-            raise _unusable(f"the {media.kind} section lacks {', '.join(missing)}")
+            raise unusable(f"the {media.kind} section lacks {', '.join(missing)}")
 
 
 def _video_codec(video: MediaDescription) -> VideoCodec:
@@ -277,7 +279,3 @@ def _names(media: MediaDescription) -> str:
 
 def _no_common_codec(detail: str) -> Problem:
     return NoCommonCodecError(HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-offer", detail)
-
-
-def _unusable(detail: str) -> Problem:
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-offer", detail)

@@ -19,6 +19,7 @@ from model.identity.portrait import PortraitError
 from server import (
     certificate,
     command_line,
+    credentials,
     hosts,
     key_file,
     logs,
@@ -117,6 +118,9 @@ def _serve(options: argparse.Namespace) -> int:
         ),
     )
     check_folder(config.recording)
+    if config.trust.certificate is not None:
+        # Told now, not after the first recording that it cannot sign.
+        credentials.signer(config.trust, datetime.now(UTC))
     listener = _listen(config.http.host, config.http.port)
     with listener, contextlib.ExitStack() as stack:
         logs.configure(config.http.log_level)

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from aiortc import MediaStreamTrack, RTCDataChannel
 
-from server import codec_preferences, logs, messages, sdp
+from server import codec_preferences, logs, messages, negotiation, sdp
 from server.avatars import Avatar
 from server.call_recording import CallRecording
 from server.control import ControlChannel
@@ -92,7 +92,7 @@ class Session:
         answer = await self.peer.answer(offer)
         self._feedback.listen_to(picture.sender, self._outlet)
         self._move(Phase.CONNECTING)
-        return sdp.ask_packet_time(answer, config.call.microphone_packet_ms)
+        return negotiation.ask_packet_time(answer, config.call.microphone_packet_ms)
 
     async def discard(self) -> None:
         """Close a call that got no answer."""

@@ -83,15 +83,25 @@ async def read_upload(request: Request, max_image_bytes: int) -> Upload:
     return Upload(image, {key: value for key, value in form.items() if isinstance(value, str)})
 
 
-def described(fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
+def described(fields: dict[str, Any], required: list[str], max_image_bytes: int) -> dict[str, Any]:
     """How the interface's description tells of such a body: JSON schemas of ``fields`` by name."""
-    image = {"type": "string", "format": "binary", "description": "a picture of one face"}
+    image = {
+        "type": "string",
+        "format": "binary",
+        "maxLength": max_image_bytes,
+        "description": f"a picture of one face, of at most {max_image_bytes} bytes",
+    }
     schema = {
         "type": "object",
         "properties": {IMAGE_FIELD: image, **fields},
         "required": [IMAGE_FIELD, *required],
     }
     return {"requestBody": {"content": {MEDIA_TYPE: {"schema": schema}}, "required": True}}
+
+
+def location(description: str) -> dict[str, Any]:
+    """How it tells of the header Location of what was made."""
+    return {"Location": {"description": description, "schema": {"type": "string"}}}
 
 
 def _check_is_image(file: UploadFile) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server import cross_origin, logs, voice_messages
+from server import access, cross_origin, logs, voice_description, voice_messages
 from server.access import Access
 from server.keys import Scope
 from server.performance import Performance, SpeechEvent
@@ -77,7 +77,7 @@ class Refusal(Exception):
 
 def router(performances: Performances, services: Services, guard: Access) -> APIRouter:
     """The route."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["live"], responses=access.REFUSALS)
     config = services.config
     limit = RateLimit(
         "voice sockets",
@@ -97,10 +97,11 @@ def router(performances: Performances, services: Services, guard: Access) -> API
         try:
             limit.check(socket)
             start = await _first(socket)
-            guard.check_socket(socket, start.key, Scope.PUBLISH)
-            performance = await performances.open(name)
-            voice = _Voice(socket, performance, start.sample_rate, config.call.idle_timeout_s)
-            await voice.run()
+            owner = guard.check_socket(socket, start.key, Scope.PUBLISH)
+            async with performances.opened(name, owner) as performance:
+                voice = _Voice(socket, performance, start.sample_rate, config.call.idle_timeout_s)
+                with contextlib.suppress(WebSocketDisconnect):
+                    await voice.run()
         except WebSocketDisconnect:
             return
         except Problem as problem:
@@ -109,6 +110,7 @@ def router(performances: Performances, services: Services, guard: Access) -> API
         except Refusal as refusal:
             await _close(socket, refusal)
 
+    voice_description.add(routes, PATH, config, guard, _MAX_UTTERANCES)
     return routes
 
 

@@ -19,10 +19,13 @@ from server.services import Services
 from server.viewer import Viewer
 from server.whip_resource import (
     MAX_SDP_BYTES,
+    OFFER,
     SDP_MEDIA_TYPE,
     add_resource_routes,
     answer_other_methods,
     created,
+    described,
+    described_options,
     endpoint_options,
 )
 
@@ -51,17 +54,14 @@ def router(
         status_code=HTTPStatus.CREATED,
         response_class=Response,
         dependencies=[not_too_often],
-        openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
+        openapi_extra=OFFER,
         responses={
-            201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
-            406: {
-                "content": {SDP_MEDIA_TYPE: {}},
-                "description": "No codec in common: an SDP offer instead, to be answered by PATCH",
-            },
-            409: {"description": "The avatar is not live: come back later"},
-            503: {"description": "As many watch it as may"},
+            201: described("The SDP answer"),
+            406: described("No codec in common: an SDP offer instead, to be answered by PATCH"),
+            409: problems.come_back("The avatar is not live"),
+            503: problems.come_back("As many watch it as may"),
             **problems.refusals(400, 404, 413, 415, 422),
-            **rate_limit.REFUSALS,
+            **rate_limit.refusals(limits.calls_per_minute, limits.calls_burst),
         },
     )
     async def watch(
@@ -94,7 +94,7 @@ def router(
             counter_offer.mark(response, services.config.call.connect_timeout_s)
         return response
 
-    @routes.options(PATH + "/{name}", response_class=Response)
+    @routes.options(PATH + "/{name}", response_class=Response, responses=described_options())
     async def describe(name: str) -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)
@@ -102,7 +102,9 @@ def router(
     async def take_answer(viewer_id: str, body: bytes) -> None:
         await viewers.get(viewer_id).take_answer(body)
 
-    add_resource_routes(routes, PATH + "/{name}/{resource_id}", viewers, take_answer)
+    add_resource_routes(
+        routes, PATH + "/{name}/{resource_id}", viewers, take_answer, checks=[viewers.of_avatar()]
+    )
     answer_other_methods(routes, PATH + "/{name}", "viewers come by POST")
     return routes
 

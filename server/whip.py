@@ -16,10 +16,13 @@ from server.publisher import Publisher
 from server.services import Services
 from server.whip_resource import (
     MAX_SDP_BYTES,
+    OFFER,
     SDP_MEDIA_TYPE,
     add_resource_routes,
     answer_other_methods,
     created,
+    described,
+    described_options,
     endpoint_options,
 )
 
@@ -46,37 +49,39 @@ def router(
         status_code=HTTPStatus.CREATED,
         response_class=Response,
         dependencies=[not_too_often],
-        openapi_extra={"requestBody": {"content": {SDP_MEDIA_TYPE: {}}, "required": True}},
+        openapi_extra=OFFER,
         responses={
-            201: {"content": {SDP_MEDIA_TYPE: {}}, "description": "The SDP answer"},
+            201: described("The SDP answer"),
             409: {"description": "Somebody else speaks through this avatar"},
-            503: {"description": "No place is free: come back later"},
+            503: problems.come_back("No place is free"),
             **problems.refusals(400, 404, 413, 415, 422),
-            **rate_limit.REFUSALS,
+            **rate_limit.refusals(limits.calls_per_minute, limits.calls_burst),
         },
     )
     async def publish(request: Request, name: str) -> Response:
         """Speak through ``name`` with an SDP offer: audio sendonly. It goes live by this."""
         offer = sdp.check_publisher(await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
-        if sdp.offers_video(offer) and not services.config.performance.ignore_video:
+        if offer.has_video and not services.config.performance.ignore_video:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "video-offered",
                 "found video in the offer, expected only sound: the picture is made here",
             )
-        performance = await performances.open(name)
-        publisher, answer = await publishers.open(
-            lambda publisher_id: Publisher(publisher_id, services, performance),
-            lambda publisher: publisher.answer(offer),
-        )
+        async with performances.opened(name, access.owner(request)) as performance:
+            publisher, answer = await publishers.open(
+                lambda publisher_id: Publisher(publisher_id, services, performance),
+                lambda publisher: publisher.answer(offer),
+            )
         location = f"{PATH}/{name}/{publisher.id}"
         return created(answer, location, publisher.peer.etag, services.config.ice_servers)
 
-    @routes.options(PATH + "/{name}", response_class=Response)
+    @routes.options(PATH + "/{name}", response_class=Response, responses=described_options())
     async def describe(name: str) -> Response:
         """What may be posted here, and the ICE servers to use for it."""
         return endpoint_options(services.config.ice_servers)
 
-    add_resource_routes(routes, PATH + "/{name}/{resource_id}", publishers)
+    add_resource_routes(
+        routes, PATH + "/{name}/{resource_id}", publishers, checks=[publishers.of_avatar()]
+    )
     answer_other_methods(routes, PATH + "/{name}", "publishers come by POST")
     return routes

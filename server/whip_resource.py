@@ -5,15 +5,17 @@ resource that takes ICE candidates and restarts by PATCH and ends by DELETE.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from starlette.responses import Response
 
+from server import if_match as matching
 from server import problems, trickle, turn
 from server.body import media_type, read_body
+from server.if_match import IfMatch
 from server.peer import Peer
 from server.problems import Problem
 from server.turn import IceServer
@@ -23,8 +25,19 @@ MAX_SDP_BYTES = 65_536
 
 _ENDPOINT_METHODS = "POST, GET, HEAD, OPTIONS"
 _RESOURCE_METHODS = "PATCH, DELETE, GET, HEAD, OPTIONS"
-# Of If-Match, where the ICE session is to be a new one (RFC 9725 section 4.3.3).
-_ANY_SESSION = "*"
+
+_SDP: dict[str, Any] = {SDP_MEDIA_TYPE: {"schema": {"type": "string", "maxLength": MAX_SDP_BYTES}}}
+_FRAGMENT: dict[str, Any] = {
+    trickle.MEDIA_TYPE: {"schema": {"type": "string", "maxLength": MAX_SDP_BYTES}}
+}
+# How the interface's description tells of the body of a POST.
+OFFER: dict[str, Any] = {
+    "requestBody": {
+        "description": f"An SDP offer of at most {MAX_SDP_BYTES} bytes",
+        "content": _SDP,
+        "required": True,
+    }
+}
 
 
 class Resources(Protocol):
@@ -37,6 +50,33 @@ class Resources(Protocol):
     async def hang_up(self, resource_id: str) -> None:
         """End it and wait until its place is free; raises Problem 404."""
         ...
+
+
+def described(description: str) -> dict[str, Any]:
+    """How the interface's description tells of ``created``."""
+    return {
+        "description": description,
+        "content": _SDP,
+        "headers": {
+            "Location": _header("The resource that was created, for PATCH and DELETE"),
+            "ETag": _header("Names its ICE session, for If-Match"),
+            "Link": _header('An ICE server to use (rel="ice-server"); one header for each'),
+        },
+    }
+
+
+def described_options() -> dict[int | str, dict[str, Any]]:
+    """How the interface's description tells of ``endpoint_options``."""
+    return {
+        200: {
+            "description": "What it takes",
+            "headers": {
+                "Accept-Post": _header("The media type of offers"),
+                "Allow": _header("Its methods"),
+                "Link": _header('An ICE server to use (rel="ice-server"); one header for each'),
+            },
+        }
+    }
 
 
 def created(answer: str, location: str, etag: str, ice_servers: tuple[IceServer, ...]) -> Response:
@@ -62,71 +102,93 @@ def add_resource_routes(
     path: str,
     resources: Resources,
     take_answer: Callable[[str, bytes], Awaitable[None]] | None = None,
+    checks: Sequence[params.Depends] = (),
 ) -> None:
     """Add what the resource at ``path``, which ends in ``{resource_id}``, understands.
 
-    ``take_answer`` takes the SDP answer to an offer of ours, if we make any. GET has nothing to
-    show (RFC 9725 section 4.1); other methods are refused with 405.
+    ``checks`` come before all of it. ``take_answer`` takes the SDP answer to an offer of ours, if
+    we make any. GET has nothing to show (RFC 9725 section 4.1); other methods are refused with 405.
     """
-    taken = [trickle.MEDIA_TYPE, *([SDP_MEDIA_TYPE] if take_answer is not None else [])]
+    contents = _FRAGMENT if take_answer is None else _FRAGMENT | _SDP
+    resource = APIRouter(dependencies=checks)
 
-    @routes.patch(
+    @resource.patch(
         path,
         status_code=HTTPStatus.NO_CONTENT,
-        openapi_extra={"requestBody": {"content": {name: {} for name in taken}, "required": True}},
+        openapi_extra={
+            "requestBody": {
+                "description": f"A fragment or an answer of at most {MAX_SDP_BYTES} bytes",
+                "content": contents,
+                "required": True,
+            }
+        },
         responses={
-            200: {"content": {trickle.MEDIA_TYPE: {}}, "description": "ICE has been restarted"},
+            200: {
+                "content": _FRAGMENT,
+                "description": "ICE is restarted: our new credentials and candidates",
+                "headers": {"ETag": _header("Names the new ICE session")},
+            },
             **problems.refusals(400, 404, 412, 413, 415, 422, 428, 503),
             409: {"description": "No connection is there to restart, or no answer is expected"},
         },
     )
-    async def change_ice(request: Request, resource_id: str) -> Response:
-        """Add ICE candidates; If-Match must carry the ETag of the ICE session.
-
-        With If-Match: * and new credentials, restart ICE.
-        """
+    async def change_ice(request: Request, resource_id: str, if_match: IfMatch = None) -> Response:
+        """Add ICE candidates, or with a new ice-ufrag and ice-pwd restart ICE."""
         peer = resources.peer(resource_id)
         if take_answer is not None and media_type(request) == SDP_MEDIA_TYPE:
             await take_answer(resource_id, await read_body(request, SDP_MEDIA_TYPE, MAX_SDP_BYTES))
             return Response(status_code=HTTPStatus.NO_CONTENT)
         body = await read_body(request, trickle.MEDIA_TYPE, MAX_SDP_BYTES)
-        if_match = request.headers.get("If-Match")
-        if if_match == _ANY_SESSION:
-            own = await peer.restart_ice(trickle.parse(body))
-            response = Response(own, HTTPStatus.OK, media_type=trickle.MEDIA_TYPE)
-            response.headers["ETag"] = peer.etag
-            return response
-        _check_if_match(if_match, peer.etag)
-        await peer.add_candidates(trickle.parse(body))
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        matching.check(if_match, peer.etag)
+        own = await peer.change_ice(trickle.parse(body))
+        if own is None:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        response = Response(own, HTTPStatus.OK, media_type=trickle.MEDIA_TYPE)
+        response.headers["ETag"] = peer.etag
+        return response
 
-    @routes.delete(path, response_class=Response, responses=problems.refusals(404))
+    @resource.delete(path, response_class=Response, responses=problems.refusals(404))
     async def hang_up(resource_id: str) -> Response:
         """End it."""
         await resources.hang_up(resource_id)
         return Response(status_code=HTTPStatus.OK)
 
-    @routes.options(path, response_class=Response, responses=problems.refusals(404))
+    @resource.options(
+        path,
+        response_class=Response,
+        responses={
+            200: {
+                "description": "What it takes",
+                "headers": {
+                    "Accept-Patch": _header("The media types of bodies"),
+                    "Allow": _header("Its methods"),
+                },
+            },
+            **problems.refusals(404),
+        },
+    )
     async def describe(resource_id: str) -> Response:
         """What it understands."""
         resources.peer(resource_id)
         response = Response(status_code=HTTPStatus.OK)
-        response.headers["Accept-Patch"] = ", ".join(taken)
+        response.headers["Accept-Patch"] = ", ".join(contents)
         response.headers["Allow"] = _RESOURCE_METHODS
         return response
 
-    @routes.get(path, include_in_schema=False)
+    @resource.get(path, include_in_schema=False)
     async def show_nothing(resource_id: str) -> Response:
         resources.peer(resource_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    @routes.api_route(path, methods=["POST", "PUT"], include_in_schema=False)
+    @resource.api_route(path, methods=["POST", "PUT"], include_in_schema=False)
     async def refuse(resource_id: str) -> None:
         """A second offer would be a renegotiation: neither protocol has it."""
         resources.peer(resource_id)
         raise _not_allowed(
             "a connection cannot be changed: hang up and offer again", _RESOURCE_METHODS
         )
+
+    routes.include_router(resource)
 
 
 def answer_other_methods(routes: APIRouter, path: str, detail: str) -> None:
@@ -153,20 +215,9 @@ def link_ice_servers(response: Response, servers: tuple[IceServer, ...]) -> None
         response.headers.append("Link", link)
 
 
+def _header(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}}
+
+
 def _not_allowed(detail: str, allow: str) -> Problem:
     return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"Allow": allow})
-
-
-def _check_if_match(if_match: str | None, etag: str) -> None:
-    if if_match is None:
-        raise Problem(
-            HTTPStatus.PRECONDITION_REQUIRED,
-            "if-match-required",
-            f"found no If-Match header, expected the ETag {etag} (RFC 9725 4.3.1)",
-        )
-    if if_match != etag:
-        raise Problem(
-            HTTPStatus.PRECONDITION_FAILED,
-            "other-ice-session",
-            f"found If-Match: {if_match}, expected the ETag {etag}",
-        )

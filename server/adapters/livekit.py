@@ -18,26 +18,25 @@ import numpy as np
 from av import AudioFrame, VideoFrame
 from livekit import rtc
 from livekit.agents.voice.avatar import AudioSegmentEnd, AvatarOptions, VideoGenerator
+from numpy.typing import NDArray
 
 from model.rates import FPS
 from server.adapters.client import AvatarClient
+from server.adapters.livekit_segments import Segments
 from server.voice_messages import PlaybackFinished, PlaybackStarted
 from streaming.rates import VOICE_RATE
 
-# The message that an utterance is over overtakes its last sound by what WebRTC's buffers hold.
-_TAIL_S = 0.15
-
 
 class LikenessVideoGenerator(VideoGenerator):
-    """What ``client`` shows and says. Connect it before, close it after.
+    """What ``client`` shows and says. Connect it before, close it after; speak by this only.
 
-    Sound is handed on only while an utterance is heard: the runner counts it as the position.
+    Of the sound that comes, as much is handed on as was given: the runner counts it as the
+    position. See `Segments`.
     """
 
     def __init__(self, client: AvatarClient) -> None:
         self._client = client
-        self._is_heard = False
-        self._ends_at: float | None = None
+        self._segments = Segments()
 
     @staticmethod
     def options(size_px: int) -> AvatarOptions:
@@ -47,6 +46,7 @@ class LikenessVideoGenerator(VideoGenerator):
     async def push_audio(self, frame: rtc.AudioFrame | AudioSegmentEnd) -> None:
         """Say it. Raises ValueError for another rate than the client's, and for stereo."""
         if isinstance(frame, AudioSegmentEnd):
+            self._segments.complete()
             await self._client.end()
             return
         found = (frame.sample_rate, frame.num_channels)
@@ -55,11 +55,12 @@ class LikenessVideoGenerator(VideoGenerator):
                 f"found speech at {found[0]} Hz with {found[1]} channels, expected"
                 f" {self._client.sample_rate} Hz and 1: make the AvatarClient with its rate"
             )
+        self._segments.give(frame.samples_per_channel * VOICE_RATE // self._client.sample_rate)
         await self._client.say(bytes(frame.data))
 
     async def clear_buffer(self) -> None:
         """Fall silent at once."""
-        self._is_heard, self._ends_at = False, None
+        self._segments.clear()
         await self._client.clear()
 
     def __aiter__(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
@@ -69,21 +70,24 @@ class LikenessVideoGenerator(VideoGenerator):
     async def _frames(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
         clock = asyncio.get_running_loop().time
         async for received in self._client:
-            is_told = isinstance(received, PlaybackStarted | PlaybackFinished)
-            if self._ends_at is not None and (is_told or clock() >= self._ends_at):
-                self._is_heard, self._ends_at = False, None
-                yield AudioSegmentEnd()
             if isinstance(received, PlaybackStarted):
-                self._is_heard = True
+                self._segments.start(received.utterance)
             elif isinstance(received, PlaybackFinished):
-                if received.interrupted:
-                    self._is_heard = False
-                else:
-                    self._ends_at = clock() + _TAIL_S
+                tell = self._segments.cut if received.interrupted else self._segments.finish
+                tell(received.utterance, clock())
             elif isinstance(received, VideoFrame):
                 yield _picture(received)
-            elif self._is_heard:
-                yield _sound(received)
+            else:
+                own, rest = self._segments.hear(_mono(received))
+                # What is left of a packet, another utterance may begin with.
+                while len(own):
+                    yield _sound(own)
+                    if not self._segments.take_end(clock()):
+                        break
+                    yield AudioSegmentEnd()
+                    own, rest = self._segments.hear(rest)
+            while self._segments.take_end(clock()):
+                yield AudioSegmentEnd()
 
 
 def _picture(frame: VideoFrame) -> rtc.VideoFrame:
@@ -91,7 +95,12 @@ def _picture(frame: VideoFrame) -> rtc.VideoFrame:
     return rtc.VideoFrame(frame.width, frame.height, rtc.VideoBufferType.I420, i420)
 
 
-def _sound(frame: AudioFrame) -> rtc.AudioFrame:
+def _mono(frame: AudioFrame) -> NDArray[np.int16]:
+    """Return (samples,)."""
     pcm = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
-    mono = np.rint(pcm.mean(axis=1)).astype("<i2")
-    return rtc.AudioFrame(mono.tobytes(), frame.sample_rate, 1, len(mono))
+    mono: NDArray[np.int16] = np.rint(pcm.mean(axis=1)).astype(np.int16)
+    return mono
+
+
+def _sound(pcm: NDArray[np.int16]) -> rtc.AudioFrame:
+    return rtc.AudioFrame(pcm.astype("<i2").tobytes(), VOICE_RATE, 1, len(pcm))

@@ -71,6 +71,14 @@ def own_logging() -> Iterator[None]:
         logger.setLevel(levels.get(logger, logging.NOTSET))
 
 
+@pytest.fixture(autouse=True)
+def own_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep away from the user's own: a server signs what it finds there."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("xdg")))
+
+
 @pytest.fixture
 def portrait_files(tmp_path: Path) -> list[PortraitFile]:
     """Two portraits as the fake model knows them, of shade 0 and 200."""

@@ -9,7 +9,7 @@ from tests.server.test_calls import problem
 from tests.server.test_whip import Kind, both
 
 
-@pytest.mark.parametrize("name", ["a b", "%2e%2e", "ä", "first%0d%0aX-Y:%20z", "first%2fx", "💬"])
+@pytest.mark.parametrize("name", ["a b", "%2e%2e", "ä", "first%0d%0aX-Y:%20z", "💬"])
 async def test_a_name_with_odd_characters_is_only_unknown(serve: Serve, name: str) -> None:
     async with serve() as running:
         for peer in (Broadcaster(running.http, name), Watcher(running.http, name)):

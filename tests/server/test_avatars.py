@@ -179,7 +179,7 @@ async def test_only_those_used_last_stay_prepared(serve: Serve) -> None:
         ("ann", form(head_speed="nan"), 422, "invalid-settings", "head_speed: Input should be"),
         ("ann", form(expresion="sad"), 422, "invalid-settings", "expresion: Unexpected"),
         ("a/b", form(), 422, "invalid-request", "path.name: String should match"),
-        ("a%2Fb", form(), 422, "invalid-request", "path.name: String should match"),
+        ("a%2Fb", form(), 422, "invalid-name", "found a slash in a name"),
         ("%2E%2E", form(), 422, "invalid-request", "path.name: String should match"),
         ("-x", form(), 422, "invalid-request", "path.name: String should match"),
         ("x" * 65, form(), 422, "invalid-request", "path.name: String should match"),

@@ -118,7 +118,7 @@ async def test_patch_needs_the_etag_of_this_ice_session(serve: Serve) -> None:
         match = {"If-Match": etag}
         problem(await patch(""), 428, "if-match-required")
         problem(await patch("", **{"If-Match": '"other"'}), 412, "other-ice-session")
-        problem(await patch("", **{"If-Match": "*"}), 422, "ice-restart")
+        problem(await patch("", **{"If-Match": "W/" + etag}), 412, "other-ice-session")
         problem(await patch("a=ice-ufrag:else\r\n", **match), 422, "other-ice-session")
         problem(await patch("a=candidate:1 1 udp", **match), 400, "invalid-sdpfrag")
         problem(await patch("a=mid:0\r\na=candidate:1 1 udp", **match), 400, "invalid-sdpfrag")

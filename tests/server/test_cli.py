@@ -11,6 +11,7 @@ import pytest
 
 from server import cli, command_line, serve_command
 from tests.server.fakes import SIZE_PX, FakeAvatar
+from tests.server.issuing import issue
 from tests.server.test_render import burst, write_wav
 
 pytestmark = pytest.mark.usefixtures("own_logging")
@@ -86,6 +87,16 @@ def test_a_token_that_cannot_be_sent(
     said = refusal(capsys, "serve", "--port", "0", "--publish", "http://host/whip")
     assert "LIKENESS_PUBLISH_TOKEN" in said
     assert "two words" not in said
+
+
+def test_a_certificate_that_cannot_sign_recordings(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    issued, path = issue(tmp_path), tmp_path / "config.toml"
+    path.write_text(f'[trust]\ncertificate = "{issued.path}"\nkey = "{issued.key_path}"\n')
+    said = refusal(capsys, "serve", "--port", "0", "--config", str(path))
+    assert "trust.certificate" in said
+    assert "cannot sign content credentials" in said
 
 
 def test_no_such_host(capsys: pytest.CaptureFixture[str]) -> None:

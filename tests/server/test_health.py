@@ -111,8 +111,9 @@ async def test_refusals_are_described_as_what_they_are(serve: Serve) -> None:
             # WHEP's counter-offer is no refusal, though its status is 406.
             kinds = {kind for s, a in refusals.items() if s != "406" for kind in a["content"]}
             assert kinds <= {problems.MEDIA_TYPE}
-            # What may be posted under a name, and its overlay, are there before it is.
-            is_there = "{" not in path or path.startswith("/overlay") or method == "options"
+            # What may be posted under a name, its overlay and its socket are there before it is.
+            is_there = "{" not in path or method == "options" or path.endswith("/audio")
+            is_there = is_there or path.startswith("/overlay")
             assert "404" in refusals or is_there, f"{method} {path}"
 
 

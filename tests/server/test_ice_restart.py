@@ -9,6 +9,7 @@ import pytest
 from server import ice_restart, trickle
 from server.config import CallConfig
 from server.problems import Problem
+from server.whip_resource import Resources
 from tests.server.caller import Broadcaster, Caller, RemotePeer, Watcher
 from tests.server.conftest import Running, Serve, with_calls
 from tests.server.test_calls import FRAGMENT, problem
@@ -23,10 +24,15 @@ NOWHERE = (
 def agent(running: Running, peer: RemotePeer) -> aioice.Connection:
     """The server's ICE agent of a connection."""
     server = running.server
-    kinds = {Caller: server.calls, Broadcaster: server.publishers, Watcher: server.viewers}
-    found = kinds[type(peer)].peer(peer.location.rpartition("/")[2])  # type: ignore[attr-defined]
-    dtls = found.connection.getTransceivers()[0].receiver.transport
-    return dtls.transport._connection  # type: ignore[no-any-return]
+    kinds: dict[type[RemotePeer], Resources] = {
+        Caller: server.calls,
+        Broadcaster: server.publishers,
+        Watcher: server.viewers,
+    }
+    resources = next(found for kind, found in kinds.items() if isinstance(peer, kind))
+    connection = resources.peer(peer.location.rpartition("/")[2]).connection
+    dtls = connection.getTransceivers()[0].receiver.transport
+    return dtls.transport._connection
 
 
 async def until_settled() -> None:
@@ -144,14 +150,69 @@ async def test_hanging_up_ends_a_restart_under_way(serve: Serve) -> None:
         assert ice_restart.TASK_NAME not in {task.get_name() for task in asyncio.all_tasks()}
 
 
+@pytest.mark.parametrize("if_match", ["*", '"*"', "{etag}", '"x,y", {etag}', 'W/"x", "*"'])
+async def test_new_credentials_restart_whatever_the_session_is_named_by(
+    serve: Serve, if_match: str
+) -> None:
+    """RFC 9725 section 4.3.3: whoever sends them means a restart."""
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        assert caller.response is not None
+        first = caller.response.headers["ETag"]
+        response = await patch(caller, ANEW, if_match.format(etag=first))
+        assert response.status_code == 200, response.text
+        assert response.headers["ETag"] != first
+        assert trickle.parse(response.content).candidates
+
+
+async def test_new_credentials_for_another_session_restart_nothing(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        first = agent(running, caller)
+        problem(await patch(caller, ANEW, '"other"'), 412, "other-ice-session")
+        response = await caller.http.patch(caller.location, content=ANEW, headers=FRAGMENT)
+        problem(response, 428, "if-match-required")
+        await until_settled()
+        assert agent(running, caller) is first
+
+
+async def test_candidates_of_the_same_session_may_be_for_any(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        assert caller.response is not None
+        first, etag = agent(running, caller), caller.response.headers["ETag"]
+        same = f"a=ice-ufrag:{first.remote_username}\r\na=ice-pwd:{first.remote_password}\r\n"
+        for content in (same, same + NOWHERE, "", NOWHERE):
+            response = await patch(caller, content, "*")
+            assert (response.status_code, response.content) == (204, b"")
+            assert "ETag" not in response.headers
+        await until_settled()
+        assert agent(running, caller) is first
+        assert (await patch(caller, "", etag)).status_code == 204
+
+
 @pytest.mark.parametrize(
-    "content", ["", "a=ice-ufrag:anew\r\n", "a=ice-pwd:0123456789012345678901\r\n"]
+    "content", ["a=ice-ufrag:anew\r\n", "a=ice-pwd:0123456789012345678901\r\n"]
 )
 async def test_a_restart_without_new_credentials(serve: Serve, content: str) -> None:
     async with serve() as running, Caller(running.http) as caller:
         await caller.connect()
-        problem(await patch(caller, content, "*"), 422, "ice-restart")
+        detail = problem(await patch(caller, content, "*"), 422, "other-ice-session")
+        assert "new ones of both ice-ufrag and ice-pwd to restart ICE" in detail
         await caller.until_pictures(lambda _: True)
+
+
+async def test_a_restart_that_is_sent_twice_is_one(serve: Serve) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        peer = running.server.calls.peer(caller.location.rpartition("/")[2])
+        fragment = trickle.parse(ANEW.encode())
+        once, again = await asyncio.gather(
+            peer.change_ice(fragment), peer.change_ice(fragment), return_exceptions=True
+        )
+        assert isinstance(once, str)
+        assert isinstance(again, Problem)
+        assert again.code == "ice-restart"
 
 
 @pytest.mark.parametrize(("count", "status"), [(40, 200), (65, 422)])

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,9 @@ from server.push import Push, PushState
 from server.whip_client import parse_ice_servers
 from tests.server.caller import Broadcaster
 from tests.server.conftest import CONFIG, Running, Serve
+from tests.server.max_bundle import bundle_only
 from tests.server.test_calls import problem
+from tests.server.test_whip import sections, streams
 from tests.server.whip_receiver import TOKEN, Receiver
 
 PUBLISH = "/v1/avatars/first/publish"
@@ -32,6 +35,21 @@ async def put(running: Running, url: str, token: str | None = TOKEN) -> dict[str
 
 async def state(running: Running) -> dict[str, Any]:
     return dict((await running.http.get(PUBLISH)).json())
+
+
+@pytest.fixture
+def failed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when a push is refused."""
+    event = asyncio.Event()
+    become = Push._become
+
+    def watched(push: Push, to: PushState, reason: str | None) -> None:
+        become(push, to, reason)
+        if to is PushState.FAILED:
+            asyncio.get_running_loop().call_soon(event.set)
+
+    monkeypatch.setattr(Push, "_become", watched)
+    return event
 
 
 @pytest.mark.parametrize("codec", [None, "VP8"])
@@ -56,6 +74,57 @@ async def test_picture_and_voice_arrive(serve: Serve, codec: str | None) -> None
         assert (await running.http.delete(PUBLISH)).status_code == 204
         assert receiver.ended == ['"one"']
         problem(await running.http.get(PUBLISH), 404, "not-published")
+
+
+async def test_the_offer_is_as_whip_clients_must_have_it(serve: Serve) -> None:
+    """RFC 9725 sections 4.2, 4.4.1, 4.4.2 and 4.4.4."""
+    receiver = Receiver()
+    async with serve(QUICK) as running, receiver.running():
+        await put(running, receiver.url)
+        await receiver.until("bright", 1)
+        (offer,) = receiver.offers
+        found = sections(offer)
+        assert [section.split()[0] for section in found] == ["m=audio", "m=video"]
+        for section in found:
+            for line in ("sendonly", "rtcp-mux", "rtcp-mux-only", "setup:actpass"):
+                assert section.count(f"a={line}\r\n") == 1
+        assert streams(offer) == 1
+        mids = re.findall(r"a=mid:(\S+)", offer)
+        assert f"a=group:BUNDLE {' '.join(mids)}\r\n" in offer
+        assert len(set(re.findall(r"a=ice-ufrag:(\S+)", offer))) == 1
+        assert "ice-lite" not in offer
+
+
+@pytest.mark.parametrize("mark", ["a=bundle-only", ""])
+async def test_an_answer_may_tell_its_transport_once(serve: Serve, mark: str) -> None:
+    """As that of RFC 9725's example, with port 0, and as RFC 9143 section 7.3 has it, with one."""
+
+    def once(answer: str) -> str:
+        told = bundle_only(answer, mark)
+        return told if mark else told.replace("m=video 0", "m=video 9")
+
+    receiver = Receiver()
+    receiver.change_answer = once
+    async with serve(QUICK) as running, receiver.running():
+        await put(running, receiver.url)
+        await receiver.until("bright", 3)
+
+
+async def test_a_server_that_wants_no_picture_is_not_hammered(
+    serve: Serve, failed: asyncio.Event
+) -> None:
+    receiver = Receiver()
+    receiver.change_answer = lambda answer: bundle_only(answer, "a=inactive")
+    async with serve(QUICK) as running, receiver.running():
+        await put(running, receiver.url)
+        async with asyncio.timeout(20):
+            await failed.wait()
+        found = await state(running)
+        assert "the answer rejects video, expected both to be received" in found["reason"]
+        assert found["attempts"] == 1
+        assert found["retry_in_s"] > 200
+        # The session that it made is ended.
+        assert receiver.ended == ['"one"']
 
 
 async def test_it_is_sent_from_the_start_where_that_is_configured(serve: Serve) -> None:
@@ -114,20 +183,11 @@ async def test_a_refusal_is_told_and_not_hammered(
     status: int,
     says: str,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    failed: asyncio.Event,
 ) -> None:
     receiver = Receiver()
     receiver.answer_with = Response(status_code=status)
     caplog.set_level(logging.DEBUG, "server")
-    failed = asyncio.Event()
-    become = Push._become
-
-    def watched(push: Push, to: PushState, reason: str | None) -> None:
-        become(push, to, reason)
-        if to is PushState.FAILED:
-            asyncio.get_running_loop().call_soon(failed.set)
-
-    monkeypatch.setattr(Push, "_become", watched)
     async with serve(QUICK) as running, receiver.running():
         await put(running, receiver.url)
         await receiver.until("requests", 2)

@@ -2,23 +2,30 @@
 
 import asyncio
 import dataclasses
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from server import messages
-from server.config import Config
+from server import credentials, messages, recording_routes, recordings_signer
+from server.config import Config, TrustConfig
+from server.download import Download
 from server.keys import Scope
 from server.outgoing_config import RecordingConfig
 from server.performance_recording import PerformanceRecordings
+from server.problems import Problem
 from tests.server.caller import Broadcaster, Caller, Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.media import decoded
 from tests.server.test_calls import problem
+from tests.server.test_recordings_signed import left_over, slow_down
 
 RECORDING = "/v1/avatars/first/recording"
+FORMATS = {"H264": ".mp4", "VP8": ".webm"}
 
 
 def config_for(folder: Path, *, everything: bool = False) -> Config:
@@ -35,7 +42,7 @@ def key(running: Running, name: str, *scopes: Scope) -> httpx.AsyncClient:
 def play(tmp_path: Path, response: httpx.Response) -> None:
     """Check that what was downloaded has moving pictures and sound."""
     assert response.status_code == 200
-    path = tmp_path / "downloaded"
+    path = tmp_path / "played"
     path.write_bytes(response.content)
     pictures, rms = decoded(path)
     assert pictures > 5
@@ -63,8 +70,15 @@ async def test_a_caller_records_and_downloads(serve: Serve, tmp_path: Path, code
         assert listed["id"] == began.id
         assert not listed["running"]
         response = await running.http.get(listed["url"])
-        assert response.headers["Content-Type"] == f"video/{'mp4' if codec == 'H264' else 'webm'}"
+        assert response.headers["Content-Type"] == f"video/{FORMATS[codec].removeprefix('.')}"
+        (tmp_path / f"downloaded{FORMATS[codec]}").write_bytes(response.content)
         play(tmp_path, response)
+        # It was waited for: a player has it as it stays.
+        (listed,) = (await running.http.get("/v1/recordings")).json()
+        assert not listed["signing"]
+        assert listed["credentials"] == (codec == "H264")
+        said = credentials.read(tmp_path / f"downloaded{FORMATS[codec]}")
+        assert (said is not None and said.valid and said.made_by_ai) == (codec == "H264")
         assert (await running.http.delete(listed["url"])).status_code == 204
         problem(await running.http.get(listed["url"]), 404, "unknown-recording")
 
@@ -133,6 +147,109 @@ async def test_a_performance_is_recorded_by_the_interface(serve: Serve, tmp_path
         play(tmp_path, await running.http.get(stopped["url"]))
         problem(await running.http.delete(RECORDING), 404, "not-recording")
         await watcher.until_sound(lambda rms: rms > 5000)
+
+
+async def test_what_a_server_has_left_unsigned_is_signed_at_the_next_start(
+    serve: Serve, tmp_path: Path
+) -> None:
+    media = await left_over(tmp_path)
+    async with serve(config_for(tmp_path)) as running:
+        async with asyncio.timeout(60):
+            while not (await listed(running))["credentials"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert not (await listed(running))["signing"]
+        response = await running.http.get(f"/v1/recordings/{media.stem}")
+        assert response.content == media.read_bytes()
+        said = credentials.read(media)
+        assert said is not None
+        assert said.own
+
+
+async def listed(running: Running) -> dict[str, Any]:
+    """The only recording that there is."""
+    (found,) = (await running.http.get("/v1/recordings")).json()
+    return dict(found)
+
+
+async def test_where_credentials_are_off_it_is_told(serve: Serve, tmp_path: Path) -> None:
+    await left_over(tmp_path)
+    config = dataclasses.replace(config_for(tmp_path), trust=TrustConfig(credentials=False))
+    async with serve(config) as running:
+        (listed,) = (await running.http.get("/v1/recordings")).json()
+        assert (listed["signing"], listed["credentials"]) == (False, False)
+
+
+async def test_a_download_does_not_wait_for_ever_for_a_signature(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_down(monkeypatch)
+    monkeypatch.setattr(recording_routes, "_SIGNATURE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(recordings_signer, "_CLOSE_S", 0.1)
+    media = await left_over(tmp_path)
+    async with serve(config_for(tmp_path)) as running:
+        await running.server.services.recordings.sign_left_overs()
+        (listed,) = (await running.http.get("/v1/recordings")).json()
+        assert (listed["signing"], listed["credentials"]) == (True, False)
+        response = await running.http.get(listed["url"])
+        assert response.status_code == 200
+        assert response.content == media.read_bytes()
+
+
+async def test_one_that_is_deleted_while_it_is_waited_for_is_gone(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await left_over(tmp_path)
+    config = dataclasses.replace(config_for(tmp_path), trust=TrustConfig(credentials=False))
+    async with serve(config) as running:
+
+        async def delete(*_: object) -> None:
+            media.unlink()
+
+        monkeypatch.setattr(running.server.services.recordings, "wait_until_signed", delete)
+        response = await running.http.get(f"/v1/recordings/{media.stem}")
+        problem(response, 404, "unknown-recording")
+
+
+@pytest.mark.parametrize("then", ["replaced", "deleted"])
+async def test_a_download_is_of_the_file_that_was_there_when_it_began(
+    tmp_path: Path, then: str
+) -> None:
+    media, other = tmp_path / "film.mp4", tmp_path / "other"
+    media.write_bytes(b"a" * 200_000)
+    other.write_bytes(b"b" * 300_000)
+    body = b""
+    started: dict[str, str] = {}
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal body
+        if message["type"] == "http.response.start":
+            started.update((name.decode(), value.decode()) for name, value in message["headers"])
+            media.unlink() if then == "deleted" else other.replace(media)
+        body += message.get("body", b"")
+
+    scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.4"}}
+    gone = Problem(HTTPStatus.NOT_FOUND, "unknown-recording", "gone")
+    await Download(media, "video/mp4", gone)(scope, receive, send)
+    assert body == b"a" * 200_000
+    assert started["content-length"] == "200000"
+    assert started["content-disposition"] == 'attachment; filename="film.mp4"'
+    assert started["cache-control"] == "no-store"
+
+
+async def test_a_part_of_a_recording_can_be_asked_for(serve: Serve, tmp_path: Path) -> None:
+    media = await left_over(tmp_path)
+    async with serve(config_for(tmp_path)) as running:
+        url = f"/v1/recordings/{media.stem}"
+        response = await running.http.get(url, headers={"Range": "bytes=100-199"})
+        assert response.status_code == 206
+        assert response.content == media.read_bytes()[100:200]
+        assert response.headers["Content-Range"] == f"bytes 100-199/{media.stat().st_size}"
+        # What was signed since is another file: nobody joins a part of the one to the other.
+        headers = {"Range": "bytes=100-199", "If-Range": '"another"'}
+        assert (await running.http.get(url, headers=headers)).content == media.read_bytes()
 
 
 async def test_a_full_folder_is_told_before_anything_is_recorded(

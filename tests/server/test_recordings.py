@@ -8,18 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from server.config import Config, VideoConfig
+from server.config import Config, TrustConfig, VideoConfig
 from server.metrics import Metrics
 from server.outgoing_config import RecordingConfig
 from server.problems import Problem
 from server.recorder import Recorder
-from server.recordings import (
-    Recordings,
-    RecordingsFolderError,
-    _Bytes,
-    _CountedFile,
-    check_folder,
-)
+from server.recording_file import CountedFile
+from server.recordings import Recordings, RecordingsFolderError, check_folder
+from server.recordings_room import Room
 from server.sdp import VideoCodec
 from tests.conftest import ROOT
 from tests.server.fakes import SIZE_PX
@@ -30,7 +26,8 @@ H264 = VideoCodec.H264
 
 def recordings_in(folder: Path, **limits: float) -> Recordings:
     config = RecordingConfig(folder=folder, **limits)  # type: ignore[arg-type]
-    return Recordings(Config(video=VideoConfig(size_px=SIZE_PX), recording=config), Metrics())
+    video, trust = VideoConfig(size_px=SIZE_PX), TrustConfig(credentials=False)
+    return Recordings(Config(video=video, recording=config, trust=trust), Metrics())
 
 
 def files(folder: Path, pattern: str = "*") -> list[Path]:
@@ -147,9 +144,75 @@ async def test_what_is_deleted_makes_room_while_others_are_made(tmp_path: Path) 
     assert await end(running) is None
 
 
+@pytest.mark.parametrize("codec", list(VideoCodec))
+@pytest.mark.parametrize("max_bytes", [1000, 1300])
+@pytest.mark.parametrize("frames", [3, 60])
+async def test_one_that_has_no_room_for_a_picture_leaves_nothing(
+    tmp_path: Path, codec: VideoCodec, max_bytes: int, frames: int
+) -> None:
+    # A header has 574 or 1161 bytes. Short ones are written as they end.
+    recordings = recordings_in(tmp_path, max_bytes=max_bytes)
+    recorder = recordings.begin(codec, "call", "first", None)
+    feed(recorder, Source(codec), frames)
+    recorder.stop()
+    problem = await end(recorder)
+    assert problem is not None
+    assert problem.code == "recordings-full"
+    assert recordings.list() == []
+    assert files(tmp_path) == []
+    assert recordings._room.used == 0
+
+
+async def test_one_that_ends_early_but_plays_is_kept(tmp_path: Path) -> None:
+    problem = await record(recordings_in(tmp_path, max_bytes=40_000), 100)
+    assert problem is not None
+    assert problem.code == "recordings-full"
+    (entry,) = recordings_in(tmp_path).list()
+    assert decoded(entry.path)[0] > 5
+
+
+async def test_only_media_are_counted(tmp_path: Path) -> None:
+    assert await record(recordings_in(tmp_path), 45) is None
+    (media,) = files(tmp_path, "*.mp4")
+    (about,) = files(tmp_path, "*.json")
+    about.write_bytes(about.read_bytes() + b" " * 1_000_000)
+    (tmp_path / "mine.mp4").write_bytes(bytes(1_000_000))
+    recordings = recordings_in(tmp_path, max_bytes=4 * media.stat().st_size)
+    assert await record(recordings, 45) is None
+    assert recordings._room.used == sum(path.stat().st_size for path in files(tmp_path, "2*.mp4"))
+    for entry in recordings.list():
+        recordings.delete(entry)
+    assert recordings._room.used == 0
+
+
+async def test_one_that_cannot_be_described_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    recordings = recordings_in(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr("server.user_data.write_whole", fail)
+        problem = await record(recordings, 5)
+    assert problem is not None
+    assert problem.code == "disk-full"
+    assert files(tmp_path) == []
+
+
+async def test_one_that_is_deleted_twice_is_deleted_once(tmp_path: Path) -> None:
+    recordings = recordings_in(tmp_path)
+    for _ in range(2):
+        assert await record(recordings, 5) is None
+    one, other = recordings.list()
+    recordings.delete(one)
+    recordings.delete(one)
+    assert recordings._room.used == other.bytes
+
+
 def test_what_is_written_is_the_system_s_at_once(tmp_path: Path) -> None:
     with (tmp_path / "film").open("w+b") as file:
-        _CountedFile(file, _Bytes(limit=100)).write(b"a picture")
+        CountedFile(file, Room(limit=100)).write(b"a picture")
         assert (tmp_path / "film").read_bytes() == b"a picture"
 
 

@@ -52,6 +52,7 @@ GUARDED: list[Row] = [
     ("DELETE", "/v1/avatars/{name}/say", {}, SPEAK, 204),
     ("PUT", "/v1/avatars/{name}/say/pause", {"json": {"paused": True}}, SPEAK, 409),
     ("GET", "/v1/avatars/{nobody}/events", {}, SEE, 404),
+    ("GET", "/v1/avatars/{name}/audio", {}, SPEAK, 426),
     ("GET", "/v1/recordings", {}, SPEAK, 200),
     ("GET", "/v1/recordings/{recording_id}", {}, SPEAK, 404),
     ("DELETE", "/v1/recordings/{recording_id}", {}, SPEAK, 404),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -15,6 +16,7 @@ from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.sockets import listening, tone, voice
 from tests.server.test_access import add as add_key
 from tests.server.test_call import is_bright
+from tests.server.test_calls import problem
 
 START = '{"type": "start", "sample_rate": 24000}'
 END = '{"type": "end"}'
@@ -247,3 +249,19 @@ async def test_it_ends_with_the_performance(serve: Serve) -> None:
         async with asyncio.timeout(20):
             await client.socket.wait_closed()
         assert client.socket.close_code == 1001
+
+
+async def test_a_plain_request_is_told_to_be_a_socket(serve: Serve) -> None:
+    async with (
+        serve() as running,
+        listening(running) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as http,
+    ):
+        response = await http.get("/v1/avatars/first/audio")
+        assert "expected a WebSocket" in problem(response, 426, "upgrade-required")
+        assert response.headers["Upgrade"] == "websocket"
+        assert response.headers["Connection"].lower() == "upgrade"
+        # It is a socket all the same, and the connection can be used again.
+        assert (await http.get("/healthz")).status_code == 200
+        async with voice(address) as client:
+            await client.start()

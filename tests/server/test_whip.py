@@ -155,6 +155,25 @@ async def test_deleting_ends_it_whatever_the_entity_tag(serve: Serve, kind: Kind
         assert (await running.http.delete(peer.location)).status_code == 404
 
 
+@both
+async def test_below_another_avatar_it_is_not_there(serve: Serve, kind: Kind) -> None:
+    async with serve() as running, kind(running.http, "first") as peer:
+        response = await posted(running, peer)
+        url, headers = response.headers["Location"], {"If-Match": response.headers["ETag"]}
+        other = url.replace("/first/", "/second/")
+        noun = "publisher" if kind is Broadcaster else "viewer"
+        for method in ("GET", "PATCH", "DELETE", "OPTIONS", "POST", "PUT"):
+            refused = await running.http.request(
+                method, other, content=HOST, headers=FRAGMENT | headers
+            )
+            assert refused.status_code == 404, method
+        problem(await running.http.delete(other), 404, f"unknown-{noun}")
+        patched = await running.http.patch(url, content=HOST, headers=FRAGMENT | headers)
+        assert patched.status_code == 204
+        assert (await running.http.options(url)).status_code == 200
+        assert (await running.http.delete(url)).status_code == 200
+
+
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_an_offer_must_be_one(serve: Serve, path: str) -> None:
     async with serve() as running:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import uvicorn
@@ -36,6 +36,8 @@ class Receiver:
         self.bright: list[float] = []
         self.sounds: list[float] = []
         self.answer_with: Response | None = None
+        self.offers: list[str] = []
+        self.change_answer: Callable[[str], str] = str
         self.video_codec: str | None = None
         self.names_ice = False
         self.ended: list[str] = []
@@ -106,6 +108,7 @@ class Receiver:
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         peer.on("track", self._take)
         offer = (await request.body()).decode()
+        self.offers.append(offer)
         await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         if self.video_codec is not None:
             for transceiver in peer.getTransceivers():
@@ -117,7 +120,7 @@ class Receiver:
         number = str(len(self.requests))
         self._peers[number] = peer
         return Response(
-            peer.localDescription.sdp,
+            self.change_answer(peer.localDescription.sdp),
             201,
             headers={"Location": f"/session/{number}", "ETag": '"one"'},
             media_type="application/sdp",
