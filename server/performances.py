@@ -25,14 +25,13 @@ _LINGER_CHECK_S = 1.0
 class _Live:
     """A performance that runs.
 
-    ``attempts``: requests that have used it and were not refused, yet. ``is_wanted``: one will not
-    be. ``is_ending``: it takes nobody any more.
+    ``requests``: how many have asked for it and were not refused, yet. ``is_ending``: it takes
+    nobody any more.
     """
 
     performance: Performance
     task: asyncio.Task[None]
-    attempts: int = 0
-    is_wanted: bool = False
+    requests: int = 0
     is_ending: bool = False
 
 
@@ -69,26 +68,25 @@ class Performances:
         Raises Problem: 404 unknown avatar, 503 when no place is free.
         """
         live = await self._open(name, owner)
-        live.is_wanted = True
+        live.requests += 1
         return live.performance
 
     @contextlib.asynccontextmanager
     async def opened(self, name: str, owner: str | None) -> AsyncIterator[Performance]:
         """``open`` for what may still be refused.
 
-        When the block raises, a performance that only such attempts have begun, and nobody uses,
-        ends: it would hold its place for ``linger_s``.
+        When the block raises, the performance ends if nobody else has asked for it and nobody uses
+        it: it would hold its place for ``linger_s``.
         """
         live = await self._open(name, owner)
-        live.attempts += 1
+        live.requests += 1
         try:
             yield live.performance
         except BaseException:
-            live.attempts -= 1
-            if not (live.attempts or live.is_wanted or live.performance.is_used):
+            live.requests -= 1
+            if not (live.requests or live.performance.is_used):
                 await self._end(live)
             raise
-        live.is_wanted = True
 
     async def get(self, name: str) -> Performance:
         """The performance of ``name``.

@@ -1,5 +1,6 @@
 """What tests of every folder share: a portrait, speech, a browser."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,14 @@ from scipy.signal import resample_poly
 from tests.browser import chromium as chromium_setup
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep all servers away from the user's own data: they sign the recordings found there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data_home")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -133,7 +133,7 @@ def record_and_kill(folder: Path) -> None:
 
 @pytest.mark.parametrize("codec", list(VideoCodec))
 async def test_where_nothing_was_recorded_nothing_is_signed(
-    tmp_path: Path, codec: VideoCodec
+    tmp_path: Path, codec: VideoCodec, caplog: pytest.LogCaptureFixture
 ) -> None:
     recordings = signing(tmp_path)
     recorder = recordings.begin(codec, "call", "somebody", None)
@@ -146,6 +146,7 @@ async def test_where_nothing_was_recorded_nothing_is_signed(
     gone = signing(tmp_path / "gone")
     assert await end(gone.begin(codec, "call", "somebody", None)) is not None
     assert gone._signer._task is None
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("half_bytes", [0, 200])
