@@ -6,7 +6,7 @@ from server.sent_packets import SentPackets
 from streaming import carried_rate
 from streaming.carried_rate import CarriedConfig, CarriedState
 
-_SEQUENCES = 1 << 32
+REPORT_SEQUENCES = 1 << 32
 """Reports extend sequence numbers to 32 bits (RFC 3550 section 6.4.1)."""
 
 
@@ -34,7 +34,7 @@ class Carried:
         if before is None or delay_s is None:
             return
         end = report.highest_sequence + 1
-        packets = (report.highest_sequence - before.highest_sequence) % _SEQUENCES
+        packets = (report.highest_sequence - before.highest_sequence) % REPORT_SEQUENCES
         if not 0 < packets <= RTP_HISTORY_SIZE:
             # There are reports for other reasons than that something has arrived.
             return

@@ -25,7 +25,7 @@ from aiortc.rtp import (
     unpack_remb_fci,
 )
 
-from server.carried import Carried
+from server.carried import REPORT_SEQUENCES, Carried
 from server.config import VideoConfig
 from server.metrics import Metrics
 from server.sent_packets import SentPackets
@@ -41,8 +41,6 @@ _JUDGED_PACKETS = 150
 _RESENT, _PACKET_BYTES = 0.3, 1200
 # A way takes so many times as long to empty as a packet waited in it, as voice goes on.
 _EMPTIES, _MAX_PAUSE_MS = 1.3, 500.0
-_SEQUENCES = 1 << 32
-"""Reports extend sequence numbers to 32 bits (RFC 3550 section 6.4.1)."""
 
 
 class PictureReceiver(Protocol):
@@ -77,9 +75,9 @@ class Losses:
         if before is None:
             self._before = report
             return None
-        expected = (report.highest_sequence - before.highest_sequence) % _SEQUENCES
+        expected = (report.highest_sequence - before.highest_sequence) % REPORT_SEQUENCES
         # One that was overtaken by the next is behind it.
-        if not _JUDGED_PACKETS <= expected < _SEQUENCES // 2:
+        if not _JUDGED_PACKETS <= expected < REPORT_SEQUENCES // 2:
             return None
         self._before = report
         # What comes twice makes it negative.
