@@ -112,9 +112,12 @@ def test_the_keyboard_says_pauses_and_stops(page: Page, server: Server) -> None:
     page.keyboard.type("Hello.")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#text")).to_have_value("")
-    for button in ("pause", "stop"):
+    for button, asked in (("pause", "**/astronaut/say/pause"), ("stop", "**/astronaut/say")):
+        expect(page.locator(f"#{button}")).to_be_enabled()
         page.focus(f"#{button}")
-        page.keyboard.press("Enter")
+        # Not a notice that stays hidden: it is so before the request has left, too.
+        with page.expect_response(asked):
+            page.keyboard.press("Enter")
         expect(page.locator("#notice")).to_be_hidden()
     assert ("POST", "astronaut/say", {"text": "Hello."}) in server.asked
     assert ("PUT", "astronaut/say/pause", {"paused": True}) in server.asked
