@@ -13,6 +13,8 @@ T = TypeVar("T", np.int16, np.bool_)
 
 _CANCELLED = 0.01
 """Of the power of the louder channel: what of a packet is left where channels cancel each other."""
+_AS_LOUD = 0.25
+"""Of the same power: each of two that cancel each other so far has more."""
 FADE_SAMPLES = ms_to_samples(5)
 SNAP_SAMPLES = ms_to_samples(1)
 """A packet this close to the end of the last one follows it: its pts was rounded on the way."""
@@ -22,7 +24,7 @@ def to_mono(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
     """Return the mean of the channels of `pcm` (samples, channels), (samples,).
 
     Channels that cancel each other, as those of a cable with one side reversed do, have no mean
-    that could be heard: then it is the louder one.
+    that could be heard: then it is the first of the loud ones.
 
     Raises ValueError for another shape or type, and for no samples.
     """
@@ -35,7 +37,8 @@ def to_mono(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
     mean = pcm.mean(axis=1, dtype=np.float64)
     power = np.square(pcm, dtype=np.float64).mean(axis=0)
     if np.square(mean).mean() < _CANCELLED * power.max():
-        return pcm[:, int(power.argmax())]
+        # Of those about as loud always the same: another could turn the sign of what follows.
+        return pcm[:, int((power > _AS_LOUD * power.max()).argmax())]
     mixed: NDArray[np.int16] = np.rint(mean).astype(np.int16)
     return mixed
 

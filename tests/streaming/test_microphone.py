@@ -318,6 +318,21 @@ def test_channels_that_cancel_each_other_are_heard_still() -> None:
     np.testing.assert_array_equal(to_mono(reversed_side), half_cancelled)
 
 
+def test_of_channels_that_cancel_each_other_it_is_always_the_same() -> None:
+    # As a codec leaves them: each a little off, so that now this one is louder, now that one.
+    left = mono(50 * 960) // 2
+    stereo = np.stack([left + mono(len(left), 1) // 200, mono(len(left), 2) // 200 - left], axis=1)
+    packets = stereo.reshape(50, 960, 2)
+    heard = np.concatenate([to_mono(packet) for packet in packets])
+    np.testing.assert_array_equal(heard, stereo[:, 0])
+
+
+def test_of_channels_that_cancel_each_other_a_quiet_one_is_not_taken() -> None:
+    left = mono(960) // 2
+    quiet = np.zeros_like(left)
+    np.testing.assert_array_equal(to_mono(np.stack([quiet, left, -left], axis=1)), left)
+
+
 def test_one_loud_channel_of_eight_is_averaged() -> None:
     pcm = np.zeros((960, 8), np.int16)
     pcm[:, 3] = 800
