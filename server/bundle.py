@@ -20,7 +20,8 @@ _KINDS = ("audio", "video", "application")
 # Of the category TRANSPORT in RFC 8859, as far as aiortc reads it, and a=rtcp-mux. Candidates too:
 # of sections that share a transport, aiortc takes those of the last.
 _TRANSPORT = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:", "a=candidate:")
-_TRANSPORT_FLAGS = ("a=rtcp-mux", "a=end-of-candidates")
+_MUX = "a=rtcp-mux"
+_TRANSPORT_FLAGS = (_MUX, "a=end-of-candidates")
 
 
 def spread(sdp: str) -> str:
@@ -32,11 +33,19 @@ def spread(sdp: str) -> str:
     session, *media = sdp_sections.split(sdp)
     for tagged, others in _groups(session, media):
         transport = [line for line in tagged if _is_transport(line)]
+        # A data channel that leads has no RTCP of its own; bundled media all share one port.
+        if _MUX not in transport and any(_MUX in lines for lines in others):
+            transport.append(_MUX)
         for lines in others:
             if _has_port(lines) or _BUNDLE_ONLY in lines:
                 own = [line for line in lines[1:] if not _is_transport(line)]
                 lines[:] = [_with_port(lines[0]), *own, *transport]
     return sdp_sections.join([session, *media])
+
+
+def transport_lines(sdp: str) -> list[str]:
+    """The lines of ``sdp`` that ``spread`` may copy into other sections."""
+    return [line for line in sdp.splitlines() if _is_transport(line)]
 
 
 def tagged_mid(sdp: str) -> str | None:

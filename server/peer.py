@@ -25,9 +25,6 @@ from server.trickle import Fragment
 
 logger = logging.getLogger(__name__)
 
-# A browser with many networks finds a dozen per media section.
-_MAX_CANDIDATES = 64
-
 
 class Peer:
     """One connection. ``connected`` is set when media can flow, ``on_gone`` called when it is over.
@@ -187,7 +184,7 @@ class Peer:
                 f"found ice-ufrag {fragment.ice_ufrag!r} and {password} ice-pwd, expected new ones"
                 " of both to restart ICE",
             )
-        _check_candidates(len(fragment.candidates))
+        trickle.check_count(len(fragment.candidates))
         if self._closed or ice_state != "completed":
             raise Problem(
                 HTTPStatus.CONFLICT,
@@ -213,7 +210,7 @@ class Peer:
         ]
 
     def _count_candidates(self, more: int) -> None:
-        _check_candidates(self._candidates + more)
+        trickle.check_count(self._candidates + more)
         self._candidates += more
 
     def _on_connection_state(self) -> None:
@@ -227,12 +224,3 @@ class Peer:
 
 def _new_etag() -> str:
     return f'"{secrets.token_hex(8)}"'
-
-
-def _check_candidates(count: int) -> None:
-    if count > _MAX_CANDIDATES:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "too-many-candidates",
-            f"found {count} ICE candidates in this call, expected at most {_MAX_CANDIDATES}",
-        )

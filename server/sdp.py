@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription, parse_h264_profile_level_id
 
-from server import bundle, red, sdp_sections
+from server import bundle, red, sdp_sections, trickle
 from server.problems import Problem
 from streaming.rates import VOICE_RATE
 
@@ -15,6 +15,8 @@ from streaming.rates import VOICE_RATE
 _PARSER_ERRORS = (ValueError, AssertionError, LookupError, StopIteration, AttributeError, TypeError)
 # Each gets what it shares with others as a copy of its own.
 _MAX_SECTIONS = 16
+# Candidates, and eight more in each section: credentials, fingerprints and flags.
+_MAX_TRANSPORT_LINES = trickle.MAX_CANDIDATES + 8 * _MAX_SECTIONS
 
 
 class VideoCodec(Enum):
@@ -143,13 +145,19 @@ def _parse(body: bytes, kind: str = "offer") -> _Parsed:
             raise ValueError("the first line is not v=0")
         if (count := len(sdp_sections.split(text)) - 1) > _MAX_SECTIONS:
             raise unusable(f"found {count} media sections, expected at most {_MAX_SECTIONS}")
+        # Before they are copied and parsed: the event loop would stand still meanwhile.
+        copied = bundle.transport_lines(text)
+        candidates = sum(line.startswith("a=candidate:") for line in copied)
+        trickle.check_count(candidates)
+        if (count := len(copied)) > _MAX_TRANSPORT_LINES:
+            raise unusable(f"found {count} lines of transport, expected <= {_MAX_TRANSPORT_LINES}")
         spread = bundle.spread(text)
         return _Parsed(
             spread,
             SessionDescription.parse(
                 bundle.without_rejected(spread) if kind == "offer" else spread
             ),
-            candidates=sum(line.startswith("a=candidate:") for line in text.splitlines()),
+            candidates=candidates,
         )
     except _PARSER_ERRORS as error:
         raise Problem(

@@ -11,6 +11,8 @@ from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 from server.problems import Problem
 
 MEDIA_TYPE = "application/trickle-ice-sdpfrag"
+# A browser with many networks finds a dozen per media section.
+MAX_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,16 @@ class Fragment:
     ice_pwd: str | None
     candidates: tuple[RTCIceCandidate, ...]
     complete: bool
+
+
+def check_count(count: int) -> None:
+    """Raise Problem 422 when ``count`` ICE candidates are too many for one connection."""
+    if count > MAX_CANDIDATES:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "too-many-candidates",
+            f"found {count} ICE candidates in this call, expected at most {MAX_CANDIDATES}",
+        )
 
 
 def parse(body: bytes) -> Fragment:
