@@ -1,6 +1,7 @@
 """The recordings of performances: at most one of each at a time."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from server.broadcast import Rendition, Seat
@@ -22,6 +23,7 @@ class PerformanceRecordings:
     def __init__(self, recordings: Recordings) -> None:
         self._recordings = recordings
         self._running: dict[str, Recorder] = {}
+        self._owners: dict[str, str | None] = {}
 
     def get(self, performance: Performance) -> Recorder:
         """The recording of ``performance`` that runs; raises Problem 404 when there is none."""
@@ -33,6 +35,19 @@ class PerformanceRecordings:
                 f"{performance.name!r} is not being recorded: PUT begins it",
             )
         return recorder
+
+    def may_use(self, performance: Performance, may_use: Callable[[str | None], bool]) -> bool:
+        """Whether who asks ``may_use`` its recording: it has none, or one of theirs."""
+        name = performance.name
+        return name not in self._running or may_use(self._owners[name])
+
+    def may_stop(self, performance: Performance, may_use: Callable[[str | None], bool]) -> bool:
+        """Whether they may stop it, too: the performance's owner may, whoever records it.
+
+        But not what the server records for `recording.everything`: that is the operator's.
+        """
+        is_kept = self._recordings.records_everything and self._owners.get(performance.name) is None
+        return self.may_use(performance, may_use) or (not is_kept and may_use(performance.owner))
 
     async def begin(self, performance: Performance, owner: str | None) -> Recorder:
         """Record ``performance`` until it ends, if it is not recorded already.
@@ -62,6 +77,7 @@ class PerformanceRecordings:
         recorder.on_end.add(forget)
         performance.on_end.add(end)
         self._running[performance.name] = recorder
+        self._owners[performance.name] = owner
         performance.broadcast.take_seat(seat)
         return recorder
 
@@ -76,4 +92,4 @@ class PerformanceRecordings:
     def _give_way(self, name: str, recorder: Recorder) -> None:
         """Let ``name`` be recorded anew from now on, though ``recorder`` may still write."""
         if self._running.get(name) is recorder:
-            del self._running[name]
+            del self._running[name], self._owners[name]

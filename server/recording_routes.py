@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
@@ -126,13 +127,25 @@ def router(
         path,
         responses={
             **NOT_LIVE,
+            409: problems.come_back("The avatar is not live, or another key records it"),
             500: {"description": "It cannot be written: the server's log tells why"},
             507: {"description": "There is no room for it"},
         },
     )
     async def begin(request: Request, name: str) -> Running:
-        """Record the performance, if it is not recorded; it ends with it. 409: it is not live."""
+        """Record the performance, if it is not recorded; it ends with it.
+
+        409: it is not live, or another key, or the server itself, records it.
+        """
         performance = await performances.get(name)
+        if not of_performances.may_use(performance, partial(access.may_use, request)):
+            # With its id they would believe that they have it.
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "recorded-by-another",
+                f"another key, or the server itself, records {name!r} already, and the recording"
+                " is theirs: begin when it has ended, or use that key, or one with the scope admin",
+            )
         return _describe(await of_performances.begin(performance, access.owner(request)))
 
     @routes.get(path, responses=NOT_LIVE)
@@ -142,10 +155,9 @@ def router(
 
     @routes.delete(path, responses=NOT_LIVE)
     async def stop(request: Request, name: str) -> Running:
-        """Stop it. What it says can be downloaded then."""
+        """Stop it, with the key that began it, or the performance; what it says is there then."""
         performance = await performances.get(name)
-        entry = await asyncio.to_thread(recordings.get, of_performances.get(performance).id)
-        if not access.may_use(request, entry.about.owner):
+        if not of_performances.may_stop(performance, partial(access.may_use, request)):
             raise access.not_yours("this recording")
         return _describe(await of_performances.stop(performance))
 

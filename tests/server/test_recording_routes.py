@@ -313,3 +313,40 @@ async def test_it_is_recorded_anew_while_the_last_one_is_still_written(
         assert another is not one
         assert await stopping is one
         assert recordings.get(performance) is another
+
+
+async def test_who_is_told_that_it_is_recorded_has_the_recording(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """A performance's owner gets no id of what is another's, but may end it."""
+    async with serve(config_for(tmp_path)) as running:
+        one = key(running, "one", Scope.PUBLISH)
+        other = key(running, "other", Scope.PUBLISH)
+        admin = key(running, "admin", Scope.ADMIN)
+        async with one, other, admin:
+            await one.put("/v1/avatars/first/live")
+            begun = (await other.put(RECORDING)).json()
+            assert (await other.put(RECORDING)).json()["id"] == begun["id"]
+            assert "'first'" in problem(await one.put(RECORDING), 409, "recorded-by-another")
+            assert (await admin.put(RECORDING)).json()["id"] == begun["id"]
+            assert (await one.delete(RECORDING)).json()["id"] == begun["id"]
+            problem(await one.delete(RECORDING), 404, "not-recording")
+            own = (await one.put(RECORDING)).json()
+            assert own["id"] != begun["id"]
+            problem(await other.put(RECORDING), 409, "recorded-by-another")
+            problem(await other.delete(RECORDING), 403, "not-yours")
+
+
+async def test_what_the_server_records_is_not_the_performers_to_stop(
+    serve: Serve, tmp_path: Path
+) -> None:
+    async with serve(config_for(tmp_path, everything=True)) as running:
+        one, admin = key(running, "one", Scope.PUBLISH), key(running, "admin", Scope.ADMIN)
+        async with one, admin:
+            await one.put("/v1/avatars/first/live")
+            problem(await one.put(RECORDING), 409, "recorded-by-another")
+            problem(await one.delete(RECORDING), 403, "not-yours")
+            assert (await admin.delete(RECORDING)).status_code == 200
+            # From now on it is whose it is asked for.
+            assert (await one.put(RECORDING)).status_code == 200
+            assert (await one.delete(RECORDING)).status_code == 200
