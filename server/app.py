@@ -195,9 +195,11 @@ class Server:
         self.ready.set()
         for target in self.services.config.publish:
             await self._send_on(target)
-        await self.services.recordings.sign_left_overs()
         # Calls are taken meanwhile: the default portrait is there.
-        await prepare_portraits(self.services.portraits)
+        await asyncio.gather(
+            self.services.recordings.sign_left_overs(),
+            prepare_portraits(self.services.portraits),
+        )
 
     async def _send_on(self, target: PublishConfig) -> None:
         avatar = target.avatar or self.services.portraits.default_id

@@ -29,6 +29,10 @@ from server.signing_job import SIGNABLE
 
 logger = logging.getLogger(__name__)
 
+# A server of before the lock (`signing_job.locked`) may still record here: a file that grows does
+# so each second or two, and would be cut off.
+_SETTLED_S = 60.0
+
 
 @checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class About:
@@ -77,6 +81,7 @@ class Recordings:
     ) -> None:
         self.records_everything = config.recording.everything
         self._config: RecordingConfig = config.recording
+        self._signs = config.trust.credentials
         self._size_px = config.video.size_px
         self._metrics = metrics
         self._clock = clock
@@ -145,9 +150,19 @@ class Recordings:
         await self._signer.wait(entry.path, timeout_s)
 
     async def sign_left_overs(self) -> None:
-        """Sign, in time, what was left unsigned here: by a server that was killed, or could not."""
-        for media in await asyncio.to_thread(self._find_left_overs):
+        """Sign, in time, what was left unsigned here: by a server that was killed, or could not.
+
+        Those that were written to just now are waited for; all others begin before.
+        """
+        found = await asyncio.to_thread(self._find_left_overs)
+        settled = await asyncio.to_thread(self._settled, found)
+        for media in settled:
             self._signer.sign(media, is_left_over=True)
+        if young := [media for media in found if media not in settled]:
+            await asyncio.sleep(_SETTLED_S)
+            # Those that still grow are found at the next start.
+            for media in await asyncio.to_thread(self._settled, young):
+                self._signer.sign(media, is_left_over=True)
 
     async def aclose(self) -> None:
         """End all recordings, wait until they are written, and a little for their signatures."""
@@ -171,44 +186,90 @@ class Recordings:
         try:
             about = _ABOUT.validate_json(recordings_room.about(path).read_bytes())
             size = path.stat().st_size
-            has_credentials = path.suffix == SIGNABLE and mp4_boxes.has_credentials(path)
         except FileNotFoundError:
             return None  # it is being deleted
-        except ValidationError:
-            logger.warning("not a recording's description", extra={"file": path.stem})
+        except (OSError, ValidationError) as error:
+            logger.warning(
+                "a recording's description cannot be read: %s", error, extra={"file": path.stem}
+            )
             return None
+        # Before it is looked into, which some file systems (CIFS) refuse while it is locked.
+        is_running, is_signing = path.stem in self._running, self._signer.is_waiting(path)
         return Entry(
             path.stem,
             about,
             path,
             size,
-            is_running=path.stem in self._running,
-            is_signing=self._signer.is_waiting(path),
-            has_credentials=has_credentials,
+            is_running=is_running,
+            is_signing=is_signing,
+            has_credentials=not (is_running or is_signing) and _has_credentials(path),
         )
 
     def _find_left_overs(self) -> Sequence[Path]:
         """Return what is not signed, and remove what was begun of that; it blocks."""
         try:
             folder = self._folder
-            for part in folder.glob(f".*{signing_job.PART}"):
-                media = folder / part.name.removeprefix(".").removesuffix(signing_job.PART)
-                if is_media(media) and not signing_job.is_locked(media):
-                    part.unlink(missing_ok=True)
-            return [
-                media
-                for media in sorted(media_in(folder))
-                if media.suffix == SIGNABLE and not mp4_boxes.has_credentials(media)
-            ]
+            parts = list(folder.glob(f".*{signing_job.PART}"))
+            found = sorted(media_in(folder))
         except (OSError, user_data.NoDataFolderError) as error:
             logger.warning("cannot look for recordings that are not signed: %s", error)
             return []
+        for part in parts:
+            media = folder / part.name.removeprefix(".").removesuffix(signing_job.PART)
+            if is_media(media):
+                _remove_part(part, media)
+        if not self._signs:
+            return []
+        return [
+            media
+            for media in found
+            if media.suffix == SIGNABLE
+            and media.stem not in self._running
+            and self._is(media, lambda path: not mp4_boxes.has_credentials(path))
+        ]
+
+    def _settled(self, found: Sequence[Path]) -> Sequence[Path]:
+        """Return those of ``found`` that nobody has written to lately; it blocks."""
+        written_before = self._clock().timestamp() - _SETTLED_S
+        return [
+            media
+            for media in found
+            if self._is(media, lambda path: path.stat().st_mtime <= written_before)
+        ]
+
+    def _is(self, media: Path, what: Callable[[Path], bool]) -> bool:
+        """Whether ``media`` is ``what``; one that cannot be looked at hides no other."""
+        try:
+            return what(media)
+        except FileNotFoundError:
+            return False  # it is being deleted
+        except OSError as error:
+            self._metrics.recordings_unsigned.labels("failed").inc()
+            logger.warning("a recording is not signed: %s", error, extra={"recording": media.stem})
+            return False
 
     def _end(self, recording_id: str, file: RecordingFile) -> None:
         del self._running[recording_id]
         self._metrics.recordings.set(len(self._running))
         if file.path is not None:
             self._signer.sign(file.path)
+
+
+def _has_credentials(path: Path) -> bool:
+    try:
+        return path.suffix == SIGNABLE and mp4_boxes.has_credentials(path)
+    except OSError as error:
+        logger.warning("a recording cannot be read: %s", error, extra={"recording": path.stem})
+        return False
+
+
+def _remove_part(part: Path, media: Path) -> None:
+    """Remove what was begun to be made of ``media``, unless somebody is at it."""
+    try:
+        if not signing_job.is_locked(media):
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("what was begun of a signed recording cannot be removed: %s", error)
 
 
 def check_folder(config: RecordingConfig) -> None:

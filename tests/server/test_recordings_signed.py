@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -57,7 +59,14 @@ def unsigned(recordings: Recordings, reason: str) -> float | None:
 async def left_over(folder: Path) -> Path:
     """A recording as a server leaves it that does not sign."""
     recorder = await recorded(signing(folder, TrustConfig(credentials=False)))
-    return folder / f"{recorder.id}.mp4"
+    return aged(folder / f"{recorder.id}.mp4")
+
+
+def aged(media: Path) -> Path:
+    """Nobody has written to it for a while."""
+    an_hour_ago = time.time() - 3600
+    os.utime(media, (an_hour_ago, an_hour_ago))
+    return media
 
 
 async def test_what_has_ended_is_signed_and_is_the_same_film(tmp_path: Path) -> None:
@@ -159,6 +168,7 @@ async def test_what_a_kill_has_cut_off_is_signed_at_the_next_start(
     if half_bytes:
         with media.open("ab") as file:
             file.write(b"\0\0\4\0moof" + bytes(half_bytes))
+    aged(media)
     recordings = signing(tmp_path)
     assert not recordings.get(media.stem).has_credentials
     await recordings.sign_left_overs()
@@ -185,6 +195,7 @@ async def test_one_that_cannot_be_signed_stays_and_is_told_and_counted(
     assert unsigned(recordings, "failed") == 1
     assert "a recording is not signed: trust.certificate" in caplog.text
     # Once it can be, it is.
+    aged(entry.path)
     anew = signing(tmp_path)
     await anew.sign_left_overs()
     assert (await signed(anew, recorder.id)).has_credentials
@@ -244,6 +255,7 @@ async def test_what_another_server_writes_is_left_alone(tmp_path: Path) -> None:
     media = await left_over(tmp_path)
     with media.open("ab") as file:
         file.write(b"\0\0\4\0moof")
+    aged(media)
     content = media.read_bytes()
     recordings = signing(tmp_path)
     with locked(media):
