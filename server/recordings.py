@@ -146,7 +146,7 @@ class Recordings:
         self._room.remove(entry.path)
 
     async def wait_until_signed(self, entry: Entry, timeout_s: float) -> None:
-        """Wait until it is not to be signed any more, not longer than ``timeout_s``."""
+        """Wait for the signature of one that has just ended, not longer than ``timeout_s``."""
         await self._signer.wait(entry.path, timeout_s)
 
     async def sign_left_overs(self) -> None:

@@ -31,6 +31,7 @@ class RecordingsSigner:
         # Each until it is signed, or cannot be; those that have ended just now come first.
         self._waiting: dict[Path, asyncio.Event] = {}
         self._left_over: dict[Path, asyncio.Event] = {}
+        self._current: tuple[Path, SigningJob] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def sign(self, media: Path, *, is_left_over: bool = False) -> None:
@@ -53,15 +54,21 @@ class RecordingsSigner:
         return media in self._waiting or media in self._left_over
 
     async def wait(self, media: Path, timeout_s: float) -> None:
-        """Wait until it is not to be signed any more, not longer than ``timeout_s``."""
-        event = self._waiting.get(media) or self._left_over.get(media)
-        if event is not None:
+        """Wait until it is signed, or cannot be, not longer than ``timeout_s``.
+
+        Not for what is left over: nobody knows when it is its turn.
+        """
+        if (event := self._waiting.get(media)) is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await event.wait()
 
     async def aclose(self) -> None:
-        """Sign those that have ended, for a short while."""
+        """Sign those that have ended, for a short while: it is all theirs."""
+        if self._current is not None:
+            media, job = self._current
+            if media in self._left_over:
+                job.kill()
         self._left_over.clear()
         if self._task is None:
             return
@@ -86,11 +93,14 @@ class RecordingsSigner:
 
     async def _sign(self, media: Path) -> None:
         job = SigningJob(media, self._trust, self._put_in_place)
+        self._current = media, job
         running = asyncio.get_running_loop().run_in_executor(None, job.run)
         try:
             if await asyncio.shield(running):
                 logger.info("recording signed", extra={"recording": media.stem})
         except (OSError, SigningError) as error:
+            if job.is_killed:
+                return  # the next start signs it
             self._metrics.recordings_unsigned.labels("failed").inc()
             logger.warning("a recording is not signed: %s", error, extra={"recording": media.stem})
         except Exception:
@@ -102,3 +112,5 @@ class RecordingsSigner:
             with contextlib.suppress(OSError, SigningError):
                 await running
             raise
+        finally:
+            self._current = None

@@ -24,7 +24,8 @@ class SigningError(Exception):
 class SigningJob:
     """``run`` it in a thread; ``kill`` it from another.
 
-    ``put_in_place`` (made, media) lets what was made take the recording's place.
+    ``put_in_place`` (made, media) lets what was made take the recording's place. ``is_killed``:
+    somebody did not want to wait for it.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class SigningJob:
         self._trust = trust
         self._put_in_place = put_in_place
         self._process: subprocess.Popen[str] | None = None
-        self._is_killed = False
+        self.is_killed = False
         self._lock = Lock()
 
     def run(self) -> bool:
@@ -54,7 +55,7 @@ class SigningJob:
     def kill(self) -> None:
         """End it now, if it is not over: ``run`` raises SigningError, or has returned."""
         with self._lock:
-            self._is_killed = True
+            self.is_killed = True
             if self._process is not None:
                 self._process.kill()
 
@@ -83,7 +84,7 @@ class SigningJob:
             () if trust.certificate is None or trust.key is None else (trust.certificate, trust.key)
         )
         with self._lock:
-            if self._is_killed:
+            if self.is_killed:
                 raise SigningError("the server stops")
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "server.sign_recording", self._media, made, *given],

@@ -22,7 +22,7 @@ from tests.server.caller import Broadcaster, Caller, Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.media import decoded
 from tests.server.test_calls import problem
-from tests.server.test_recordings_signed import left_over, slow_down
+from tests.server.test_recordings_signed import left_over, recorded, slow_down
 
 RECORDING = "/v1/avatars/first/recording"
 FORMATS = {"H264": ".mp4", "VP8": ".webm"}
@@ -185,13 +185,27 @@ async def test_a_download_does_not_wait_for_ever_for_a_signature(
     slow_down(monkeypatch)
     monkeypatch.setattr(recording_routes, "_SIGNATURE_TIMEOUT_S", 0.1)
     monkeypatch.setattr(recordings_signer, "_CLOSE_S", 0.1)
+    async with serve(config_for(tmp_path)) as running:
+        recorder = await recorded(running.server.services.recordings)
+        found = await listed(running)
+        assert (found["signing"], found["credentials"]) == (True, False)
+        response = await running.http.get(found["url"])
+        assert response.status_code == 200
+        assert response.content == (tmp_path / f"{recorder.id}.mp4").read_bytes()
+
+
+async def test_a_download_does_not_wait_for_the_turn_of_what_is_left_over(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_down(monkeypatch)
+    monkeypatch.setattr(recording_routes, "_SIGNATURE_TIMEOUT_S", 60.0)
     media = await left_over(tmp_path)
     async with serve(config_for(tmp_path)) as running:
         await running.server.services.recordings.sign_left_overs()
-        (listed,) = (await running.http.get("/v1/recordings")).json()
-        assert (listed["signing"], listed["credentials"]) == (True, False)
-        response = await running.http.get(listed["url"])
-        assert response.status_code == 200
+        found = await listed(running)
+        assert (found["signing"], found["credentials"]) == (True, False)
+        async with asyncio.timeout(10):
+            response = await running.http.get(found["url"])
         assert response.content == media.read_bytes()
 
 

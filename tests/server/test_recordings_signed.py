@@ -45,9 +45,11 @@ async def recorded(recordings: Recordings, codec: VideoCodec = H264, frames: int
 
 
 async def signed(recordings: Recordings, recording_id: str) -> Entry:
-    """Wait until it need not be waited for; return what it is then."""
-    await recordings.wait_until_signed(recordings.get(recording_id), 60)
-    return recordings.get(recording_id)
+    """Wait until it is not to be signed any more; return what it is then."""
+    async with asyncio.timeout(60):
+        while (entry := recordings.get(recording_id)).is_signing:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return entry
 
 
 def unsigned(recordings: Recordings, reason: str) -> float | None:
@@ -214,7 +216,7 @@ async def test_a_given_certificate_signs(tmp_path: Path) -> None:
     assert (said.valid, said.own) == (True, False)
 
 
-async def test_a_signing_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+async def test_a_signing_thatis_killed_loses_nothing(tmp_path: Path) -> None:
     media = await left_over(tmp_path)
     content = media.read_bytes()
     job = SigningJob(media, MARKED, lambda *_: pytest.fail("it was killed"))
@@ -357,7 +359,7 @@ class SlowJob(SigningJob):
     def run(self) -> bool:
         self.begun.append(self._media.name)
         assert self.gate.wait(20)
-        if self._is_killed:
+        if self.is_killed:
             raise SigningError("killed")
         return True
 
@@ -402,15 +404,18 @@ async def test_a_server_that_stops_does_not_wait_for_ever(
 async def test_a_server_that_stops_leaves_the_left_overs(
     tmp_path: Path, slow: type[SlowJob]
 ) -> None:
-    signer = signing(tmp_path)._signer
+    """Even one that is at work: the time that is left is for those that have just ended."""
+    recordings = signing(tmp_path)
+    signer = recordings._signer
     for name in ("one.mp4", "two.mp4"):
         signer.sign(tmp_path / name, is_left_over=True)
     await asyncio.sleep(0.05)
-    closing = asyncio.create_task(signer.aclose())
-    await asyncio.sleep(0.05)
-    slow.gate.set()
-    await closing
-    assert slow.begun == ["one.mp4"]
+    signer.sign(tmp_path / "three.mp4")
+    async with asyncio.timeout(4):
+        await signer.aclose()
+    assert slow.begun == ["one.mp4", "three.mp4"]
+    assert not signer.is_waiting(tmp_path / "three.mp4")
+    assert unsigned(recordings, "failed") == 0
 
 
 async def test_those_that_have_just_ended_are_signed_before_left_overs(
@@ -422,8 +427,11 @@ async def test_those_that_have_just_ended_are_signed_before_left_overs(
     await asyncio.sleep(0.05)
     signer.sign(tmp_path / "three.mp4")
     assert signer.is_waiting(tmp_path / "two.mp4")
+    async with asyncio.timeout(5):
+        await signer.wait(tmp_path / "two.mp4", 60)  # nobody knows when it is its turn
     slow.gate.set()
-    await signer.wait(tmp_path / "two.mp4", 20)
+    assert signer._task is not None
+    await asyncio.wait([signer._task], timeout=20)
     assert slow.begun == ["one.mp4", "three.mp4", "two.mp4"]
     assert not signer.is_waiting(tmp_path / "two.mp4")
 
@@ -456,19 +464,35 @@ async def test_one_failure_does_not_end_it(
     assert unsigned(recordings, "failed") == 3
 
 
-async def test_it_gives_way_and_is_safe_from_a_power_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_it_is_safe_from_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     media, made = await left_over(tmp_path), tmp_path / "signed.mp4"
-    priorities: list[tuple[int, ...]] = []
     synced: list[int] = []
-    monkeypatch.setattr("os.setpriority", lambda *own: priorities.append(own))
     monkeypatch.setattr(
         "os.fsync", lambda _: synced.append(made.stat().st_size if made.exists() else 0)
     )
     assert sign_recording.main(media, made, MARKED) == 0
-    assert priorities == [(0, 0, 19)]
     assert synced[-1] == made.stat().st_size > media.stat().st_size
+
+
+def test_it_gives_way_before_it_does_anything(tmp_path: Path) -> None:
+    """Its imports alone would take a quarter of a second from live calls."""
+    program = """
+import os, runpy, sys
+os.setpriority = lambda *own: print(own, [name for name in sys.modules if name[:7] == "server."])
+runpy.run_module("server.sign_recording", run_name="__main__")
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "none.mp4"), str(tmp_path / "made")]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        assert process.wait(60) == 1
+        assert process.stdout is not None
+        assert process.stdout.read() == "(0, 0, 19) []\n"
 
 
 async def test_its_process_ends_with_the_server(tmp_path: Path) -> None:
@@ -481,9 +505,8 @@ async def test_its_process_ends_with_the_server(tmp_path: Path) -> None:
 
 
 async def test_its_process_tells_why_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("os.setpriority", lambda *_: None)
     assert sign_recording.main(tmp_path / "none.mp4", tmp_path / "made.mp4", MARKED) == 1
     assert "No such file" in capsys.readouterr().err
 
