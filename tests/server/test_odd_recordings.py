@@ -10,8 +10,8 @@ from server import mp4_boxes
 from server.config import TrustConfig
 from server.signing_job import part_of
 from tests.server.media import Source
+from tests.server.signed_recordings import aged, left_over, signed, signing, unsigned
 from tests.server.test_recordings import H264, end, feed
-from tests.server.test_recordings_signed import aged, left_over, signed, signing, unsigned
 
 ODD = f"20260101T000000Z-{'0' * 16}"
 

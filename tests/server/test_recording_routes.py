@@ -21,8 +21,8 @@ from server.problems import Problem
 from tests.server.caller import Broadcaster, Caller, Watcher
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.media import decoded
+from tests.server.signed_recordings import left_over, recorded, slow_down
 from tests.server.test_calls import problem
-from tests.server.test_recordings_signed import left_over, recorded, slow_down
 
 RECORDING = "/v1/avatars/first/recording"
 FORMATS = {"H264": ".mp4", "VP8": ".webm"}
