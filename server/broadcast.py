@@ -192,7 +192,8 @@ class Broadcast:
 
     def repair(self, seat: Seat) -> None:
         """Send a viewer who lost a picture a key frame soon, if it does not come anyway."""
-        if seat.rendition is not None:
+        # Who falls gets a key frame of the lower bitrate anyway, and none of this one.
+        if seat.rendition is not None and not seat.is_falling:
             self._ask_for_keyframe(seat.rendition)
 
     def change_rung(self, seat: Seat, rung: int, pause_ms: float = 0) -> None:

@@ -208,6 +208,21 @@ async def test_who_lost_a_picture_gets_a_key_frame_but_not_more_than_one_a_secon
     assert stage.keyframes(VideoCodec.H264) == keys + 2
 
 
+async def test_who_waits_for_a_lower_bitrate_makes_nobody_pay_for_a_key_frame() -> None:
+    stage = Stage()
+    falling, other = seat(), seat()
+    for own in (falling, other):
+        stage.broadcast.take_seat(own)
+    for _ in range(2):
+        stage.play(FPS)
+        await taken(other)
+    keys = stage.keyframes(VideoCodec.H264)
+    receiver(stage, falling).change_rung(2, pause_ms=500)
+    receiver(stage, falling).request_keyframe()
+    stage.play(15)
+    assert stage.keyframes(VideoCodec.H264) == keys
+
+
 async def test_who_never_reads_holds_a_bounded_queue_and_disturbs_nobody() -> None:
     stage = Stage()
     stuck, other = seat(), seat()
