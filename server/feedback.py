@@ -16,6 +16,7 @@ from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
     AnyRtcpPacket,
     RtcpPsfbPacket,
     RtcpReceiverInfo,
@@ -115,7 +116,7 @@ class PictureFeedback:
 
         async def heed_and_handle(packet: AnyRtcpPacket) -> None:
             self.heed(packet, sender._ssrc, receiver)
-            if isinstance(packet, RtcpRtpfbPacket):
+            if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
                 packet.lost = self.resendable(packet.lost)
                 self._sent.stamp_anew(packet.lost)
             await handle(packet)
@@ -154,7 +155,8 @@ class PictureFeedback:
         now_s, rate_bps = self._clock(), self._ladder.rates_bps[self._state.rung]
         per_s = _RESENT * rate_bps / (8 * _PACKET_BYTES)
         gained = (now_s - self._refilled_s) * per_s
-        self._resends, self._refilled_s = min(self._resends + gained, per_s), now_s
+        # At the lowest bitrates a second is worth less than one packet.
+        self._resends, self._refilled_s = min(self._resends + gained, max(1.0, per_s)), now_s
         useful = [number for number in lost if self._is_useful(number, now_s)]
         allowed = useful[: int(self._resends)]
         self._resends -= len(allowed)
