@@ -29,14 +29,19 @@ class Carried:
 
     def add(self, report: RtcpReceiverInfo, now_s: float) -> None:
         """Let ``bps`` tell what the way carries by now."""
-        before, self._before = self._before, report
-        delay_s = self._sent.age_s(report.highest_sequence)
-        if before is None or delay_s is None:
+        before, delay_s = self._before, self._sent.age_s(report.highest_sequence)
+        if before is None:
+            self._before = report
             return
         end = report.highest_sequence + 1
         packets = (report.highest_sequence - before.highest_sequence) % REPORT_SEQUENCES
-        if not 0 < packets <= RTP_HISTORY_SIZE:
-            # There are reports for other reasons than that something has arrived.
+        if not 0 < packets < REPORT_SEQUENCES // 2:
+            # There are reports for other reasons than that something has arrived, and late ones.
+            return
+        self._before = report
+        if delay_s is None or packets > RTP_HISTORY_SIZE:
+            # Of so much it is not known what it was, nor when: what follows is measured anew.
+            self.bps, self._state.since_s, self._state.waited_s = None, None, 0.0
             return
         # What comes twice makes it negative.
         lost = min(max(report.packets_lost - before.packets_lost, 0), packets)

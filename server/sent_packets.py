@@ -35,9 +35,12 @@ class SentPackets:
         return ((_now_ticks() - sent) % _TICKS) / _TICKS_PER_S
 
     def payload_bytes(self, first: int, end: int) -> int:
-        """Return how much was in those from ``first`` up to, not with, ``end``."""
-        found = (self._find(number) for number in range(first, end))
-        return sum(len(packet.payload) for packet in found if packet is not None)
+        """Return how much was in those from ``first`` up to, not with, ``end``.
+
+        Those that are not known any more count as much as the others do.
+        """
+        known = [len(packet.payload) for packet in self._known(range(first, end))]
+        return sum(known) * (end - first) // len(known) if known else 0
 
     def stamp_anew(self, numbers: Iterable[int]) -> None:
         """Let what is sent again say when that is: aiortc leaves the time of the first attempt in.

@@ -75,9 +75,21 @@ def test_a_report_without_news_changes_nothing() -> None:
     assert reports.carried.waited_s == pytest.approx(0.2, abs=0.01)
 
 
-@pytest.mark.parametrize("packets", [RTP_HISTORY_SIZE + 1, (1 << 32) - 3])
-def test_what_is_not_known_any_more_is_no_measure(packets: int) -> None:
+@pytest.mark.parametrize(("packets", "age_s"), [(RTP_HISTORY_SIZE + 1, 0.25), (10, None)])
+def test_after_what_is_not_known_any_more_it_is_measured_anew(
+    packets: int, age_s: float | None
+) -> None:
     reports = Reports(1000)
     reports.add(10, age_s=0.25)
-    assert reports.add(packets, age_s=0.25) is None
-    assert reports.add(10, age_s=None) is None
+    assert reports.add(10, age_s=0.25) is not None
+    assert reports.add(packets, age_s) is None
+    assert reports.carried.waited_s == 0
+
+
+def test_a_report_that_was_overtaken_changes_nothing() -> None:
+    reports = Reports(1000)
+    reports.add(10, age_s=0.25)
+    before = reports.add(10, age_s=0.25)
+    assert reports.add(-3, age_s=0.25) == before
+    reports.add(13, age_s=0.25)
+    assert reports.carried.bps == pytest.approx(8 * 20 * PACKET_BYTES / 0.3)

@@ -59,6 +59,13 @@ def test_payloads_are_counted_up_to_the_end(sender: Sender) -> None:
     assert SentPackets(sender.history).payload_bytes(65_535, 65_537) == 110
 
 
+def test_payloads_that_are_not_known_any_more_are_as_large_as_the_others(sender: Sender) -> None:
+    for number in range(10, 10 + RTP_HISTORY_SIZE):
+        sender.send(number)
+    assert SentPackets(sender.history).payload_bytes(0, 20) == 2000
+    assert SentPackets(sender.history).payload_bytes(0, 10) == 0
+
+
 def test_what_is_stamped_anew_is_young(sender: Sender) -> None:
     sender.send(1)
     sender.send(2)
