@@ -27,7 +27,12 @@ export class SoundOutput {
   async open() {
     // Before a press, browsers let no context run: there is nothing to wait for.
     if (!navigator.userActivation?.hasBeenActive) return;
-    this.#context ??= new AudioContext();
+    try {
+      this.#context ??= new AudioContext();
+    } catch (error) {
+      console.warn("sound is not waited for: the browser makes no audio context", error);
+      return;
+    }
     await untilRunning(this.#context);
   }
 

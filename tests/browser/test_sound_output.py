@@ -28,6 +28,10 @@ const { Viewer } = await load('whep');
 let offers = 0;
 const api = { fetch: async () => { offers += 1; return new Promise(() => undefined); } };
 const offered = () => new Promise((resolve) => setTimeout(() => resolve(offers), 100));
+const offering = async () => {
+  for (let turns = 0; offers === 0 && turns < 100; turns += 1) await offered();
+  return offers;
+};
 const viewer = new Viewer(document.baseURI, api, { onState() {}, onStream() {} });
 """
 
@@ -59,7 +63,7 @@ def test_who_watches_offers_once_sound_can_be_heard(idle_page: Page) -> None:
             viewer.watch('ann');
             const found = [await offered()];
             opened[0].become('running');
-            found.push(await offered());
+            found.push(await offering());
             viewer.stop();
             putBack();
             return [...found, opened.length, opened[0].state]""",
@@ -86,9 +90,24 @@ def test_nobody_waits_for_sound_on_a_page_that_was_not_pressed(idle_page: Page) 
         f"""{_SLOW_OUTPUT}{_VIEWER}
             press(false);
             viewer.watch('ann');
-            const found = await offered();
+            const found = await offering();
             viewer.stop();
             putBack();
             return [found, opened.length]""",
     )
     assert offers == [1, 0]
+
+
+def test_nobody_waits_for_sound_where_there_is_no_output(idle_page: Page) -> None:
+    offers = run(
+        idle_page,
+        f"""{_SLOW_OUTPUT}{_VIEWER}
+            press(true);
+            AudioContext = class {{ constructor() {{ throw new Error('by the test'); }} }};
+            viewer.watch('ann');
+            const found = await offering();
+            viewer.stop();
+            putBack();
+            return found""",
+    )
+    assert offers == 1
