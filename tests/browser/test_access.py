@@ -118,6 +118,10 @@ def test_a_key_is_put_into_the_address_of_an_open_page(page: Page, guard: Guard)
 def test_the_call_carries_the_key_and_is_refused_when_it_is_gone(page: Page, guard: Guard) -> None:
     page.goto(f"{ORIGIN}#key={KEY}")
     page.wait_for_selector("#start:enabled")
+    # The pictures of the tiles are asked for with the key, too.
+    page.wait_for_function(
+        "[...document.querySelectorAll('.tile img')].every(i => i.src.startsWith('blob:'))"
+    )
     guard.key = "another"
     page.click("#start")
     expect_notice(page, "This key opens nothing here", "This key is not known here.")
