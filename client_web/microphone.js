@@ -110,6 +110,8 @@ export class Microphone {
       stopTracks(stream);
       return null;
     }
+    if (!stream.active) throw new CallError("microphone-missing");
+    const replaces = this.#stream !== null;
     this.#release();
     this.#stream = stream;
     const [track] = stream.getAudioTracks();
@@ -118,9 +120,17 @@ export class Microphone {
     for (const change of ["mute", "unmute"]) {
       track.addEventListener(change, () => this.onSilenced());
     }
+    const running = untilRunning(this.#meter(stream));
+    // The one before is closed: a call has no sound until it is given this one.
+    if (replaces) return track;
     // What is heard here is sent back, and has to be played as it comes.
-    await untilRunning(this.#meter(stream));
-    return wish === this.#wish ? track : null;
+    await running;
+    if (this.#stream !== stream) return null;
+    if (!stream.active) {
+      this.close();
+      throw new CallError("microphone-missing");
+    }
+    return track;
   }
 
   /** @returns {number} loudness now, 0 (silence) .. 1 (full scale) */

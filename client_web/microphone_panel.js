@@ -61,9 +61,9 @@ export class MicrophonePanel {
     this.#used = chosen;
     clearInterval(this.#levelTimer);
     this.#levelTimer = setInterval(() => this.#showLevel(), LEVEL_PERIOD_MS);
-    // The devices have names only after one was allowed.
-    await this.listDevices();
-    return track === this.microphone.track ? track : null;
+    // The devices have names only after one was allowed. A call does not wait for them.
+    this.listDevices();
+    return track;
   }
 
   /**

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_modules import run
 from tests.browser.test_page import expect_notice, fail_microphone, problem
 
 pytestmark = pytest.mark.browser
@@ -20,6 +21,29 @@ _HOLD = """() => {
     return stream;
   };
 }"""
+
+# An output that never opens; `patience()` ends the wait for it. `give()` makes the next stream.
+_DEAD_OUTPUT = """
+const { Microphone } = await load('microphone');
+const Real = AudioContext;
+AudioContext = class extends Real {
+  get state() { return 'suspended'; }
+  addEventListener() {}
+};
+const world = new Real();
+const seconds = setTimeout;
+let patience = () => undefined;
+window.setTimeout = (run) => { patience = run; };
+const give = () => {
+  const { stream } = world.createMediaStreamDestination();
+  navigator.mediaDevices.getUserMedia = async () => stream;
+  return stream.getTracks()[0];
+};
+const until = async (reached) => {
+  while (!reached()) await new Promise((resolve) => seconds(resolve, 10));
+};
+const microphone = new Microphone({ onEnded() {}, onSilenced() {} });
+"""
 
 
 def wait_for_state(page: Page, number: int, state: str) -> None:
@@ -180,3 +204,30 @@ def test_one_that_the_system_mutes_is_told(idle_page: Page) -> None:
            }"""
     )
     assert told == [True, False]
+
+
+def test_one_that_replaces_another_is_not_held_back(idle_page: Page) -> None:
+    replaced = run(
+        idle_page,
+        f"""{_DEAD_OUTPUT}
+            const before = give(), opening = microphone.open('', {{}});
+            await until(() => microphone.track === before);
+            patience();
+            const first = await opening, next = give();
+            const late = new Promise((resolve) => seconds(() => resolve('late'), 5_000));
+            const second = await Promise.race([microphone.open('', {{}}), late]);
+            const found = [first === before, second === next, before.readyState, next.readyState];
+            microphone.close();
+            await world.close();
+            return found""",
+    )
+    assert replaced == [True, True, "ended", "live"]
+
+
+def test_a_call_does_not_wait_for_the_names_of_microphones(served_page: Page) -> None:
+    served_page.route("**/v1/calls*", lambda route: problem(route, 503, "server-full", ""))
+    served_page.evaluate(
+        "() => { navigator.mediaDevices.enumerateDevices = () => new Promise(() => undefined) }"
+    )
+    served_page.click("#start")
+    expect(served_page.locator("body")).to_have_attribute("data-call", "waiting")
