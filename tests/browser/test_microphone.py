@@ -206,7 +206,7 @@ def test_one_that_the_system_mutes_is_told(idle_page: Page) -> None:
     assert told == [True, False]
 
 
-def test_one_that_replaces_another_is_not_held_back(idle_page: Page) -> None:
+def test_one_that_replaces_another_is_not_held_back_and_a_gone_one_is_told(idle_page: Page) -> None:
     replaced = run(
         idle_page,
         f"""{_DEAD_OUTPUT}
@@ -218,10 +218,14 @@ def test_one_that_replaces_another_is_not_held_back(idle_page: Page) -> None:
             const second = await Promise.race([microphone.open('', {{}}), late]);
             const found = [first === before, second === next, before.readyState, next.readyState];
             microphone.close();
-            await world.close();
-            return found""",
+            const gone = give(), reopening = microphone.open('', {{}});
+            await until(() => microphone.track === gone);
+            gone.stop();
+            patience();
+            const kind = await reopening.then(() => 'opened', (error) => error.kind);
+            return [...found, kind, microphone.track]""",
     )
-    assert replaced == [True, True, "ended", "live"]
+    assert replaced == [True, True, "ended", "live", "microphone-missing", None]
 
 
 def test_a_call_does_not_wait_for_the_names_of_microphones(served_page: Page) -> None:
