@@ -4,6 +4,7 @@
  */
 
 import { CallError } from "./call_error.js";
+import { LipSync } from "./lip_sync.js";
 import { inNewIceSession } from "./signalling.js";
 
 /** Connecting takes well under a second; beyond this, something on the way is closed. */
@@ -41,6 +42,7 @@ export class Link {
   /** To which the owner adds what is to be carried, before open(). */
   pc = makeConnection();
 
+  #lipSync = new LipSync(this.pc);
   #callbacks;
   #abort = new AbortController();
   /** @type {import("./signalling.js").CallResource | null} */
@@ -106,6 +108,7 @@ export class Link {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#lipSync.stop();
     this.#abort.abort();
     this.#resource?.hangUp();
     this.pc.close();
@@ -121,6 +124,7 @@ export class Link {
     switch (this.pc.connectionState) {
       case "connected":
         clearTimeout(this.#timer);
+        this.#lipSync.start();
         this.#callbacks.onConnected();
         break;
       case "disconnected":

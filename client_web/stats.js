@@ -27,7 +27,7 @@ const PERIOD_MS = 1000;
  * @param {string} count
  * @returns {number} mean of a cumulative counter over the last period, in its own unit
  */
-function meanSince(now, before, total, count) {
+export function meanSince(now, before, total, count) {
   const n = (now[count] ?? 0) - (before?.[count] ?? 0);
   return n > 0 ? ((now[total] ?? 0) - (before?.[total] ?? 0)) / n : 0;
 }
@@ -77,11 +77,21 @@ export function figures(now, before, server) {
     const server_ms = server.playout_delay_ms + server.microphone_packet_ms;
     latency_ms = 1000 * (buffer_s + network_s) + server_ms;
   }
-  let skew_ms = null;
-  if (audio?.estimatedPlayoutTimestamp && video?.estimatedPlayoutTimestamp) {
-    skew_ms = audio.estimatedPlayoutTimestamp - video.estimatedPlayoutTimestamp;
-  }
-  return { fps, latency_ms, skew_ms, repeated_frames: server?.repeated_frames ?? null };
+  return {
+    fps,
+    latency_ms,
+    skew_ms: skewOf(now),
+    repeated_frames: server?.repeated_frames ?? null,
+  };
+}
+
+/**
+ * @param {ReturnType<typeof pickStats>} now
+ * @returns {number | null} picture minus sound, positive = picture late; null where untold
+ */
+export function skewOf({ audio, video }) {
+  if (!audio?.estimatedPlayoutTimestamp || !video?.estimatedPlayoutTimestamp) return null;
+  return audio.estimatedPlayoutTimestamp - video.estimatedPlayoutTimestamp;
 }
 
 export class StatsMonitor {
