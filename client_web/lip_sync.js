@@ -24,7 +24,10 @@ export class LipSync {
   #period_ms;
   /** @type {number[]} */
   #readings_ms = [];
-  #held_ms = { audio: 0, video: 0 };
+  /** @type {Record<Kind, { own_ms: number, target_ms: number } | null>} */
+  #asked = { audio: null, video: null };
+  /** @type {number | null} the last correction, if it took back what was asked for */
+  #gaveBack_ms = null;
   /** @type {ReturnType<typeof pickStats>} */
   #before = {};
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -72,26 +75,34 @@ export class LipSync {
    */
   #correct(early, amount_ms, now) {
     const late = early === "audio" ? "video" : "audio";
-    const back_ms = Math.min(amount_ms, this.#held_ms[late]);
-    if (back_ms > 0) this.#hold(late, this.#held_ms[late] - back_ms, now);
-    const held_ms = Math.min(MOST_HELD_MS, this.#held_ms[early] + amount_ms - back_ms);
-    if (held_ms !== this.#held_ms[early]) this.#hold(early, held_ms, now);
+    const asked = this.#asked[late];
+    if (asked) {
+      // What was given back and changed nothing: the browser holds that much on its own account.
+      const inVain = this.#gaveBack_ms !== null && amount_ms > 0.7 * this.#gaveBack_ms;
+      this.#gaveBack_ms = amount_ms;
+      this.#ask(late, inVain ? 0 : asked.target_ms - amount_ms, asked.own_ms);
+      if (!inVain) return;
+    }
+    this.#gaveBack_ms = null;
+    const stat = now[early];
+    if (!stat) return;
+    const held_ms = 1000 * meanSince(
+      stat, this.#before[early], "jitterBufferTargetDelay", "jitterBufferEmittedCount",
+    );
+    const { own_ms, target_ms } = this.#asked[early] ?? { own_ms: held_ms, target_ms: 0 };
+    this.#ask(early, Math.max(target_ms, held_ms) + amount_ms, own_ms);
   }
 
   /**
    * @param {Kind} kind
-   * @param {number} held_ms
-   * @param {ReturnType<typeof pickStats>} now
+   * @param {number} target_ms
+   * @param {number} own_ms what the browser held before it was asked for the first time
    */
-  #hold(kind, held_ms, now) {
+  #ask(kind, target_ms, own_ms) {
     const receiver = this.#pc.getReceivers().find(({ track }) => track.kind === kind);
-    const stat = now[kind];
-    if (!receiver || !stat || !("jitterBufferTarget" in receiver)) return;
-    const target_s = meanSince(
-      stat, this.#before[kind], "jitterBufferTargetDelay", "jitterBufferEmittedCount",
-    );
-    const own_ms = 1000 * target_s - this.#held_ms[kind];
-    this.#held_ms[kind] = held_ms;
-    receiver.jitterBufferTarget = held_ms > 0 ? Math.max(0, own_ms) + held_ms : null;
+    if (!receiver || !("jitterBufferTarget" in receiver)) return;
+    const asked = { own_ms, target_ms: Math.min(target_ms, own_ms + MOST_HELD_MS) };
+    this.#asked[kind] = asked.target_ms > own_ms ? asked : null;
+    receiver.jitterBufferTarget = this.#asked[kind] && asked.target_ms;
   }
 }
