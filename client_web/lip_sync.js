@@ -26,7 +26,7 @@ export class LipSync {
   #readings_ms = [];
   /** @type {Record<Kind, { own_ms: number, target_ms: number } | null>} */
   #asked = { audio: null, video: null };
-  /** @type {number | null} the last correction, if it took back what was asked for */
+  /** @type {number | null} by the last readings, if they were followed by giving back at all */
   #gaveBack_ms = null;
   /** @type {ReturnType<typeof pickStats>} */
   #before = {};
@@ -45,6 +45,7 @@ export class LipSync {
   /** Begins, or goes on. Where a browser has no way to hold or to tell, nothing is done. */
   start() {
     this.stop();
+    if (!("jitterBufferTarget" in RTCRtpReceiver.prototype)) return;
     this.#timer = setInterval(() => this.#measure(), this.#period_ms);
   }
 
@@ -62,6 +63,8 @@ export class LipSync {
       const size_ms = Math.abs(median_ms);
       if (size_ms > TOLERANCE_MS && size_ms < LEFT_BY_BROWSERS_MS) {
         this.#correct(median_ms > 0 ? "audio" : "video", size_ms, now);
+      } else {
+        this.#gaveBack_ms = null;
       }
       this.#readings_ms = [];
     }
@@ -84,11 +87,12 @@ export class LipSync {
       if (!inVain) return;
     }
     this.#gaveBack_ms = null;
-    const stat = now[early];
-    if (!stat) return;
     const held_ms = 1000 * meanSince(
-      stat, this.#before[early], "jitterBufferTargetDelay", "jitterBufferEmittedCount",
+      now[early] ?? {}, this.#before[early], "jitterBufferTargetDelay", "jitterBufferEmittedCount",
     );
+    // Nothing has come in the last second, so it is not known how long anything is held.
+    if (!held_ms) return;
+    // Chromium tells some 12 ms less of a picture than it was asked for: the next reading makes up.
     const { own_ms, target_ms } = this.#asked[early] ?? { own_ms: held_ms, target_ms: 0 };
     this.#ask(early, Math.max(target_ms, held_ms) + amount_ms, own_ms);
   }
@@ -100,7 +104,7 @@ export class LipSync {
    */
   #ask(kind, target_ms, own_ms) {
     const receiver = this.#pc.getReceivers().find(({ track }) => track.kind === kind);
-    if (!receiver || !("jitterBufferTarget" in receiver)) return;
+    if (!receiver) return;
     const asked = { own_ms, target_ms: Math.min(target_ms, own_ms + MOST_HELD_MS) };
     this.#asked[kind] = asked.target_ms > own_ms ? asked : null;
     receiver.jitterBufferTarget = this.#asked[kind] && asked.target_ms;

@@ -120,11 +120,11 @@ export class Microphone {
     for (const change of ["mute", "unmute"]) {
       track.addEventListener(change, () => this.onSilenced());
     }
-    const running = untilRunning(this.#meter(stream));
+    const meter = this.#meter(stream);
     // The one before is closed: a call has no sound until it is given this one.
     if (replaces) return track;
     // What is heard here is sent back, and has to be played as it comes.
-    await running;
+    await untilRunning(meter);
     if (this.#stream !== stream) return null;
     if (!stream.active) {
       this.close();

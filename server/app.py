@@ -196,10 +196,8 @@ class Server:
         for target in self.services.config.publish:
             await self._send_on(target)
         # Calls are taken meanwhile: the default portrait is there.
-        await asyncio.gather(
-            self.services.recordings.sign_left_overs(),
-            prepare_portraits(self.services.portraits),
-        )
+        await prepare_portraits(self.services.portraits)
+        await self.services.recordings.sign_left_overs()
 
     async def _send_on(self, target: PublishConfig) -> None:
         avatar = target.avatar or self.services.portraits.default_id

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from server.broadcast import Rendition, Seat
@@ -17,44 +18,55 @@ logger = logging.getLogger(__name__)
 _CODEC = VideoCodec.H264
 
 
+@dataclass(frozen=True)
+class _Running:
+    """``owner``: the key that began it; None: this machine without one, or the server itself."""
+
+    recorder: Recorder
+    owner: str | None
+
+
 class PerformanceRecordings:
     """For the event loop. What a recorder gets is a seat in the audience."""
 
     def __init__(self, recordings: Recordings) -> None:
         self._recordings = recordings
-        self._running: dict[str, Recorder] = {}
-        self._owners: dict[str, str | None] = {}
+        self._running: dict[str, _Running] = {}
 
     def get(self, performance: Performance) -> Recorder:
         """The recording of ``performance`` that runs; raises Problem 404 when there is none."""
-        recorder = self._running.get(performance.name)
-        if recorder is None:
+        running = self._running.get(performance.name)
+        if running is None:
             raise Problem(
                 HTTPStatus.NOT_FOUND,
                 "not-recording",
                 f"{performance.name!r} is not being recorded: PUT begins it",
             )
-        return recorder
+        return running.recorder
 
     def may_use(self, performance: Performance, may_use: Callable[[str | None], bool]) -> bool:
         """Whether who asks ``may_use`` its recording: it has none, or one of theirs."""
-        name = performance.name
-        return name not in self._running or may_use(self._owners[name])
+        running = self._running.get(performance.name)
+        return running is None or may_use(running.owner)
 
     def may_stop(self, performance: Performance, may_use: Callable[[str | None], bool]) -> bool:
         """Whether they may stop it, too: the performance's owner may, whoever records it.
 
         But not what the server records for `recording.everything`: that is the operator's.
         """
-        is_kept = self._recordings.records_everything and self._owners.get(performance.name) is None
-        return self.may_use(performance, may_use) or (not is_kept and may_use(performance.owner))
+        running = self._running.get(performance.name)
+        if running is None or may_use(running.owner):
+            return True
+        is_kept = self._recordings.records_everything and running.owner is None
+        return not is_kept and may_use(performance.owner)
 
     async def begin(self, performance: Performance, owner: str | None) -> Recorder:
         """Record ``performance`` until it ends, if it is not recorded already.
 
         Raises Problem 500 or 507 when nothing can be written.
         """
-        recorder = self._running.get(performance.name) or self.begin_now(performance, owner)
+        running = self._running.get(performance.name)
+        recorder = running.recorder if running else self.begin_now(performance, owner)
         await recorder.opened.wait()
         if recorder.problem is not None:
             raise recorder.problem
@@ -76,8 +88,7 @@ class PerformanceRecordings:
 
         recorder.on_end.add(forget)
         performance.on_end.add(end)
-        self._running[performance.name] = recorder
-        self._owners[performance.name] = owner
+        self._running[performance.name] = _Running(recorder, owner)
         performance.broadcast.take_seat(seat)
         return recorder
 
@@ -91,5 +102,6 @@ class PerformanceRecordings:
 
     def _give_way(self, name: str, recorder: Recorder) -> None:
         """Let ``name`` be recorded anew from now on, though ``recorder`` may still write."""
-        if self._running.get(name) is recorder:
-            del self._running[name], self._owners[name]
+        running = self._running.get(name)
+        if running is not None and running.recorder is recorder:
+            del self._running[name]

@@ -9,7 +9,8 @@ pytestmark = pytest.mark.browser
 
 # A browser that holds sound and picture for 50 ms each, or as long as it is asked to if that is
 # longer, and whose picture is late by the first number's ms but for that; from the 30th reading on
-# by the second's, and then it holds the picture as long as the third says.
+# by the second's, and then it holds the picture as long as the third says; from the 60th on by the
+# fourth's.
 _HELD = """
 const { LipSync } = await load('lip_sync');
 const receivers = ['audio', 'video'].map((kind) => (
@@ -29,6 +30,7 @@ const pc = {
       late_ms = argument[1] ?? late_ms;
       own_ms.video = argument[2] ?? own_ms.video;
     }
+    if (readings === 60) late_ms = argument[3] ?? late_ms;
     const stats = ['audio', 'video'].map((kind) => [kind, {
       type: 'inbound-rtp',
       kind,
@@ -41,7 +43,7 @@ const pc = {
 };
 const lipSync = new LipSync(pc, 2);
 lipSync.start();
-while (readings < 60) await new Promise((resolve) => setTimeout(resolve, 5));
+while (readings < 90) await new Promise((resolve) => setTimeout(resolve, 5));
 lipSync.stop();
 return [held_ms('audio'), held_ms('video')];
 """
@@ -56,6 +58,7 @@ return [held_ms('audio'), held_ms('video')];
         ([80], [50, 50]),  # the browser corrects that itself
         ([-20, 0], [50, 50]),  # what is held is given back before anything else is held
         ([-20, 8], [58, 50]),
+        ([-20, -11, 50, -2], [50, 52]),  # it is given back in vain only if nothing changes at once
         ([-20, -20, 85], [65, 85]),  # the browser holds the picture by itself: no use to give back
     ],
 )

@@ -22,7 +22,8 @@ _HOLD = """() => {
   };
 }"""
 
-# An output that never opens; `patience()` ends the wait for it. `give()` makes the next stream.
+# An output that never opens; `patience()` ends the wait for it. `give()` makes the next stream. The
+# page is the next test's, too: `putBack()`.
 _DEAD_OUTPUT = """
 const { Microphone } = await load('microphone');
 const Real = AudioContext;
@@ -40,9 +41,19 @@ const give = () => {
   return stream.getTracks()[0];
 };
 const until = async (reached) => {
-  while (!reached()) await new Promise((resolve) => seconds(resolve, 10));
+  for (let turns = 0; !reached(); turns += 1) {
+    if (turns === 500) throw new Error(`never: ${reached}`);
+    await new Promise((resolve) => seconds(resolve, 10));
+  }
 };
 const microphone = new Microphone({ onEnded() {}, onSilenced() {} });
+const { getUserMedia } = navigator.mediaDevices;
+const putBack = () => {
+  microphone.close();
+  world.close();
+  Object.assign(window, { AudioContext: Real, setTimeout: seconds });
+  Object.assign(navigator.mediaDevices, { getUserMedia });
+};
 """
 
 
@@ -206,7 +217,7 @@ def test_one_that_the_system_mutes_is_told(idle_page: Page) -> None:
     assert told == [True, False]
 
 
-def test_one_that_replaces_another_is_not_held_back_and_a_gone_one_is_told(idle_page: Page) -> None:
+def test_one_that_replaces_another_is_not_held_back(idle_page: Page) -> None:
     replaced = run(
         idle_page,
         f"""{_DEAD_OUTPUT}
@@ -217,15 +228,44 @@ def test_one_that_replaces_another_is_not_held_back_and_a_gone_one_is_told(idle_
             const late = new Promise((resolve) => seconds(() => resolve('late'), 5_000));
             const second = await Promise.race([microphone.open('', {{}}), late]);
             const found = [first === before, second === next, before.readyState, next.readyState];
-            microphone.close();
-            const gone = give(), reopening = microphone.open('', {{}});
+            putBack();
+            return found""",
+    )
+    assert replaced == [True, True, "ended", "live"]
+
+
+def test_one_that_is_gone_before_a_call_begins_is_told(idle_page: Page) -> None:
+    told = run(
+        idle_page,
+        f"""{_DEAD_OUTPUT}
+            const gone = give(), opening = microphone.open('', {{}});
             await until(() => microphone.track === gone);
             gone.stop();
             patience();
-            const kind = await reopening.then(() => 'opened', (error) => error.kind);
-            return [...found, kind, microphone.track]""",
+            const kind = await opening.then(() => 'opened', (error) => error.kind);
+            const found = [kind, microphone.track];
+            putBack();
+            return found""",
     )
-    assert replaced == [True, True, "ended", "live", "microphone-missing", None]
+    assert told == ["microphone-missing", None]
+
+
+def test_one_that_comes_dead_replaces_none(idle_page: Page) -> None:
+    told = run(
+        idle_page,
+        f"""{_DEAD_OUTPUT}
+            const before = give(), opening = microphone.open('', {{}});
+            await until(() => microphone.track === before);
+            patience();
+            await opening;
+            give().stop();
+            const reopening = microphone.open('', {{}});
+            const kind = await reopening.then(() => 'opened', (error) => error.kind);
+            const found = [kind, microphone.track === before, before.readyState];
+            putBack();
+            return found""",
+    )
+    assert told == ["microphone-missing", True, "live"]
 
 
 def test_a_call_does_not_wait_for_the_names_of_microphones(served_page: Page) -> None:
