@@ -1,4 +1,4 @@
-"""What receivers report, as packets of RTCP, and from a peer of its own."""
+"""What receivers report, as packets of RTCP."""
 
 import random
 from collections.abc import Iterable
@@ -23,13 +23,10 @@ from aiortc.rtp import (
     pack_remb_fci,
 )
 
-from server import messages
 from server.config import VideoConfig
 from server.feedback import PictureFeedback
 from server.metrics import Metrics
 from server.sent_packets import SentPackets
-from tests.server.caller import Caller, RemotePeer, Watcher
-from tests.server.conftest import Serve
 
 OURS, OTHER = 1234, 5678
 FULL_BPS = VideoConfig().bitrate_kbps * 1000
@@ -294,57 +291,3 @@ def test_what_is_no_complaint_of_ours_changes_nothing(packet: AnyRtcpPacket) -> 
     told.tell(packet, 60)
     assert told.receiver.rungs == []
     assert told.receiver.keyframes == 0
-
-
-async def send(peer: RemotePeer, packet: RtcpPsfbPacket) -> None:
-    dtls = peer.peer.getTransceivers()[0].receiver.transport
-    await dtls._send_rtp(bytes(packet))
-
-
-def picture_ssrc(peer: RemotePeer) -> int:
-    """What the server sends its pictures with."""
-    answer = peer.peer.remoteDescription.sdp
-    video = answer[answer.index("m=video") :]
-    return int(video.split("a=ssrc:")[1].split()[0])
-
-
-async def test_a_browser_that_lost_a_picture_is_heard(serve: Serve) -> None:
-    async with serve() as running, Caller(running.http) as caller:
-        await caller.connect()
-        await caller.until(lambda: len(caller.pictures) > 5)
-        lost = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=picture_ssrc(caller))
-        metrics = running.server.services.metrics
-        before = metrics.pictures_lost._value.get()
-        await send(caller, lost)
-        seen = len(caller.pictures)
-        await caller.until(lambda: len(caller.pictures) > seen + 5)
-        assert metrics.pictures_lost._value.get() == before + 1
-
-
-async def test_a_viewer_that_lost_a_picture_is_heard(serve: Serve) -> None:
-    async with serve() as running:
-        await running.http.put("/v1/avatars/first/live")
-        async with Watcher(running.http, "first") as watcher:
-            await watcher.connect()
-            await watcher.until(lambda: len(watcher.pictures) > 5)
-            lost = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=picture_ssrc(watcher))
-            metrics = running.server.services.metrics
-            before = metrics.pictures_lost._value.get()
-            await send(watcher, lost)
-            seen = len(watcher.pictures)
-            await watcher.until(lambda: len(watcher.pictures) > seen + 5)
-            assert metrics.pictures_lost._value.get() == before + 1
-
-
-async def test_a_caller_on_a_narrow_way_is_told_that_its_picture_is_coarser(serve: Serve) -> None:
-    async with serve() as running, Caller(running.http) as caller:
-        await caller.connect()
-        rung = 0
-        while rung == 0:
-            await send(caller, estimate(picture_ssrc(caller), 1000))
-            stats = await caller.until_message(messages.Stats)
-            assert isinstance(stats, messages.Stats)
-            rung = stats.rung
-        assert rung == 3
-        seen = len(caller.pictures)
-        await caller.until(lambda: len(caller.pictures) > seen + 5)
