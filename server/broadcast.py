@@ -159,6 +159,8 @@ class Broadcast:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.coder = BroadcastCoder(video, trust)
+        # The ids of viewers who were answered, but are not connected yet.
+        self.coming: set[str] = set()
         self._voice_encoder = VoiceEncoder(voice)
         self._metrics = metrics
         self._clock = clock
@@ -170,6 +172,11 @@ class Broadcast:
     def viewers(self) -> int:
         """How many watch."""
         return sum(not seat.records for seat in self._seats)
+
+    @property
+    def places_taken(self) -> int:
+        """How many watch, or are about to."""
+        return self.viewers + len(self.coming)
 
     def take_seat(self, seat: Seat) -> None:
         """Begin to send to a viewer, with a picture that it can see at once, or very soon."""

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Viewer:
     """``answer`` or ``offer`` once, then ``run`` until it goes; ``end`` at any time.
 
-    Create it on the loop.
+    Create it on the loop. From then on it has a place in the audience.
 
     ``packed``: it gets only the person, with alpha (see Rendition).
     """
@@ -32,6 +32,7 @@ class Viewer:
         self.peer = Peer(services.config, self.end)
         self._feedback = PictureFeedback(services.config.video, services.metrics)
         performance.on_end.add(self.end)
+        performance.broadcast.coming.add(viewer_id)
         self._connect_timeout_s = services.config.call.connect_timeout_s
         self._packed = packed
         self._over = asyncio.Event()
@@ -93,7 +94,7 @@ class Viewer:
 
     async def discard(self) -> None:
         """Close a connection that got no answer."""
-        self.performance.on_end.discard(self.end)
+        self._leave()
         await self.peer.close()
 
     def end(self) -> None:
@@ -114,12 +115,17 @@ class Viewer:
             )
             if self.peer.connected.is_set():
                 logger.info("viewer came", extra={"avatar": self.performance.name})
+                self.performance.broadcast.coming.discard(self.id)
                 self.performance.broadcast.take_seat(self._seat)
                 await going
         finally:
             self.performance.broadcast.leave_seat(self._seat)
-            self.performance.on_end.discard(self.end)
+            self._leave()
             going.cancel()
             coming.cancel()
             await self.peer.close()
             logger.info("viewer gone", extra={"avatar": self.performance.name})
+
+    def _leave(self) -> None:
+        self.performance.broadcast.coming.discard(self.id)
+        self.performance.on_end.discard(self.end)

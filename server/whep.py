@@ -79,6 +79,7 @@ def router(
             logger.info("viewer gets a counter-offer", extra={"reason": error.detail})
             offer = None
         performance = await performances.get(name)
+        # Nothing is waited for from here on until there is a Viewer, which takes a place.
         _check_room(performance, services.config.performance.max_viewers)
         viewer, description = await viewers.open(
             lambda viewer_id: Viewer(viewer_id, services, performance, packed=alpha is not None),
@@ -110,11 +111,11 @@ def router(
 
 
 def _check_room(performance: Performance, max_viewers: int) -> None:
-    if performance.broadcast.viewers >= max_viewers:
+    if performance.broadcast.places_taken >= max_viewers:
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "too-many-viewers",
-            f"{max_viewers} viewers watch {performance.name!r} already, expected fewer: come back"
-            " later",
+            f"{max_viewers} viewers watch {performance.name!r} already, or are about to, expected"
+            " fewer: come back later",
             {"Retry-After": str(_RETRY_AFTER_S)},
         )
