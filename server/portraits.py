@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from model.identity.identity import Identity
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from server.animator import Animator
 from server.config import MARKED, PortraitConfig, TrustConfig
 from server.outgoing import OutgoingPictures

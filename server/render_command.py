@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.avatar import Avatar, Controls, WeightsError
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from model.rates import FPS
 from server import command_line, credentials, model_options
 from server.app import stream_config

@@ -15,7 +15,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from model.avatar import WeightsError
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from server import (
     certificate,
     command_line,

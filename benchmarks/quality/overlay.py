@@ -26,7 +26,7 @@ from model.frames.renderer import Renderer
 from model.identity.cutout import cut_out
 from model.identity.identity import Identity
 from model.identity.person import person_mask
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from model.motion.face import FaceMotion
 from model.rates import SAMPLE_RATE, SAMPLES_PER_FRAME
 

@@ -28,7 +28,7 @@ from benchmarks.quality.head import rotation
 from benchmarks.record import if_any, measure_baseline, report
 from model.avatar import COEFFICIENTS, DEFAULT_WEIGHTS, Avatar
 from model.identity.identity import Identity
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE
 

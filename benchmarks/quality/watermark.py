@@ -27,7 +27,7 @@ from benchmarks.record import Figure, if_any, measure, measure_baseline, report
 from model.avatar import Avatar, Controls, HopRequest
 from model.frames.watermark import Watermark, carriers
 from model.frames.watermark_detector import SIDE_PX, THRESHOLD, WatermarkDetector, spectrum
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from server.config import TrustConfig, VideoConfig
 from server.encoders import PictureEncoder

@@ -17,7 +17,8 @@ from model.identity.lips import close_lips, lip_gap
 from model.identity.mouth import Mouth, build_mouth, mouth_center
 from model.identity.own_teeth import find_teeth
 from model.identity.person import person_mask
-from model.identity.portrait import Portrait, PortraitError, read_portrait
+from model.identity.picture import PortraitError
+from model.identity.portrait import Portrait, read_portrait
 from model.identity.pose import Pose, fit_pose
 from model.identity.rig import Rig, build_rig
 from model.identity.softness import MOST_SOFTNESS_PX, measure_softness

@@ -25,7 +25,8 @@ from model.frames.mouth_crop import MouthCrop
 from model.frames.renderer import Renderer
 from model.frames.warp import head_at_rest, head_motion
 from model.identity.identity import Identity, rig_portrait
-from model.identity.portrait import Portrait, PortraitError
+from model.identity.picture import PortraitError
+from model.identity.portrait import Portrait
 from model.identity.pose import fit_pose
 from model.motion.face import FaceMotion, face_at_rest
 from model.motion.space import MotionSpace

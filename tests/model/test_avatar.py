@@ -18,7 +18,7 @@ from model.avatar import (
     WeightsError,
 )
 from model.identity.identity import Identity
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from model.motion.blink import initial_blink_state, next_closures
 from model.motion.denoiser import DenoiserConfig, MotionDenoiser
 from model.motion.motion_model import MotionModel

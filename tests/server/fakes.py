@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.avatar import AvatarState, HopRequest
 from model.identity.identity import Identity
-from model.identity.portrait import PortraitError
+from model.identity.picture import PortraitError
 from server.tts import SpeechError, Spoken
 
 SIZE_PX = 256

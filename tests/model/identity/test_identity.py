@@ -8,7 +8,8 @@ from PIL import Image
 
 from model.identity.identity import build_identity, check_pose, rig_portrait
 from model.identity.lips import lip_gap
-from model.identity.portrait import Portrait, PortraitError, read_portrait
+from model.identity.picture import PortraitError
+from model.identity.portrait import Portrait, read_portrait
 from model.identity.pose import Pose, fit_pose
 from model.identity.topology import JAW, LOWER_INNER_LIP, UPPER_INNER_LIP
 from tests.model.identity.astronaut import encode, identity, picture, space

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from model.identity.landmarks import FaceBox, FaceDetector
-from model.identity.portrait import PortraitError, find_face, read_portrait
+from model.identity.picture import PortraitError
+from model.identity.portrait import find_face, read_portrait
 from tests.model.identity.astronaut import encode, picture
 
 

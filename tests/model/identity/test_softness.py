@@ -7,7 +7,8 @@ import torch
 from PIL import Image, ImageFilter
 
 from model.identity.identity import build_identity
-from model.identity.portrait import PortraitError, read_portrait
+from model.identity.picture import PortraitError
+from model.identity.portrait import read_portrait
 from model.identity.softness import measure_softness
 from tests.model.identity.astronaut import encode, identity, picture, space
 
