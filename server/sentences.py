@@ -12,9 +12,13 @@ MAX_CHARS = 300
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _CLOSING = "\"'”’»›)\\]}」』）】"
-# The full-width marks need no space after them.
-_END = re.compile(rf"(?P<mark>[.!?…‽؟۔।॥։]+)[{_CLOSING}]*(?=\s)|(?P<wide>[。！？｡]+)[{_CLOSING}]*")
-_OPENING = "\"'“‘„«‹([{¿¡「『（【-–—"
+_MARKS = ".!?…‽؟۔।॥։"
+# Full-width marks need no space after them. The others are tried at the first of a run only, and
+# whole: else the time to read "....x" would grow with the square of its length.
+_END = re.compile(
+    rf"(?<![{_MARKS}])(?P<mark>[{_MARKS}]++)[{_CLOSING}]*+(?=\s)|(?P<wide>[。！？｡]+)[{_CLOSING}]*"
+)
+_OPENING = re.compile(r"[\"'“‘„«‹(\[{¿¡「『（【\-–—]*")
 _CLAUSE = re.compile(r"[,;:—–،؛](?=\s)|[，、；：]")
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'“‘„«]+$")
 
@@ -27,6 +31,7 @@ _ABBREVIATIONS = frozenset(
     bzw z.b d.h u.a usw nr hr fr str bspw ggf vgl evtl mme mlle mgr sra srta av p.ex
     """.split()  # noqa: SIM905  (as a list, it would be one word a line)
 )
+_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS))
 
 
 def split(text: str) -> list[str]:
@@ -44,21 +49,26 @@ def split(text: str) -> list[str]:
 def _of_paragraph(paragraph: str) -> Iterator[str]:
     start = 0
     for end in _END.finditer(paragraph):
-        rest = paragraph[end.end() :].lstrip()
-        if rest and _ends(paragraph[start : end.start()], end["mark"], rest):
+        if end.end() < len(paragraph) and _ends(paragraph, start, end):
             yield paragraph[start : end.end()].strip()
             start = end.end()
     yield paragraph[start:].strip()
 
 
-def _ends(before: str, mark: str | None, rest: str) -> bool:
-    """Whether a sentence ends at ``mark`` (None: full-width), after ``before``, before ``rest``."""
+def _ends(paragraph: str, start: int, end: re.Match[str]) -> bool:
+    """Whether the sentence from ``start`` on ends at ``end``, which more follows."""
+    mark = end["mark"]
     if mark is None:
         return True
-    if rest.lstrip(_OPENING)[:1].islower():
+    # One space stands there. Nothing is cut out of the paragraph: there may be thousands of marks.
+    after = _OPENING.match(paragraph, end.end() + 1)
+    assert after is not None
+    if paragraph[after.end() : after.end() + 1].islower():
         return False
     if mark != ".":
         return True
+    # One letter more than those that are known, to tell a longer word.
+    before = paragraph[max(start, end.start() - _LONGEST_ABBREVIATION - 1) : end.start()]
     found = _WORD_BEFORE.search(before)
     word = found[0] if found else ""
     # Initials ("J. K. Rowling"), ordinals ("3. Mai") and numbered points.
