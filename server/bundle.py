@@ -28,9 +28,10 @@ def spread(sdp: str) -> str:
     """``sdp`` with the transport of each group in all of its sections, none of them bundle-only.
 
     It is that of the group's first section that can be used (RFC 9143 section 7.3.1). What is
-    bundle-only in no such group keeps its port 0.
+    bundle-only in no such group keeps its port 0. No group names a section twice.
     """
     session, *media = sdp_sections.split(sdp)
+    session = [_GROUP + " ".join(mids) if (mids := _mids(line)) else line for line in session]
     for tagged, others in _groups(session, media):
         transport = [line for line in tagged if _is_transport(line)]
         # A data channel that leads has no RTCP of its own; bundled media all share one port.
@@ -48,6 +49,11 @@ def transport_lines(sdp: str) -> list[str]:
     return [line for line in sdp.splitlines() if _is_transport(line)]
 
 
+def group_lines(sdp: str) -> list[str]:
+    """The lines of ``sdp`` for each of which ``spread`` may change every section."""
+    return [line for line in sdp.splitlines() if line.startswith(_GROUP)]
+
+
 def tagged_mid(sdp: str) -> str | None:
     """The mid of the section whose ICE candidates are those of its group; None: no group."""
     session, *media = sdp_sections.split(sdp)
@@ -59,7 +65,10 @@ def has_one_transport(offer: str) -> bool:
     session, *media = sdp_sections.split(offer)
     wanted = [lines for lines in media if not _is_rejected(lines)]
     groups = [[tagged, *others] for tagged, others in _groups(session, media)]
-    return len(wanted) < 2 or any(all(lines in group for lines in wanted) for group in groups)
+    # By identity: to compare two sections takes as long as they are alike.
+    return len(wanted) < 2 or any(
+        {id(lines) for lines in wanted} <= {id(lines) for lines in group} for group in groups
+    )
 
 
 def led_by(sdp: str, kind: str) -> str:
@@ -70,8 +79,8 @@ def led_by(sdp: str, kind: str) -> str:
     session, *media = sdp_sections.split(sdp)
     leader = next((mid_of(lines) for lines in media if kind_of(lines) == kind), None)
     for index, line in enumerate(session):
-        mids = line.removeprefix(_GROUP).split()
-        if line.startswith(_GROUP) and leader in mids:
+        mids = _mids(line)
+        if leader in mids:
             session[index] = _GROUP + " ".join(sorted(mids, key=lambda mid: mid != leader))
     return sdp_sections.join([session, *media])
 
@@ -103,12 +112,15 @@ def _groups(
     """Yield the tagged section of each group, and its others; groups without one are left out."""
     by_mid = {mid_of(lines): lines for lines in media}
     for line in session:
-        if line.startswith(_GROUP):
-            mids = line.removeprefix(_GROUP).split()
-            group = [by_mid[mid] for mid in mids if mid in by_mid]
-            usable = [lines for lines in group if _has_port(lines) and not _is_rejected(lines)]
-            if usable:
-                yield usable[0], [lines for lines in group if lines is not usable[0]]
+        group = [by_mid[mid] for mid in _mids(line) if mid in by_mid]
+        usable = [lines for lines in group if _has_port(lines) and not _is_rejected(lines)]
+        if usable:
+            yield usable[0], [lines for lines in group if lines is not usable[0]]
+
+
+def _mids(line: str) -> list[str]:
+    """The sections that ``line`` bundles, each once; none if it bundles nothing."""
+    return list(dict.fromkeys(line[len(_GROUP) :].split())) if line.startswith(_GROUP) else []
 
 
 def _is_transport(line: str) -> bool:

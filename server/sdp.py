@@ -151,6 +151,8 @@ def _parse(body: bytes, kind: str = "offer") -> _Parsed:
         trickle.check_count(candidates)
         if (count := len(copied)) > _MAX_TRANSPORT_LINES:
             raise unusable(f"found {count} lines of transport, expected <= {_MAX_TRANSPORT_LINES}")
+        if (count := len(bundle.group_lines(text))) > _MAX_SECTIONS:
+            raise unusable(f"found {count} BUNDLE groups, expected at most {_MAX_SECTIONS}")
         spread = bundle.spread(text)
         return _Parsed(
             spread,

@@ -4,9 +4,8 @@ import dataclasses
 
 import pytest
 
-from server import bundle, sdp
+from server import bundle
 from server.config import PerformanceConfig
-from server.problems import Problem
 from tests.server.caller import Broadcaster, Caller, Watcher
 from tests.server.conftest import CONFIG, Serve
 from tests.server.max_bundle import RFC_9725, WITH_TRANSPORT, bundle_only, to_receive
@@ -287,10 +286,3 @@ async def test_candidates_that_are_shared_count_once(serve: Serve, count: int, s
         content = BUNDLED + SPOKEN + many + HIDDEN
         response = await running.http.post("/whip/first", content=content, headers=SDP)
         assert response.status_code == status
-
-
-def test_a_description_has_only_so_many_sections() -> None:
-    rejected = [f"m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:r{index}\r\n" for index in range(16)]
-    assert sdp.check_publisher((HEAD + SPOKEN + "".join(rejected[1:])).encode()).has_audio
-    with pytest.raises(Problem, match="found 17 media sections, expected at most 16"):
-        sdp.check_publisher((HEAD + SPOKEN + "".join(rejected)).encode())
