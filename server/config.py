@@ -99,9 +99,10 @@ class PerformanceConfig:
     """Avatars that are live for an audience.
 
     One ends when nobody has watched or spoken for ``linger_s``. At most ``max_speech_s`` of speech
-    wait to be spoken, and at most ``max_viewers`` watch one avatar: with 10 of them on two cores
-    each got all packets, with 25 only 80 % (``benchmarks.viewer_cost``). A publisher that offers
-    video is refused, or with ``ignore_video`` heard and not seen.
+    wait to be spoken, and as much of recordings, or one that is longer. At most ``max_viewers``
+    watch one avatar: with 10 of them on two cores each got all packets, with 25 only 80 %
+    (``benchmarks.viewer_cost``). A publisher that offers video is refused, or with ``ignore_video``
+    heard and not seen.
     """
 
     linger_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0

@@ -43,12 +43,14 @@ class State(StrEnum):
 class Speech:
     """One sentence to say: ``sound`` makes (Hz, (samples,)) pieces of it, see Synthesizer.speak.
 
-    ``text`` None: a recording, whose sound is there already. ``pause_ms`` of silence follow.
+    ``text`` None: a recording, whose sound of ``recorded_ms`` is in memory already. ``pause_ms`` of
+    silence follow.
     """
 
     text: str | None
     sound: Sound
     pause_ms: int = 0
+    recorded_ms: float = 0.0
 
 
 @dataclass(eq=False)
@@ -91,6 +93,7 @@ class Presenter:
         self.listeners = Listeners()
         self.sentences: deque[Sentence] = deque()
         self._max_sentences = max_sentences
+        self._max_speech_ms = max_speech_ms
         self._ahead_ms = min(_AHEAD_MS, max_speech_ms)
         self._performance: Performance | None = None
         self._voice: Source | None = None
@@ -132,14 +135,7 @@ class Presenter:
 
         Raises Problem: 409 the avatar speaks for somebody else, 503 the queue is full.
         """
-        if len(self.sentences) + len(speeches) > self._max_sentences:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "speech-queue-full",
-                f"{len(self.sentences)} sentences wait and {len(speeches)} came, expected at most"
-                f" {self._max_sentences} together: send them later",
-                {"Retry-After": str(_RETRY_AFTER_S)},
-            )
+        self._check_room(speeches)
         if self._task is None:
             self._begin(performance)
         batch = Batch(owner)
@@ -166,6 +162,21 @@ class Presenter:
         if self._task is not None:
             self._task.cancel()
             self._finish(self._task)
+
+    def _check_room(self, speeches: Sequence[Speech]) -> None:
+        if len(self.sentences) + len(speeches) > self._max_sentences:
+            raise _full(
+                f"{len(self.sentences)} sentences wait and {len(speeches)} came, expected at most"
+                f" {self._max_sentences} together: send them later"
+            )
+        waiting_ms = sum(sentence.speech.recorded_ms for sentence in self.sentences)
+        added_ms = sum(speech.recorded_ms for speech in speeches)
+        # One by itself is as long as recordings may be.
+        if waiting_ms and added_ms and waiting_ms + added_ms > self._max_speech_ms:
+            raise _full(
+                f"{waiting_ms / 1000:.1f} s of recordings wait and {added_ms / 1000:.1f} s came,"
+                f" expected at most {self._max_speech_ms / 1000:g} s together: send them later"
+            )
 
     def _begin(self, performance: Performance) -> None:
         self._voice = performance.take_voice("the presenter")
@@ -225,8 +236,9 @@ class Presenter:
                     sample_rate = rate
                     performance.begin_utterance(sentence.id, sample_rate)
                     sentence.state = State.READY
+                    # Before it is fed, which takes about as long as it is heard.
+                    sentence.batch.settle()
                 await self._feed(performance, pcm, sample_rate)
-                sentence.batch.settle()
         if not sample_rate:
             raise unspeakable(sentence.speech.text or "the recording")
         pause = np.zeros(sample_rate * sentence.speech.pause_ms // 1000, np.int16)
@@ -278,6 +290,15 @@ class Presenter:
 
     def _tell(self, kind: str, sentence: Sentence, **data: object) -> None:
         self.listeners.tell(Event(kind, {"id": sentence.id, **data}))
+
+
+def _full(detail: str) -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "speech-queue-full",
+        detail,
+        {"Retry-After": str(_RETRY_AFTER_S)},
+    )
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

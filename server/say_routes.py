@@ -19,7 +19,7 @@ from server.presenters import Presenters
 from server.services import Services
 from server.speech_file import DEMUXERS, SpeechFiles
 from server.tts import Spoken
-from streaming.rates import VOICE_RATE
+from streaming.rates import VOICE_RATE, samples_to_ms
 
 _PATH = "/v1/avatars/{name}/say"
 # JSON can write one character as two escapes of 6 bytes each.
@@ -124,7 +124,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
             speeches = presenters.speeches(words.text, words.voice, words.pause_ms)
         else:
             pcm = await files.receive(request)
-            speeches = [Speech(None, lambda: _recorded(pcm))]
+            recorded_ms = samples_to_ms(len(pcm))
+            speeches = [Speech(None, lambda: _recorded(pcm), recorded_ms=recorded_ms)]
         sentences = await presenters.say(name, speeches, access.owner(request))
         return Queued(sentences=[_info(sentence) for sentence in sentences])
 

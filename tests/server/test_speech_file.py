@@ -11,13 +11,13 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from server.config import SpeechConfig
+from server.config import PerformanceConfig, SpeechConfig
 from server.problems import Problem
 from server.speech_file import SpeechFiles
 from streaming.rates import VOICE_RATE
 from tests.server.caller import Watcher
 from tests.server.conftest import CONFIG, Running, Serve
-from tests.server.saying import SAY, listened, queue
+from tests.server.saying import SAY, listened, queue, say
 from tests.server.test_calls import problem
 from tests.server.test_wav_stream import wav
 
@@ -138,3 +138,31 @@ async def test_who_sends_too_slowly_is_asked_for_a_shorter_one(
         with pytest.raises(Problem, match="send a shorter one") as caught:
             await files.receive(Sending().request)
         assert (caught.value.status, caught.value.code) == (408, "upload-too-slow")
+
+
+async def test_a_recording_is_answered_before_it_is_heard(serve: Serve) -> None:
+    # There is room for the half of it.
+    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(max_speech_s=1))
+    async with serve(config) as running:
+        response = await post(running, wav(np.tile(TONE, (2, 1)), 16_000), "audio/wav")
+        assert [s["state"] for s in response.json()["sentences"]] == ["ready"]
+
+
+async def test_so_much_of_recordings_waits_in_memory(serve: Serve) -> None:
+    config = dataclasses.replace(CONFIG, performance=PerformanceConfig(max_speech_s=2))
+    second, three = wav(TONE, 16_000), wav(np.tile(TONE, (3, 1)), 16_000)
+    async with serve(config) as running:
+        # By itself it is bounded by `speech.max_recording_s`.
+        assert (await post(running, three, "audio/wav")).status_code == 202
+        await running.http.put(SAY + "/pause", json={"paused": True})
+        refused = await post(running, second, "audio/wav")
+        detail = problem(refused, 503, "speech-queue-full")
+        assert "3.0 s of recordings wait and 1.0 s came, expected at most 2 s" in detail
+        assert int(refused.headers["Retry-After"]) > 0
+        # Texts are not sound yet.
+        assert (await say(running, "One.")).status_code == 202
+        await running.http.delete(SAY)
+        assert (await post(running, second, "audio/wav")).status_code == 202
+        await running.http.put(SAY + "/pause", json={"paused": True})
+        assert (await post(running, second, "audio/wav")).status_code == 202
+        assert len(await queue(running)) == 2
