@@ -33,11 +33,12 @@ export class AvatarPanel {
 
   /**
    * @param {import("./gallery_api.js").GalleryApi} api
-   * @param {{ settings: () => Settings,
+   * @param {{ settings: (() => Settings) | null,
    *   onKept: (upload: Portrait, avatar: import("./gallery_api.js").Avatar) => void,
    *   onChanged: (portrait: Portrait, settings: Settings) => void,
    *   onDeleted: (portrait: Portrait) => void,
-   *   onError: (error: CallError) => void }} callbacks `settings`: those to keep
+   *   onError: (error: CallError) => void }} callbacks `settings`: those to keep; null: an avatar
+   *   has the server's, or those that it had
    */
   constructor(api, callbacks) {
     this.api = api;
@@ -46,6 +47,7 @@ export class AvatarPanel {
       event.preventDefault();
       this.#do("Keeping…", (portrait) => this.#keepUpload(portrait));
     });
+    this.#change.hidden = !callbacks.settings;
     this.#change.addEventListener("click", () => {
       this.#do("Keeping…", (portrait) => this.#keepSettings(portrait));
     });
@@ -112,17 +114,19 @@ export class AvatarPanel {
   async #keepUpload(portrait) {
     if (!portrait.upload) return "";
     const { file, consent } = portrait.upload;
-    const settings = this.callbacks.settings();
+    const settings = this.callbacks.settings?.();
     const avatar = await this.api.keep(this.#name.value, file, consent, settings);
     const hadFocus = this.#keep.contains(document.activeElement);
     this.callbacks.onKept(portrait, avatar);
-    if (hadFocus) this.#change.focus();
-    return `Kept as ${avatar.name}, with these settings.`;
+    // Not Delete: who presses Enter twice means nothing by it.
+    if (hadFocus) (settings ? this.#change : chosenRadio())?.focus();
+    return `Kept as ${avatar.name}${settings ? ", with these settings" : ""}.`;
   }
 
   /** @param {Portrait} portrait */
   async #keepSettings(portrait) {
-    const settings = this.callbacks.settings();
+    const settings = this.callbacks.settings?.();
+    if (!settings) return "";
     await this.api.change(portrait.id, settings);
     this.callbacks.onChanged(portrait, settings);
     return "Settings kept.";
@@ -134,4 +138,9 @@ export class AvatarPanel {
     this.callbacks.onDeleted(portrait);
     return `${portrait.title} was deleted.`;
   }
+}
+
+/** @returns {HTMLInputElement | null} of the portrait that is selected */
+function chosenRadio() {
+  return document.querySelector("#gallery input:checked");
 }

@@ -63,7 +63,7 @@ export class GalleryApi {
    * @param {string} name
    * @param {File} file
    * @param {string} consent the words, agreed to
-   * @param {Settings} settings
+   * @param {Settings} [settings] else the server's own
    * @returns {Promise<Avatar>}
    */
   async keep(name, file, consent, settings) {

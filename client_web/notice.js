@@ -40,6 +40,11 @@ export class Notice {
     this.box.hidden = false;
   }
 
+  /** @returns {boolean} */
+  get isOpen() {
+    return !this.box.hidden;
+  }
+
   hide() {
     clearInterval(this.#countdown);
     const hadFocus = this.box.contains(document.activeElement);

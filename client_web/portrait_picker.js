@@ -29,9 +29,10 @@ export class PortraitPicker {
   /**
    * @param {import("./gallery_api.js").GalleryApi} api
    * @param {import("./portrait_images.js").PortraitImages} images
-   * @param {{ settings: () => Settings,
+   * @param {{ settings: (() => Settings) | null,
    *   onSelect: (portrait: Portrait, byUser: boolean) => void,
-   *   onError: (error: CallError) => void }} callbacks `settings`: those that are set now
+   *   onError: (error: CallError) => void }} callbacks `settings`: those that are set now, null on
+   *   a page that sets none
    */
   constructor(api, images, { settings, onSelect, onError }) {
     this.gallery = find("gallery", HTMLElement);

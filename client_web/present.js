@@ -18,11 +18,15 @@ import { describe, INTERRUPTED } from "./words.js";
 /** A text is said without being watched when no way to watch is found in this time. */
 const WATCH_TIMEOUT_MS = 5_000;
 
+/** @typedef {import("./portrait_picker.js").Portrait} Portrait */
+
 class Presenter {
   #base = document.baseURI;
-  /** @type {{ id: string, title: string } | null} */
+  /** @type {Portrait | null} */
   #avatar = null;
   #sending = false;
+  /** What is noticed is why nothing is watched. */
+  #tellsOfWatching = false;
 
   #text = find("text", HTMLTextAreaElement);
   #say = find("say", HTMLButtonElement);
@@ -48,7 +52,7 @@ class Presenter {
   #viewer = new Viewer(this.#base, this.#api, {
     onStream: (stream) => this.#stage.showStream(stream),
     onInterrupted: () => this.#show(),
-    onState: (state, reason) => this.#onWatching(state, reason),
+    onState: (state, reason, retryIn_ms) => this.#onWatching(state, reason, retryIn_ms),
   });
   #stage = new Stage(
     {
@@ -65,18 +69,15 @@ class Presenter {
     new GalleryApi(this.#base, this.#api),
     this.#images,
     {
-      // This page sets none: an avatar that is kept here begins with these.
-      settings: () => ({ expression: "neutral", expression_strength: 0.5, head_speed: 0.5 }),
+      settings: null,
       onSelect: (portrait) => this.#onAvatar(portrait),
       onError: (error) => this.#tell(error),
     },
   );
 
   async run() {
-    find("script", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#sayText();
-    });
+    find("script", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+    this.#say.addEventListener("click", () => this.#sayText());
     this.#text.addEventListener("input", () => this.#show());
     this.#text.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#sayText();
@@ -109,22 +110,31 @@ class Presenter {
 
   async #sayText() {
     const text = this.#text.value.trim();
-    if (!text || this.#sending) return;
+    if (!this.#canSay) return;
     this.#sending = true;
     this.#show();
-    await this.#ask(async (avatar) => {
-      await this.#speech.wake(avatar);
-      if (this.#avatar?.id !== avatar) return;
-      this.#viewer.watch(avatar);
-      const late = new Promise((resolve) => setTimeout(resolve, WATCH_TIMEOUT_MS));
-      await Promise.race([this.#viewer.settled(), late]);
-      if (this.#avatar?.id !== avatar) return;
-      await this.#speech.say(avatar, text);
-      // Not what was written meanwhile.
-      if (this.#text.value.trim() === text) this.#text.value = "";
-    });
-    this.#sending = false;
-    this.#show();
+    try {
+      await this.#ask((avatar) => this.#sayAs(avatar, text));
+    } finally {
+      this.#sending = false;
+      this.#show();
+    }
+  }
+
+  /**
+   * @param {string} avatar
+   * @param {string} text
+   */
+  async #sayAs(avatar, text) {
+    await this.#speech.wake(avatar);
+    if (this.#avatar?.id !== avatar) return;
+    this.#viewer.watch(avatar);
+    const late = new Promise((resolve) => setTimeout(resolve, WATCH_TIMEOUT_MS));
+    await Promise.race([this.#viewer.settled(), late]);
+    if (this.#avatar?.id !== avatar) return;
+    await this.#speech.say(avatar, text);
+    // Not what was written meanwhile.
+    if (this.#text.value.trim() === text) this.#text.value = "";
   }
 
   /** @param {(avatar: string) => Promise<void>} work whose refusal is told */
@@ -141,22 +151,29 @@ class Presenter {
 
   // What happens --------------------------------------------------------------------------------
 
-  /** @param {import("./portrait_picker.js").Portrait} portrait */
+  /** @param {Portrait} portrait */
   async #onAvatar(portrait) {
     this.#avatar = portrait;
     this.#viewer.stop();
     this.#list.clear();
-    this.#events.listen(this.#speech.eventsUrl(portrait.id));
+    this.#listen(portrait);
     this.#show();
     const still = this.#ask(async () => {
       const source = await this.#images.source(portrait.image_url);
       if (this.#avatar === portrait) await this.#stage.showStill(source, portrait.title);
     });
     const watching = this.#ask(async (avatar) => {
+      if (portrait.upload) return;
       const live = await this.#speech.isLive(avatar);
       if (live && this.#avatar === portrait) this.#viewer.watch(avatar);
     });
     await Promise.all([still, watching]);
+  }
+
+  /** @param {Portrait} portrait of which, until it is kept, the server tells nothing */
+  #listen(portrait) {
+    if (portrait.upload) this.#events.close();
+    else this.#events.listen(this.#speech.eventsUrl(portrait.id));
   }
 
   /** @param {import("./event_stream.js").ServerEvent} event */
@@ -172,12 +189,32 @@ class Presenter {
   /**
    * @param {string} state
    * @param {CallError | null} reason
+   * @param {number} retryIn_ms
    */
-  #onWatching(state, reason) {
+  #onWatching(state, reason, retryIn_ms) {
+    // One that drops is made again at once, or the avatar is no longer live.
+    const dropped = document.body.dataset.call === WatchState.LIVE;
     document.body.dataset.call = state;
     if (state !== WatchState.LIVE) this.#stage.hideStream();
     if (reason && state === WatchState.IDLE) this.#tell(reason);
+    else if (reason && !dropped) this.#tellWaiting(reason, retryIn_ms);
+    else if (this.#tellsOfWatching && state !== WatchState.CONNECTING) {
+      this.#tellsOfWatching = false;
+      this.#notice.hide();
+    }
     this.#show();
+  }
+
+  /**
+   * @param {CallError} reason
+   * @param {number} retryIn_ms
+   */
+  #tellWaiting(reason, retryIn_ms) {
+    // What was refused is more than what is not seen.
+    if (this.#notice.isOpen && !this.#tellsOfWatching) return;
+    const action = { label: "Try now", run: () => this.#viewer.retryNow() };
+    this.#notice.show(describe(reason), action, retryIn_ms);
+    this.#tellsOfWatching = true;
   }
 
   #onPlaybackBlocked() {
@@ -191,7 +228,7 @@ class Presenter {
   async #onKey() {
     this.#notice.hide();
     this.#show();
-    if (this.#avatar) this.#events.listen(this.#speech.eventsUrl(this.#avatar.id));
+    if (this.#avatar) this.#listen(this.#avatar);
     await this.#picker.load();
     // The field that had it is hidden.
     if (document.activeElement === document.body) this.#say.focus();
@@ -202,12 +239,19 @@ class Presenter {
   /** @param {CallError} error */
   #tell(error) {
     this.#notice.show(describe(error));
+    this.#tellsOfWatching = false;
+  }
+
+  /** @returns {boolean} only an avatar speaks here: an upload is one once it is kept */
+  get #canSay() {
+    const ready = this.#avatar && !this.#avatar.upload && !this.#sending;
+    return Boolean(ready && this.#text.value.trim());
   }
 
   #show() {
     const { paused, length } = this.#list;
     document.body.dataset.speech = paused ? "paused" : length ? "speaking" : "silent";
-    allow(this.#say, Boolean(this.#avatar && !this.#sending && this.#text.value.trim()));
+    allow(this.#say, this.#canSay);
     for (const button of [this.#pause, this.#stop]) allow(button, length > 0);
     this.#pause.setAttribute("aria-pressed", String(paused));
     const status = find("status", HTMLElement);
@@ -222,6 +266,7 @@ class Presenter {
   #statusText() {
     if (this.#entrance.asks) return "Enter your key.";
     if (!this.#avatar) return "Choose a portrait.";
+    if (this.#avatar.upload) return "Give the portrait a name, and press Keep: then it can speak.";
     if (this.#sending && this.#viewer.state !== WatchState.LIVE) return "Waking the portrait…";
     if (this.#viewer.interrupted) return INTERRUPTED;
     if (this.#list.paused) return "Paused in mid-sentence.";

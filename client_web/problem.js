@@ -20,7 +20,8 @@ export async function readProblem(response) {
     const code = String(type ?? "").split(":").at(-1) ?? "";
     return { code, detail: detail ?? title ?? status, retryAfter_s };
   } catch (error) {
-    if (error instanceof SyntaxError) return unknown;
+    // No JSON, or the answer broke off.
+    if (error instanceof SyntaxError || error instanceof TypeError) return unknown;
     throw error;
   }
 }

@@ -30,9 +30,10 @@ export class Viewer {
    * @param {Pick<import("./api.js").Api, "fetch">} api
    * @param {{ onStream: (stream: MediaStream) => void,
    *   onInterrupted: () => void,
-   *   onState: (state: string, reason: CallError | null) => void }} callbacks `reason`: why it
-   *   waits or has ended, null when that was wished for, or the avatar is no longer live;
-   *   `onInterrupted`: `interrupted` has changed
+   *   onState: (state: string, reason: CallError | null, retryIn_ms: number) => void }} callbacks
+   *   `reason`: why it waits or has ended, null when that was wished for, or the avatar is no
+   *   longer live; `retryIn_ms`: time to the next attempt, 0 unless waiting; `onInterrupted`:
+   *   `interrupted` has changed
    * @param {Backoff} [backoff]
    */
   constructor(base, api, callbacks, backoff = new Backoff()) {
@@ -122,7 +123,7 @@ export class Viewer {
     const wait_ms =
       error.retryAfter_s === null ? this.backoff.next_ms() : error.retryAfter_s * 1000;
     this.#retryTimer = setTimeout(() => this.#attempt(), wait_ms);
-    this.#become(WatchState.WAITING, error);
+    this.#become(WatchState.WAITING, error, wait_ms);
   }
 
   /** @param {CallError | null} reason */
@@ -137,13 +138,14 @@ export class Viewer {
   /**
    * @param {string} state
    * @param {CallError | null} reason
+   * @param {number} [retryIn_ms]
    */
-  #become(state, reason) {
+  #become(state, reason, retryIn_ms = 0) {
     this.#state = state;
     this.#interrupted = false;
     if (state === WatchState.LIVE || state === WatchState.IDLE) {
       for (const resolve of this.#waiting.splice(0)) resolve();
     }
-    this.callbacks.onState(state, reason);
+    this.callbacks.onState(state, reason, retryIn_ms);
   }
 }
