@@ -4,8 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from server import web_address
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -34,7 +36,11 @@ class PublishConfig:
     """
 
     # Without user and password: those would be shown with the address.
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?][^\s#]*)?$", max_length=2048)]
+    url: Annotated[
+        str,
+        Field(pattern=r"^https?://[^\s/@?#]+([/?][^\s#]*)?$", max_length=2048),
+        AfterValidator(web_address.check),
+    ]
     avatar: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     token: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$")] | None = dataclasses.field(
         default=None, repr=False
@@ -46,7 +52,8 @@ class PushConfig:
     """How avatars that are sent on come back after a loss.
 
     The first time after ``first_retry_s``, then after twice as long each time, up to
-    ``max_retry_s``, less up to half by chance. A server that refuses (401, 404) is asked again
+    ``max_retry_s``, less up to half by chance. A server that says when is asked no sooner, but is
+    not waited for longer than ``max_retry_s`` either. One that refuses (401, 404) is asked again
     after ``refused_retry_s``. ``max_attempts`` that fail in a row; None: for ever.
     """
 

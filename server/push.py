@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from enum import Enum
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import httpx
 from aiortc import RTCRtpSender
 
-from server import codec_preferences, counter_offer, logs, negotiation, sdp
+from server import codec_preferences, counter_offer, logs, negotiation, sdp, web_address
 from server.broadcast import MAX_CATCH_UP_FRAMES, Rendition, Seat, SeatReceiver
 from server.feedback import PictureFeedback
 from server.outgoing_config import PublishConfig
@@ -63,6 +62,7 @@ class Push:
         self.state = PushState.CONNECTING
         self.reason: str | None = None
         self.attempts = 0
+        self._address = web_address.parse(target.url)
         self._token = target.token
         self._services = services
         self._performances = performances
@@ -114,7 +114,7 @@ class Push:
             delay_s = min(push.max_retry_s, push.first_retry_s * 2.0 ** min(self._failures - 1, 30))
             # Half of it by chance: those who were lost together do not come back together.
             delay_s *= 0.5 + 0.5 * self._jitter()
-            delay_s = max(delay_s, error.retry_after_s or 0.0)
+            delay_s = max(delay_s, min(error.retry_after_s or 0.0, push.max_retry_s))
         if push.max_attempts is not None and self._failures >= push.max_attempts:
             delay_s = None
         is_over = error.is_refusal or delay_s is None
@@ -125,7 +125,7 @@ class Push:
             error,
             extra={
                 "avatar": self.avatar,
-                "host": urlsplit(self.url).hostname,
+                "host": self._address.host,
                 "retry_in_s": None if delay_s is None else round(delay_s, 1),
             },
         )
@@ -136,7 +136,7 @@ class Push:
     async def _attempt(self) -> NoReturn:
         """Connect and stay; raises PushError when it is over, Problem when it cannot be live."""
         await self._services.avatars.get(self.avatar)
-        client = WhipClient(self._http, self.url, self._token)
+        client = WhipClient(self._http, self._address, self._token)
         client.ice_servers = self._ice_servers
         gone = asyncio.Event()
         peer: Peer | None = None
@@ -185,7 +185,7 @@ class Push:
         performance.on_end.add(gone.set)
         performance.broadcast.take_seat(seat)
         self._become(PushState.CONNECTED, None)
-        logger.info("push connected", extra={"host": urlsplit(self.url).hostname})
+        logger.info("push connected", extra={"host": self._address.host})
         since_s = self._clock()
         try:
             await gone.wait()

@@ -46,6 +46,7 @@ def test_without_any_nothing_is_recorded_or_sent() -> None:
     ("old", "new", "says"),
     [
         ("https://", "rtmp://", "publish.0.url"),
+        ("media.example", "media.example:port", "publish.0.url"),
         ("s3cret", "s3 cret", "publish.0.token: "),
         ("max_minutes = 5", "max_minutes = 0", "recording.max_minutes = 0"),
     ],

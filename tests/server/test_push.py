@@ -15,7 +15,6 @@ from server.config import Config
 from server.keys import Scope
 from server.outgoing_config import PublishConfig, PushConfig
 from server.push import Push, PushState
-from server.whip_client import parse_ice_servers
 from tests.server.caller import Broadcaster
 from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.max_bundle import bundle_only
@@ -236,6 +235,8 @@ async def test_only_admins_may_send_it_elsewhere(serve: Serve) -> None:
         "/whip",
         "https://me:secret@host/whip",
         "http://a b",
+        "http://host:abc/whip",
+        "http://[::1/whip",
     ],
 )
 async def test_only_http_addresses_are_taken(serve: Serve, url: str) -> None:
@@ -252,19 +253,6 @@ def test_one_avatar_goes_to_one_server() -> None:
     assert "t0ken" not in repr(target)
     with pytest.raises(ValidationError, match="two for one"):
         Config(publish=(target, target))
-
-
-def test_ice_servers_in_link_headers() -> None:
-    found = parse_ice_servers(
-        [
-            '<stun:a.example>; rel="ice-server", <turn:b.example?transport=udp>; rel="ice-server";'
-            ' username="u,1"; credential="p;2"; credential-type="password"',
-            '<https://c.example>; rel="next"',
-            '<turn:d.example>; rel="ice-server"',  # no credentials: of no use
-        ]
-    )
-    assert [server.url for server in found] == ["stun:a.example", "turn:b.example?transport=udp"]
-    assert (found[1].username, found[1].credential) == ("u,1", "p;2")
 
 
 async def test_of_two_that_come_while_one_ends_the_last_stays(

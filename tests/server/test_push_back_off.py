@@ -60,7 +60,14 @@ def test_a_server_that_says_when_is_not_asked_sooner() -> None:
     waits = Waits(PushConfig(first_retry_s=1, max_retry_s=10))
     busy = PushError("busy", retry_after_s=6.5)
     assert waits.after(busy, busy, busy, busy) == [6.5, 6.5, 6.5, 8]
-    assert waits.after(PushError("busy", retry_after_s=100)) == [100]
+
+
+@pytest.mark.parametrize("retry_after_s", [100.0, float("inf")])
+def test_a_server_that_says_when_is_asked_at_the_longest_wait_at_the_latest(
+    retry_after_s: float,
+) -> None:
+    waits = Waits(PushConfig(first_retry_s=1, max_retry_s=10))
+    assert waits.after(PushError("busy", retry_after_s=retry_after_s)) == [10]
 
 
 def test_a_server_that_refuses_is_asked_again_much_later() -> None:
