@@ -13,20 +13,12 @@ from numpy.typing import NDArray
 from benchmarks.quality.animate import WEIGHTS, Take, animate, load_model
 from benchmarks.record import Figure, measure_baseline, report
 from model.motion.space import MotionSpace
+from model.train.held_out import SEEN_IN_TRAINING
 from model.train.motion_data import usable_clips
 from model.train.recording import decode_audio
 
 KNOWN_VOICE, UNKNOWN_VOICES = "GRID s1", "others"
 
-# DATA is split by files, not by people. Of these speakers of `val` (column `speaker`), `train` has
-# other clips, or the same footage: they prove nothing about people never seen. GRID s1, whose
-# new sentences are what is asked there, is told apart by `Clip.group`. All speakers of `val` were
-# compared with all of `train` by their names, and by a frame of each, side by side.
-SEEN_IN_TRAINING = {
-    "politicians_public-deerajnago__obama": "Obama, the footage of train's soloG123__DC2_obama",
-    "politicians_public-MrWhite429__data_trump2": "Trump, in three files of train",
-    "grid-s2": "by face, hair and shirt, train's grid-AnshSareen_ideos_video_20251207_154307",
-}
 # Who has several names in that column, of those who move as they like.
 SAME_PERSON = {
     "politicians_public-Zumbalamam__src-videos_obama": "Obama",
@@ -161,11 +153,6 @@ def talkers(data: Path, runs: Path, split: str) -> list[Clip]:
     if not clips:
         raise SystemExit(f"people of {split} who move as they like: none, expected at least 1")
     return clips
-
-
-def is_seen_in_training(speaker: str) -> bool:
-    """Whether any file of `train` shows this person."""
-    return speaker in SEEN_IN_TRAINING or speaker == "grid-s1"
 
 
 def speaker_of(clip_id: str) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.quality.clips import is_seen_in_training, speaker_of
+from benchmarks.quality.clips import speaker_of
 from benchmarks.quality.mouth_scores import (
     Crops,
     Shown,
@@ -36,6 +36,7 @@ from benchmarks.record import Figure, if_any, measure_baseline, report
 from model.avatar import DEFAULT_WEIGHTS
 from model.frames.painter import MouthPainter, load_frame_denoiser
 from model.train.frame_lessons import FrameBatch, to_bytes, to_pictures
+from model.train.held_out import is_seen_in_training
 
 SHEET_ROWS = 24
 MADE = ("warp", "painted", "oracle")

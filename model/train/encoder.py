@@ -6,7 +6,7 @@ python -m model.train.encoder fit --start-from OLD --data DIR --regressor MOUTH 
 python -m model.train.encoder fit --data DIR --regressor MOUTH  # resumes such a run
 python -m model.train.encoder average A.pt B.pt  # their mean -> RUN_DIR/checkpoint.pt
 python -m model.train.encoder export             # -> model/weights/audio_encoder.safetensors
-python -m model.train.encoder report             # accuracy on people it has not heard
+python -m model.train.encoder report             # accuracy on `val`, by who speaks
 python -m model.train.encoder lookahead          # phone error by how far it hears ahead
 
 RUN_DIR is runs/encoder unless --run-dir says otherwise. With --regressor, mouths come from the

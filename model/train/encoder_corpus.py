@@ -1,17 +1,16 @@
 """Recordings that train the audio encoder: real people and synthetic voices."""
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from model.rates import SAMPLE_RATE
 from model.train.encoder_neural_voices import JoeVoice, KokoroVoices
 from model.train.encoder_phones import PhoneSpan
+from model.train.encoder_real_voices import real_voices
 from model.train.encoder_texts import TEXTS, EnglishSentences, shuffled
 from model.train.encoder_voices import (
     FLITE_VOICES,
@@ -20,11 +19,8 @@ from model.train.encoder_voices import (
     Utterance,
     speak_flite,
 )
-from model.train.grid_aligner import GridAligner
-from model.train.held_out import VAL_FLITE_VOICE, VAL_LANGUAGES, VAL_SPEECH_PREFIXES
-from model.train.recording import Recording, decode_audio
-
-MAX_PIECE_S = 15.0
+from model.train.held_out import VAL_FLITE_VOICE, VAL_LANGUAGES
+from model.train.recording import Recording
 
 
 def resized(recording: Recording, factor: float) -> Recording:
@@ -42,7 +38,7 @@ def resized(recording: Recording, factor: float) -> Recording:
 def recordings(data_dir: Path, seed: int) -> Iterator[Recording]:
     """All recordings, real ones also at other sizes of mouth, in a fixed order for a seed."""
     rng = np.random.default_rng(seed)
-    for recording in _real(data_dir):
+    for recording in real_voices(data_dir):
         if recording.split == "val":
             yield recording
             continue
@@ -54,38 +50,6 @@ def recordings(data_dir: Path, seed: int) -> Iterator[Recording]:
         yield resized(recording, rng.uniform(0.80, 0.94))
         yield resized(recording, rng.uniform(1.07, 1.25))
     yield from _synthetic(rng)
-
-
-def _real(data_dir: Path) -> Iterator[Recording]:
-    aligner = GridAligner()
-    with (data_dir / "clips.csv").open(encoding="utf-8") as table:
-        for row in csv.DictReader(table):
-            if row["audio"] != "1":
-                continue
-            samples = decode_audio(data_dir / "clips" / f"{row['id']}.mp4")
-            spans = aligner.align(samples, row["id"]) if row["source"].startswith("grid") else None
-            yield from _pieces(samples, spans, row["source"], row["licence"], row["split"])
-    with (data_dir / "speech.csv").open(encoding="utf-8") as table:
-        for row in csv.DictReader(table):
-            split = "val" if row["file"].startswith(VAL_SPEECH_PREFIXES) else "train"
-            samples = decode_audio(data_dir / "speech" / row["file"])
-            yield from _pieces(samples, None, "speech", row["licence"], split)
-    for path in sorted((data_dir / "mocap").glob("*.flac")):
-        yield from _pieces(decode_audio(path), None, "facegood", "MIT (FACEGOOD)", "train")
-
-
-def _pieces(
-    samples: NDArray[np.float32],
-    spans: list[PhoneSpan] | None,
-    source: str,
-    licence: str,
-    split: str,
-) -> Iterator[Recording]:
-    """Equal pieces of at most MAX_PIECE_S; the teacher's attention is quadratic in length."""
-    count = int(np.ceil(len(samples) / (MAX_PIECE_S * SAMPLE_RATE)))
-    for piece in np.array_split(samples, count):
-        if len(piece) > SAMPLE_RATE:
-            yield Recording(piece, spans if count == 1 else None, source, licence, split)
 
 
 def _synthetic(

@@ -8,14 +8,13 @@ import pytest
 
 from benchmarks.quality import clips
 from benchmarks.quality.clips import (
-    SEEN_IN_TRAINING,
     Clip,
     counts,
-    is_seen_in_training,
     read_clips,
     speaker_of,
     split_rows,
 )
+from model.train.held_out import SEEN_IN_TRAINING, is_seen_in_training
 
 COLUMNS = ("id", "split", "source", "speaker", "audio", "lips_lead_frames", "sync_score")
 
