@@ -31,6 +31,8 @@ class RemoteVoice:
             timeout=config.timeout_s,
             headers={} if key is None else {"Authorization": f"Bearer {key}"},
             transport=transport,
+            # No proxy or passwords of the environment: what is configured, and no more.
+            trust_env=False,
         )
 
     async def speak(self, text: str, voice: str | None) -> Spoken:
@@ -51,6 +53,8 @@ class RemoteVoice:
             raise _away(f"did not answer within {self._config.timeout_s:g} s") from error
         except httpx.ConnectError as error:
             raise _away("cannot be reached") from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise _away("has no address that can be asked, or redirects to none") from error
         except httpx.HTTPError as error:
             raise _failed(f"broke off its answer ({type(error).__name__})") from error
         except WavError as error:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,3 +167,32 @@ async def test_a_server_that_is_not_there_is_away() -> None:
         await spoken(remote)
     await remote.aclose()
     assert raised.value.status == 503
+
+
+@pytest.mark.parametrize("url", ["http://host:abc/v1", "http://[::1/v1", "http://xn--/v1"])
+async def test_an_address_that_cannot_be_asked_is_told(url: str) -> None:
+    remote = RemoteVoice(SpeechConfig(), url)
+    with pytest.raises(SpeechError, match="no address that can be asked") as raised:
+        await spoken(remote)
+    await remote.aclose()
+    assert (raised.value.status, raised.value.code) == (503, "speech-server-away")
+
+
+async def test_proxies_and_passwords_of_the_environment_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    asked: list[Request] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(request)
+        return Response(wav(SAMPLES))
+
+    async with voice(answer) as remote:
+        await spoken(remote)
+    assert "Authorization" not in asked[0].headers
