@@ -1,5 +1,6 @@
 """Reading a request's body: of the right type, and never more of it than allowed."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -10,6 +11,8 @@ from server.problems import Problem
 
 JSON = "application/json"
 _MAX_JSON_BYTES = 4096
+# Who sends no faster than this holds a connection that others wait for.
+_TIMEOUT_S = 60
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -22,7 +25,7 @@ def media_type(request: Request) -> str:
 async def read_body(request: Request, expected: str, max_bytes: int) -> bytes:
     """The body, if its media type is ``expected`` (``image/*`` matches any image).
 
-    Raises Problem: 415 another type, 413 longer than ``max_bytes``.
+    Raises Problem: 415 another type, 413 longer than ``max_bytes``, 408 not here in time.
     """
     found = media_type(request)
     wanted = expected.removesuffix("*")
@@ -33,14 +36,24 @@ async def read_body(request: Request, expected: str, max_bytes: int) -> bytes:
             f"found Content-Type {found or '(none)'}, expected {expected}",
         )
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "body-too-large",
-                f"found more than {max_bytes} bytes, expected at most that: send a smaller one",
-            )
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise Problem(
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                        "body-too-large",
+                        f"found more than {max_bytes} bytes, expected at most that: send a smaller"
+                        " one",
+                    )
+    except TimeoutError as error:
+        raise Problem(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "upload-too-slow",
+            f"the body was not here after {_TIMEOUT_S:g} s, but {len(body)} bytes of it: send it"
+            " faster",
+        ) from error
     return bytes(body)
 
 

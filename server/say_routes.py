@@ -154,7 +154,7 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         dependencies=[may_speak],
         openapi_extra=described_json(Pause),
         responses={
-            **problems.refusals(400, 404, 413, 415, 422),
+            **problems.refusals(400, 404, 408, 413, 415, 422),
             409: {"description": "It has nothing to say"},
         },
     )

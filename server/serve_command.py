@@ -24,6 +24,7 @@ from server import (
     key_file,
     logs,
     model_options,
+    serving,
     user_data,
 )
 from server.app import CLIENT_WEB, Server
@@ -40,7 +41,6 @@ from server.portraits import PortraitFile, built_in, prepare, read_picture
 from server.recordings import RecordingsFolderError, check_folder
 from server.self_signed import kept_at, self_signed
 from server.threads import limit_threads
-from server.voice_messages import MAX_SOUND_BYTES
 
 _TOKEN_VARIABLE = "LIKENESS_PUBLISH_TOKEN"
 
@@ -124,6 +124,7 @@ def _serve(options: argparse.Namespace) -> int:
     listener = _listen(config.http.host, config.http.port)
     with listener, contextlib.ExitStack() as stack:
         logs.configure(config.http.log_level)
+        serving.raise_open_files()
         keys = KeyFile(key_file.kept_at())
         has_keys = bool(keys.current())
         tls = _certificate(config.http)
@@ -175,19 +176,7 @@ def _serve(options: argparse.Namespace) -> int:
                 " reach it.",
                 flush=True,
             )
-        web = Web(
-            server,
-            uvicorn.Config(
-                server.app,
-                log_config=None,
-                access_log=False,
-                # What is larger is answered 1009; what waits unread is bounded by these.
-                ws_max_size=MAX_SOUND_BYTES,
-                ws_max_queue=4,
-                timeout_graceful_shutdown=5,
-                ssl_context_factory=None if tls is None else lambda *_: tls.context,
-            ),
-        )
+        web = Web(server, serving.config(server.app, None if tls is None else tls.context))
         # Ctrl-C is how a server is stopped: uvicorn has shut down, then passes it on.
         with (
             contextlib.suppress(KeyboardInterrupt),

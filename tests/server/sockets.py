@@ -9,8 +9,8 @@ import numpy as np
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from server import voice_messages
-from server.voice_messages import MAX_SOUND_BYTES, Start
+from server import serving, voice_messages
+from server.voice_messages import Start
 from tests.server.conftest import Running
 
 RATE = 24_000
@@ -19,23 +19,16 @@ RATE = 24_000
 @contextlib.asynccontextmanager
 async def listening(running: Running) -> AsyncIterator[str]:
     """Serve ``running`` on a port of 127.0.0.1; yield its address without a scheme."""
-    config = uvicorn.Config(
-        running.server.app,
-        port=0,
-        log_config=None,
-        lifespan="off",
-        ws_max_size=MAX_SOUND_BYTES,
-        ws_max_queue=4,
-    )
+    config = serving.config(running.server.app, port=0, lifespan="off")
     web = uvicorn.Server(config)
     listener = config.bind_socket()
     listener.listen()
-    serving = asyncio.create_task(web._serve(sockets=[listener]))
+    task = asyncio.create_task(web._serve(sockets=[listener]))
     try:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         web.should_exit = True
-        await serving
+        await task
         listener.close()
 
 
