@@ -18,7 +18,8 @@ class RecordingConfig:
 
     ``folder`` None: ``recordings`` in the user's data folder. ``everything``: each call and each
     performance is recorded, not only those for which somebody asks. One lasts ``max_minutes`` at
-    most; all together take ``max_bytes`` at most. A disk may be ``queue_ms`` behind.
+    most, and of ``everything`` the next follows then; all together take ``max_bytes`` at most. A
+    disk may be ``queue_ms`` behind.
     """
 
     folder: Path | None = None

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from server.broadcast import Rendition, Seat
 from server.performance import Performance
 from server.problems import Problem
+from server.record_again import RecordAgain
 from server.recorder import Recorder
 from server.recordings import Recordings
 from server.sdp import VideoCodec
@@ -73,14 +74,26 @@ class PerformanceRecordings:
         return recorder
 
     def begin_now(self, performance: Performance, owner: str | None = None) -> Recorder:
-        """Begin without waiting for the file."""
+        """Begin without waiting for the file; see `RecordAgain` for when the next begins."""
         recorder = self._recordings.begin(_CODEC, "performance", performance.portrait.id, owner)
         seat = Seat(Rendition(_CODEC), recorder.picture, recorder.voice, records=True)
+
+        def begin_again() -> None:
+            performance.on_end.discard(again.cancel)
+            # Somebody may have begun one meanwhile.
+            if performance.name not in self._running:
+                self.begin_now(performance, owner)
+
+        again = RecordAgain(self._recordings, begin_again)
 
         def forget() -> None:
             performance.broadcast.leave_seat(seat)
             performance.on_end.discard(end)
-            self._give_way(performance.name, recorder)
+            # Not after one that was stopped: that has given way then.
+            if self._give_way(performance.name, recorder):
+                again.after(recorder.problem)
+                if again.is_waiting:
+                    performance.on_end.add(again.cancel)
 
         def end() -> None:
             self._give_way(performance.name, recorder)
@@ -100,8 +113,13 @@ class PerformanceRecordings:
         await recorder.ended.wait()
         return recorder
 
-    def _give_way(self, name: str, recorder: Recorder) -> None:
-        """Let ``name`` be recorded anew from now on, though ``recorder`` may still write."""
+    def _give_way(self, name: str, recorder: Recorder) -> bool:
+        """Let ``name`` be recorded anew from now on, though ``recorder`` may still write.
+
+        False if it has given way before.
+        """
         running = self._running.get(name)
-        if running is not None and running.recorder is recorder:
-            del self._running[name]
+        if running is None or running.recorder is not recorder:
+            return False
+        del self._running[name]
+        return True

@@ -24,6 +24,8 @@ from streaming.rates import VIDEO_CLOCK_RATE, VOICE_RATE
 logger = logging.getLogger(__name__)
 
 _SYNC_PERIOD_S = 1.0
+# The code of the problem that ends a recording of ``max_ms``: nothing is wrong with it.
+TOO_LONG = "recording-too-long"
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class Recorder:
             if media.duration_ms >= self._max_ms:
                 raise Problem(
                     HTTPStatus.INSUFFICIENT_STORAGE,
-                    "recording-too-long",
+                    TOO_LONG,
                     f"the recording has its {self._max_ms / 60_000:g} minutes and is complete up"
                     " to here: begin another, or raise recording.max_minutes",
                 )

@@ -82,7 +82,11 @@ class Session:
             self._services.metrics,
         )
         self._recording = CallRecording(
-            self._services.recordings, self._outlet, self._control, self._owner
+            self._services.recordings,
+            self._outlet,
+            self._control,
+            self._owner,
+            lambda: self._avatar.portrait.id,
         )
         connection = self.peer.connection
         voice = connection.addTransceiver(self._outlet.voice_track, "sendrecv")
@@ -131,7 +135,7 @@ class Session:
         media = self._open_media()
         assert self._recording is not None
         if self._services.recordings.records_everything:
-            self._recording.begin(self._avatar.portrait.id)
+            self._recording.begin()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(media))
@@ -244,7 +248,7 @@ class Session:
                 media.paused = message.paused
             case messages.Record():
                 if message.active:
-                    recording.begin(self._avatar.portrait.id)
+                    recording.begin()
                 else:
                     recording.stop()
             case messages.SelectPortrait():

@@ -1,0 +1,93 @@
+"""Where everything is recorded, a performance is, also after a recording that ended by itself."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from server import record_again
+from server.broadcast import Broadcast
+from server.config import VideoConfig, VoiceConfig
+from server.metrics import Metrics
+from server.performance import Performance
+from server.performance_recording import PerformanceRecordings
+from server.problems import Problem
+from tests.server.fakes import SIZE_PX
+from tests.server.media import Source
+from tests.server.test_recordings import H264, end, feed, files, recordings_in
+
+
+def performance() -> Performance:
+    broadcast = Broadcast(VideoConfig(size_px=SIZE_PX), VoiceConfig(), Metrics())
+    shown = SimpleNamespace(
+        name="first", portrait=SimpleNamespace(id="first"), broadcast=broadcast, on_end=set()
+    )
+    return cast(Performance, shown)
+
+
+def close(subject: Performance) -> None:
+    for listener in tuple(subject.on_end):
+        listener()
+
+
+async def test_the_next_follows_one_that_became_too_long(tmp_path: Path) -> None:
+    subject = performance()
+    recordings = PerformanceRecordings(recordings_in(tmp_path, everything=True, max_minutes=1 / 60))
+    one = recordings.begin_now(subject)
+    feed(one, Source(H264), 40)
+    assert await end(one) is not None
+    other = recordings.get(subject)
+    assert other is not one
+    assert len(subject.broadcast._seats) == 1
+    feed(other, Source(H264), 5)
+    close(subject)
+    assert await end(other) is None
+    assert (subject.on_end, subject.broadcast._seats) == (set(), set())
+    assert len(files(tmp_path, "*.mp4")) == 2
+
+
+@pytest.mark.parametrize("how", ["elsewhere", "stopped"])
+async def test_none_follows(tmp_path: Path, how: str) -> None:
+    subject = performance()
+    recordings = PerformanceRecordings(
+        recordings_in(tmp_path, everything=how == "stopped", max_minutes=1 / 60)
+    )
+    one = recordings.begin_now(subject)
+    feed(one, Source(H264), 10 if how == "stopped" else 40)
+    if how == "stopped":
+        await recordings.stop(subject)
+    await end(one)
+    with pytest.raises(Problem, match="not being recorded"):
+        recordings.get(subject)
+
+
+async def test_a_disk_that_fails_is_tried_again_unless_the_performance_ends(
+    tmp_path: Path,
+) -> None:
+    subject = performance()
+    recordings = PerformanceRecordings(recordings_in(tmp_path / "gone", everything=True))
+    one = recordings.begin_now(subject)
+    assert await end(one) is not None
+    (cancel,) = subject.on_end
+    again = cancel.__self__  # type: ignore[attr-defined]
+    assert again.is_waiting
+    close(subject)
+    assert not again.is_waiting
+
+
+async def test_who_began_one_meanwhile_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_again, "_RETRY_S", 3600.0)
+    subject, folder = performance(), tmp_path / "gone"
+    recordings = PerformanceRecordings(recordings_in(folder, everything=True))
+    assert await end(recordings.begin_now(subject)) is not None
+    (cancel,) = subject.on_end
+    folder.mkdir()
+    own = await recordings.begin(subject, "0a0b0c0d")
+    cancel.__self__._begin_late()  # type: ignore[attr-defined]
+    assert recordings.get(subject) is own
+    close(subject)
+    assert await end(own) is None
+    assert subject.on_end == set()
