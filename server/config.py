@@ -16,6 +16,7 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=T
 
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
+ANY_HOST = "*"
 ANY_ORIGIN = "*"
 # As browsers write it (RFC 6454 section 6.2): no path, not even "/".
 _ORIGIN = r"^(\*|https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$"
@@ -30,13 +31,14 @@ class HttpConfig:
     """Where the server listens. ``port`` 0 lets the system choose one.
 
     ``allowed_hosts`` are names that it may be called by besides those that ``hosts`` knows, such
-    as a reverse proxy's; "*" allows all. ``https`` is served with ``certificate`` and its ``key``,
-    PEM files; without them with a self-signed one, see ``self_signed``.
+    as a reverse proxy's. ``https`` is served with ``certificate`` and its ``key``, PEM files;
+    without them with a self-signed one, see ``self_signed``.
 
     ``allowed_origins`` are sites, such as "https://app.example.org", whose pages may call this
-    server from a browser (CORS); "*" allows all. This machine's own requests, those of such pages
-    too, need no key (see ``access``) unless ``require_key_on_loopback``: behind a reverse proxy on
-    this machine, everyone looks like it where the proxy does not tell that it is one.
+    server from a browser (CORS). This machine's own requests, those of such pages too, need no key
+    (see ``access``) unless ``require_key_on_loopback``: behind a reverse proxy on this machine,
+    everyone looks like it where the proxy does not tell that it is one. "*" among hosts or origins
+    allows all, and needs that.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -55,6 +57,13 @@ class HttpConfig:
         if self.certificate is not None and not self.https:
             raise ValueError("a certificate is of use only with https: switch it on")
         # Any page that a browser on this machine has open could then use the server without a key.
+        if not self.require_key_on_loopback and any(
+            host.strip("[]") == ANY_HOST for host in self.allowed_hosts
+        ):
+            raise ValueError(
+                'allowed_hosts = ["*"] needs require_key_on_loopback = true: name the hosts, or set'
+                " that"
+            )
         if ANY_ORIGIN in self.allowed_origins and not self.require_key_on_loopback:
             raise ValueError(
                 'allowed_origins = ["*"] needs require_key_on_loopback = true: name the origins,'

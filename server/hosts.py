@@ -16,17 +16,16 @@ import ifaddr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.config import HttpConfig
+from server.config import ANY_HOST, HttpConfig
 from server.problems import Problem, problem_response
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ANY = "*"
 
 
 def known_hosts(config: HttpConfig) -> Callable[[str], bool]:
     """Say which hosts are ours: ``own_names``, and off loopback any address."""
     names = own_names(config)
-    if ANY in names:
+    if ANY_HOST in names:
         return lambda _: True
     if is_loopback(config.host):
         return names.__contains__

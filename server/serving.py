@@ -52,8 +52,8 @@ class Http(H11Protocol):
         self._deadline = self.loop.call_later(_HEAD_TIMEOUT_S, self._close_if_waiting)
 
     def _close_if_waiting(self) -> None:
-        # None before the first request.
-        if self.cycle and not self.cycle.response_complete:
+        # None before the first request, whatever its type says.
+        if self.cycle and not self.cycle.response_complete:  # type: ignore[truthy-bool]
             return
         # A WebSocket has a protocol of its own, with timeouts of its own.
         if self.transport.get_protocol() is self:

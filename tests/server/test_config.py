@@ -71,6 +71,8 @@ def test_flags_of_https(tmp_path: Path) -> None:
         ("[http]\nhttps = true\ncertificate = 'c.pem'", "certificate and key come together"),
         ("[http]\ncertificate = 'c.pem'\nkey = 'k.pem'", "only with https: switch it on"),
         ("[http]\nallowed_origins = ['*']", "needs require_key_on_loopback = true: name the"),
+        ("[http]\nallowed_hosts = ['*']", "needs require_key_on_loopback = true: name the hosts"),
+        ("[http]\nallowed_hosts = ['a.example', '[*]']", "name the hosts, or set that"),
         ("[http]\nallowed_origins = ['app.example.org']", r"allowed_origins.0 = 'app.example.org'"),
         ("[http]\nallowed_origins = ['https://a.example/']", "http.allowed_origins.0"),
         ("[limits]\ncalls_per_minute = 0", "limits.calls_per_minute = 0: .*greater than 0"),

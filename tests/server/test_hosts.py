@@ -30,7 +30,11 @@ from tests.server.conftest import CONFIG, Serve
             ["likeness.example.org", "fd00::7", "localhost"],
             ["example.org"],
         ),
-        (HttpConfig(allowed_hosts=("*",)), ["evil.example", ""], []),
+        (
+            HttpConfig(allowed_hosts=("*",), require_key_on_loopback=True),
+            ["evil.example", ""],
+            [],
+        ),
     ],
 )
 def test_known_hosts(config: HttpConfig, known: list[str], unknown: list[str]) -> None:
