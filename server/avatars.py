@@ -113,6 +113,11 @@ class Avatars:
         """One avatar of the store; raises Problem as ``get``."""
         return await self._in_store(lambda: self._store.get(name))
 
+    async def check_known(self, name: str) -> None:
+        """Raise Problem as ``get`` for what is no avatar, without preparing it."""
+        if not self.is_built_in(name):
+            await self.record(name)
+
     async def still(self, name: str) -> bytes:
         """What ``name`` looks like before a call, a JPEG; raises Problem as ``get``."""
         if self.is_built_in(name):

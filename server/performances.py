@@ -56,11 +56,6 @@ class Performances:
         # Each is there while somebody holds it or waits for it: names are what clients make up.
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    @property
-    def names(self) -> list[str]:
-        """Which avatars are live."""
-        return sorted(self._live)
-
     async def open(self, name: str, owner: str | None = None) -> Performance:
         """The performance of the avatar ``name``, begun now for ``owner`` if it is not live yet.
 
@@ -95,7 +90,8 @@ class Performances:
         """
         if name in self._live:
             return self._live[name].performance
-        await self._services.avatars.get(name)
+        # Many ask this every few seconds: nothing is computed for them.
+        await self._services.avatars.check_known(name)
         raise Problem(
             HTTPStatus.CONFLICT,
             "not-live",

@@ -6,16 +6,17 @@ import dataclasses
 import gc
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import NoReturn
 
 import pytest
 
-from server.config import CallConfig
+from server.config import AvatarConfig, CallConfig
 from server.performance import Performance
 from server.performances import Performances
 from server.problems import Problem
 from server.publisher import Publisher
 from tests.server.caller import Broadcaster
-from tests.server.conftest import CONFIG, Running, Serve, with_calls
+from tests.server.conftest import CONFIG, Running, Serve, form, with_calls
 from tests.server.saying import SAY, say
 from tests.server.sockets import listening, voice
 from tests.server.test_calls import problem
@@ -115,7 +116,7 @@ async def test_of_two_attempts_the_last_one_decides(serve: Serve) -> None:
             second_goes_on.set()
             await asyncio.wait([second])
             assert isinstance(second.exception(), RefusedError) == second_refused
-            assert performances.names == ([] if second_refused else ["first"])
+            assert sorted(performances._live) == ([] if second_refused else ["first"])
             if not second_refused:
                 await performances.close("first")
 
@@ -128,7 +129,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def until_live(performances: Performances) -> Performance:
-    await until(lambda: "first" in performances.names)
+    await until(lambda: "first" in performances._live)
     # For all others that wait for it, too.
     await asyncio.sleep(0.05)
     return await performances.get("first")
@@ -145,7 +146,7 @@ async def test_a_performance_that_others_use_outlives_who_began_it(serve: Serve,
                 else:
                     performance.take_voice("a test")
                 raise RefusedError
-        assert performances.names == ["first"]
+        assert list(performances._live) == ["first"]
 
 
 async def test_one_that_ends_before_its_first_step_tells_it(serve: Serve) -> None:
@@ -219,3 +220,22 @@ async def test_a_voice_that_is_away_leaves_nothing_live_and_its_time_is_not_held
         # Its place is free at once.
         response = await running.http.post(SAY.replace("first", "second"), json={"text": "Two."})
         assert response.status_code == 202
+
+
+async def test_who_asks_for_what_is_not_live_makes_nobody_compute(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(CONFIG, avatars=AvatarConfig(max_prepared=1))
+    async with serve(config) as running:
+        for name in ("ann", "ben"):
+            made = await running.http.put(f"/v1/avatars/{name}", **form())
+            assert made.status_code == 201, made.text
+
+        async def prepare(*_: object) -> NoReturn:
+            raise AssertionError("a portrait was prepared")
+
+        monkeypatch.setattr(running.server.services.portraits, "prepare", prepare)
+        for name in ("ann", "ben", "first"):
+            problem(await running.http.get(f"/v1/avatars/{name}/live"), 409, "not-live")
+        for name in ("nobody", "%2e%2e"):
+            problem(await running.http.get(f"/v1/avatars/{name}/live"), 404, "unknown-avatar")

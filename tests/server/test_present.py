@@ -47,7 +47,7 @@ async def test_a_script_is_said_to_its_end_and_told_line_by_line(serve: Serve) -
         assert at.told == [f"[{i + 1}/5] {line.text}" for i, line in enumerate(LINES)]
         assert at.running.voice.asked == [(line.text, "tenor") for line in LINES]
         assert await queue(at.running) == []
-        assert at.running.server.performances.names == ["first"]
+        assert list(at.running.server.performances._live) == ["first"]
 
 
 def test_a_mark_of_byte_order_is_not_spoken(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ async def test_garbage_is_refused_and_the_socket_closed(
 
 
 async def is_used(running: Running) -> bool:
-    if "first" not in running.server.performances.names:
+    if "first" not in running.server.performances._live:
         return False
     return (await running.server.performances.get("first")).source is not None
 
