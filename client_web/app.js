@@ -35,7 +35,7 @@ class App {
     line: find("status", HTMLElement),
     badge: find("badge", HTMLElement),
   });
-  #notice = new Notice(document, this.#start);
+  #notice = new Notice(document, this.#start, () => this.#entrance.ask());
   #entrance = new Entrance(
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
     { onAsk: () => this.#sayStatus(), onKey: () => this.#onKey() },
@@ -59,6 +59,7 @@ class App {
     onState: (state, reason, retryIn_ms) => this.#onCallState(state, reason, retryIn_ms),
     onInterrupted: () => this.#sayStatus(),
     onPortrait: (id) => this.#onRefusedPortrait(id),
+    onPortraitGone: (id) => this.#onForgottenPortrait(id),
     onStream: (stream) => this.#stage.showStream(stream),
     onMessage: (message) => this.#onMessage(message),
   });
@@ -96,7 +97,7 @@ class App {
     {
       settings: () => this.#controls.settings,
       onSelect: (portrait, byUser) => this.#onPortrait(portrait, byUser),
-      onError: (error) => this.#notice.show(describe(error)),
+      onError: (error) => this.#notice.tell(error),
     },
   );
 
@@ -106,7 +107,7 @@ class App {
     this.#entrance.api,
     {
       onWish: (message) => this.#call.send(message),
-      onError: (error) => this.#notice.show(describe(error)),
+      onError: (error) => this.#notice.tell(error),
     },
   );
 
@@ -162,7 +163,7 @@ class App {
     } catch (error) {
       this.#setOpening(false);
       if (!(error instanceof CallError)) throw error;
-      this.#notice.show(describe(error));
+      this.#notice.tell(error);
     }
   }
 
@@ -196,9 +197,9 @@ class App {
     }
     if (state === CallState.IDLE) {
       this.#microphone.close();
-      if (reason) this.#notice.show(describe(reason));
+      if (reason) this.#notice.tell(reason);
       else this.#notice.hide();
-      if (reason?.kind === "portrait-gone") this.#picker.load();
+      if (reason?.kind === "portrait-gone") this.#picker.load(this.#portrait?.id);
     }
     this.#record.follow(state);
     this.#sayStatus();
@@ -246,7 +247,7 @@ class App {
       if (this.#portrait === portrait) await this.#stage.showStill(source, portrait.title);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
-      this.#notice.show(describe(error));
+      this.#notice.tell(error);
     }
   }
 
@@ -254,6 +255,16 @@ class App {
   #onRefusedPortrait(id) {
     this.#picker.goBackTo(id);
     this.#sendControls();
+  }
+
+  /**
+   * @param {string} id of an upload, perhaps: a server that was started again has none
+   * @returns {Promise<string | null>}
+   */
+  async #onForgottenPortrait(id) {
+    const portrait = await this.#picker.sendAgain(id);
+    if (portrait && this.#portrait?.id === id) this.#portrait = portrait;
+    return portrait?.id ?? null;
   }
 
   #onPlaybackBlocked() {
@@ -297,7 +308,7 @@ class App {
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#call.stop();
-      this.#notice.show(describe(error));
+      this.#notice.tell(error);
       this.#microphone.listDevices();
     }
   }

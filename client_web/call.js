@@ -62,6 +62,8 @@ export function endedError(reason) {
  *   time to the next attempt, 0 unless waiting
  * @property {() => void} onInterrupted see `Call.interrupted`, which has changed
  * @property {(id: string) => void} onPortrait the server shows this one, not what was wished
+ * @property {(id: string) => Promise<string | null>} onPortraitGone the server knows it no longer;
+ *   gives its new id if it is there again, and may throw a CallError
  * @property {(stream: MediaStream) => void} onStream
  * @property {(message: import("./messages.js").ServerMessage) => void} onMessage
  */
@@ -158,11 +160,12 @@ export class Call {
   #attempt() {
     if (!this.#track) throw new Error("a call needs a microphone track: start() gives it");
     this.#become(CallState.CONNECTING);
-    const portraitId = this.#portraitId;
+    let offeredId = this.#portraitId;
+    let link;
     try {
-      this.#link = new PeerLink(this.#track, {
+      link = new PeerLink(this.#track, {
         onStream: this.callbacks.onStream,
-        onConnected: () => this.#onConnected(portraitId),
+        onConnected: () => this.#onConnected(offeredId),
         onInterrupted: () => this.#setInterrupted(true),
         onMessage: (message) => this.#onMessage(message),
         onLost: (error) => this.#onLost(error),
@@ -172,7 +175,19 @@ export class Call {
       this.#onLost(error);
       return;
     }
-    this.#link.open(this.signalling, portraitId);
+    this.#link = link;
+    link.open(async (offer, onGone) => {
+      try {
+        return await this.signalling.call(offer, offeredId, onGone);
+      } catch (error) {
+        if (!(error instanceof CallError) || error.kind !== "portrait-gone") throw error;
+        const renewedId = await this.callbacks.onPortraitGone(offeredId);
+        if (renewedId === null || this.#link !== link) throw error;
+        if (this.#portraitId === offeredId) this.#portraitId = renewedId;
+        offeredId = renewedId;
+        return this.signalling.call(offer, renewedId, onGone);
+      }
+    });
   }
 
   /** @param {string} portraitId with which it was offered */

@@ -7,8 +7,8 @@
  * @typedef {"insecure-context" | "microphone-refused" | "microphone-missing" | "microphone-busy"
  *   | "microphone-failed" | "server-full" | "server-starting" | "server-stopped" | "server-away"
  *   | "server-failed" | "offer-refused" | "portrait-gone" | "portrait-refused" | "portraits-busy"
- *   | "portraits-unavailable" | "connection-lost" | "call-ended" | "call-idle" | "key-needed"
- *   | "key-refused" | "key-too-narrow" | "no-keys" | "too-often" | "avatar-exists"
+ *   | "portraits-unavailable" | "connection-lost" | "no-way" | "call-ended" | "call-idle"
+ *   | "key-needed" | "key-refused" | "key-too-narrow" | "no-keys" | "too-often" | "avatar-exists"
  *   | "avatar-refused" | "recording-gone" | "recording-split" | "not-live" | "speech-refused"
  *   | "speech-failed" | "voice-taken" | "gave-up" | "browser-exhausted" | "microphone-replaced"
  *   | "sound-held" | "server-says"} ErrorKind

@@ -15,11 +15,15 @@ export class Entrance {
    */
   constructor(elements, { onAsk, onKey }) {
     this.onKey = onKey;
+    this.onAsk = onAsk;
     this.#prompt = new KeyPrompt(elements, (text) => this.#take(this.#key.use(text)));
-    this.api = new Api(this.#key, () => {
-      this.#prompt.open();
-      onAsk();
-    });
+    this.api = new Api(this.#key, () => this.ask());
+  }
+
+  /** Asks for a key. One that is there is used until another takes its place: a call may need it. */
+  ask() {
+    this.#prompt.open();
+    this.onAsk();
   }
 
   /** @returns {boolean} whether a key is asked for now */

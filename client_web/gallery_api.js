@@ -31,20 +31,19 @@ export class GalleryApi {
 
   /** @returns {Promise<{ id: string, title: string, credit: string, image_url: string }[]>} */
   async portraits() {
-    return (await this.#ask("v1/portraits", {}, "portraits-unavailable")).json();
+    return this.#askJson("v1/portraits", {}, "portraits-unavailable");
   }
 
   /** @returns {Promise<Avatar[]>} those that are kept */
   async avatars() {
     /** @type {Avatar[]} */
-    const avatars = await (await this.#ask("v1/avatars", {}, "portraits-unavailable")).json();
+    const avatars = await this.#askJson("v1/avatars", {}, "portraits-unavailable");
     return avatars.filter((avatar) => !avatar.built_in);
   }
 
   /** @returns {Promise<string>} what whoever uploads a picture declares */
   async consentWords() {
-    const response = await this.#ask("v1/consent", {}, "portraits-unavailable");
-    return (await response.json()).words;
+    return (await this.#askJson("v1/consent", {}, "portraits-unavailable")).words;
   }
 
   /**
@@ -54,7 +53,7 @@ export class GalleryApi {
    */
   async upload(file, consent) {
     const body = form(file, { consent });
-    return (await this.#ask("v1/portraits", { method: "POST", body }, "portrait-refused")).json();
+    return this.#askJson("v1/portraits", { method: "POST", body }, "portrait-refused");
   }
 
   /**
@@ -70,7 +69,7 @@ export class GalleryApi {
     const body = form(file, { consent, ...settings });
     const headers = { "If-None-Match": "*" };
     const options = { method: "PUT", headers, body };
-    return (await this.#ask(avatarPath(name), options, "avatar-refused")).json();
+    return this.#askJson(avatarPath(name), options, "avatar-refused");
   }
 
   /**
@@ -100,8 +99,7 @@ export class GalleryApi {
     try {
       response = await this.api.fetch(new URL(path, this.base), options);
     } catch (error) {
-      const away = options.method ? "server-away" : kind;
-      throw new CallError(away, String(error));
+      throw away(error, options, kind);
     }
     if (response.ok) return response;
     const problem = await readProblem(response);
@@ -109,8 +107,36 @@ export class GalleryApi {
     const failed = kind === "portrait-refused" && response.status >= 500;
     const other = failed ? meaningOfStatus(response.status).kind : kind;
     const known = Object.hasOwn(MEANINGS, problem.code) ? MEANINGS[problem.code] : other;
-    throw accessError(problem) ?? new CallError(known, problem.detail);
+    const { detail, retryAfter_s } = problem;
+    const retry = response.status >= 500;
+    throw accessError(problem) ?? new CallError(known, detail, { retry, retryAfter_s });
   }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} options
+   * @param {import("./call_error.js").ErrorKind} kind see #ask
+   * @returns {Promise<any>}
+   * @throws {CallError} see #ask
+   */
+  async #askJson(path, options, kind) {
+    const response = await this.#ask(path, options, kind);
+    try {
+      return await response.json();
+    } catch (error) {
+      throw away(error, options, kind);
+    }
+  }
+}
+
+/**
+ * @param {unknown} error why there is no answer, or no whole one
+ * @param {RequestInit} options
+ * @param {import("./call_error.js").ErrorKind} kind of what was only asked for
+ */
+function away(error, options, kind) {
+  const told = options.method ? "server-away" : kind;
+  return new CallError(told, String(error), { retry: true });
 }
 
 /** @param {string} name */

@@ -44,12 +44,12 @@ export class Link {
 
   #lipSync = new LipSync(this.pc);
   #callbacks;
-  #abort = new AbortController();
   /** @type {import("./signalling.js").CallResource | null} */
   #resource = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #restarting = false;
+  #wasConnected = false;
   #closed = false;
 
   /**
@@ -65,25 +65,20 @@ export class Link {
   /**
    * Offers, and starts to connect. The connection itself is told by `onConnected`.
    *
-   * @param {(offer: string, signal: AbortSignal, onGone: (error: CallError) => void)
-   *   => Promise<Answered>} post gives the server the offer
+   * @param {(offer: string, onGone: (error: CallError) => void) => Promise<Answered>} post gives
+   *   the server the offer; its answer is waited for after `close`, too: only it tells what is to
+   *   be hung up
    */
   async open(post) {
     if (this.#closed) return;
     const { pc } = this;
-    this.#timer = setTimeout(() => {
-      this.lose("no way through the network was found");
-    }, CONNECT_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.#onTimeout(), CONNECT_TIMEOUT_MS);
     try {
       const offer = await pc.createOffer();
-      const { answer, iceServers, resource } = await post(
-        offer.sdp ?? "",
-        this.#abort.signal,
-        (error) => {
-          // A connection that is there needs no more candidates.
-          if (pc.connectionState !== "connected") this.#lose(error);
-        },
-      );
+      const { answer, iceServers, resource } = await post(offer.sdp ?? "", (error) => {
+        // A connection that is there needs no more candidates.
+        if (pc.connectionState !== "connected") this.#lose(error);
+      });
       if (this.#closed) {
         resource.hangUp();
         return;
@@ -109,7 +104,6 @@ export class Link {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#lipSync.stop();
-    this.#abort.abort();
     this.#resource?.hangUp();
     this.pc.close();
   }
@@ -119,11 +113,23 @@ export class Link {
     this.#lose(new CallError("connection-lost", detail, { retry: true }));
   }
 
+  #onTimeout() {
+    if (this.#resource) this.#onNoWay();
+    else this.#lose(new CallError("server-away", "it has not answered", { retry: true }));
+  }
+
+  /** The server answers by HTTP, and nothing else of it arrives. */
+  #onNoWay() {
+    const detail = "no way through the network was found";
+    this.#lose(new CallError("no-way", detail, { retry: true }));
+  }
+
   #onConnectionState() {
     if (this.#closed) return;
     switch (this.pc.connectionState) {
       case "connected":
         clearTimeout(this.#timer);
+        this.#wasConnected = true;
         this.#lipSync.start();
         this.#callbacks.onConnected();
         break;
@@ -134,6 +140,9 @@ export class Link {
         this.#callbacks.onInterrupted();
         break;
       case "failed":
+        if (this.#wasConnected) this.lose();
+        else this.#onNoWay();
+        break;
       case "closed":
         this.lose();
         break;

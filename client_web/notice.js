@@ -1,6 +1,6 @@
 /** One message over the foot of the portrait: what is wrong, what to do, and perhaps a button. */
 
-import { describeWait } from "./words.js";
+import { describe, describeWait } from "./words.js";
 
 /** @typedef {{ label: string, run: () => void }} NoticeAction */
 
@@ -13,15 +13,27 @@ export class Notice {
   /**
    * @param {Document} page
    * @param {HTMLElement} main the page's main button: it gets the focus that would be lost
+   * @param {() => void} onAnotherKey another is wished, than the one that does not allow something
    */
-  constructor(page, main) {
+  constructor(page, main, onAnotherKey) {
     this.main = main;
+    this.onAnotherKey = onAnotherKey;
     this.box = /** @type {HTMLElement} */ (page.getElementById("notice"));
     this.title = /** @type {HTMLElement} */ (page.getElementById("notice-title"));
     this.text = /** @type {HTMLElement} */ (page.getElementById("notice-text"));
     this.wait = /** @type {HTMLElement} */ (page.getElementById("notice-wait"));
     this.button = /** @type {HTMLButtonElement} */ (page.getElementById("notice-action"));
     this.button.addEventListener("click", () => this.#run?.());
+  }
+
+  /** @param {import("./call_error.js").CallError} error told with the way out, if there is one */
+  tell(error) {
+    const run = () => {
+      this.hide();
+      this.onAnotherKey();
+    };
+    const isNarrow = error.kind === "key-too-narrow";
+    this.show(describe(error), isNarrow ? { label: "Use another key", run } : undefined);
   }
 
   /**

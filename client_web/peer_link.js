@@ -42,15 +42,12 @@ export class PeerLink {
   }
 
   /**
-   * Offers, and starts to connect. The connection itself is told by `onConnected`.
+   * See Link.
    *
-   * @param {import("./signalling.js").Signalling} signalling
-   * @param {string} portraitId
+   * @param {Parameters<Link["open"]>[0]} post
    */
-  async open(signalling, portraitId) {
-    await this.#link.open((offer, signal, onGone) =>
-      signalling.call(offer, portraitId, signal, onGone),
-    );
+  async open(post) {
+    await this.#link.open(post);
   }
 
   /** @param {import("./messages.js").ClientMessage} message */

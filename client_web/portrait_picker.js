@@ -47,7 +47,10 @@ export class PortraitPicker {
       settings,
       onError,
       onKept: (upload, avatar) => this.#replace(upload, asPortrait(avatar)),
-      onChanged: (portrait, changed) => Object.assign(portrait, { settings: changed }),
+      onChanged: ({ id }, settings) => {
+        const changed = this.#portraits.find((portrait) => portrait.id === id);
+        if (changed) changed.settings = settings;
+      },
       onDeleted: (portrait) => this.#remove(portrait),
     });
     this.#fileInput.type = "file";
@@ -61,19 +64,46 @@ export class PortraitPicker {
     this.#listenForDrops();
   }
 
-  /** Asks the server for its portraits and avatars, and selects the first. */
-  async load() {
+  /**
+   * Asks the server for its portraits and avatars, and selects the first. Uploads, which it lists
+   * to nobody, stay; so does what is selected, since it may be shown.
+   *
+   * @param {string} [goneId] of one that is no longer there
+   */
+  async load(goneId = "") {
+    /** @type {Portrait[]} */
+    const listed = [];
     try {
-      this.#portraits = await this.api.portraits();
-      this.#portraits.push(...(await this.api.avatars()).map(asPortrait));
+      listed.push(...(await this.api.portraits()));
+      listed.push(...(await this.api.avatars()).map(asPortrait));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.onError(error);
-      if (!this.#portraits.length) return;
+      if (!listed.length) return;
     }
+    const own = this.#portraits.filter(({ id, upload }) => upload || id === this.#selectedId);
+    const taken = [goneId, ...listed.map(({ id }) => id)];
+    this.#portraits = [...listed, ...own.filter(({ id }) => !taken.includes(id))];
     this.#draw();
     const stillThere = this.#portraits.some(({ id }) => id === this.#selectedId);
     if (!stillThere && this.#portraits.length) this.#select(this.#portraits[0].id, false);
+  }
+
+  /**
+   * Sends an upload again that the server has forgotten.
+   *
+   * @param {string} id
+   * @returns {Promise<Portrait | null>} as it is there now; null: it is no upload
+   * @throws {CallError} it was refused, or the server is away
+   */
+  async sendAgain(id) {
+    const portrait = this.#portraits.find((candidate) => candidate.id === id);
+    if (!portrait?.upload) return null;
+    const { file, consent } = portrait.upload;
+    Object.assign(portrait, await this.api.upload(file, consent));
+    if (this.#selectedId === id) this.#selectedId = portrait.id;
+    this.#draw();
+    return portrait;
   }
 
   /**

@@ -34,7 +34,7 @@ class Presenter {
   #stop = find("stop", HTMLButtonElement);
   #sound = find("sound", HTMLButtonElement);
 
-  #notice = new Notice(document, this.#say);
+  #notice = new Notice(document, this.#say, () => this.#entrance.ask());
   #entrance = new Entrance(
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
     { onAsk: () => this.#show(), onKey: () => this.#onKey() },
@@ -238,7 +238,7 @@ class Presenter {
 
   /** @param {CallError} error */
   #tell(error) {
-    this.#notice.show(describe(error));
+    this.#notice.tell(error);
     this.#tellsOfWatching = false;
   }
 

@@ -240,18 +240,16 @@ export class CallResource {
  * @param {Pick<import("./api.js").Api, "fetch">} api
  * @param {URL} url
  * @param {string} sdp the offer
- * @param {AbortSignal} signal
  * @param {(error: CallError) => void} onError a problem after the offer was accepted
  * @returns {Promise<Answered>}
  * @throws {CallError} refused, full or away
  */
-export async function postOffer(api, url, sdp, signal, onError) {
+export async function postOffer(api, url, sdp, onError) {
   let response;
   try {
     const headers = { "Content-Type": "application/sdp" };
-    response = await api.fetch(url, { method: "POST", headers, body: sdp, signal });
+    response = await api.fetch(url, { method: "POST", headers, body: sdp });
   } catch (error) {
-    signal.throwIfAborted();
     throw new CallError("server-away", String(error), { retry: true });
   }
   if (!response.ok) throw await refusal(response);
@@ -265,11 +263,14 @@ export async function postOffer(api, url, sdp, signal, onError) {
     api,
     onError,
   );
-  return {
-    answer: await response.text(),
-    iceServers: parseIceServers(response.headers.get("Link")),
-    resource,
-  };
+  const iceServers = parseIceServers(response.headers.get("Link"));
+  try {
+    return { answer: await response.text(), iceServers, resource };
+  } catch (error) {
+    // It broke off, but the call is there.
+    resource.hangUp();
+    throw new CallError("server-away", String(error), { retry: true });
+  }
 }
 
 export class Signalling {
@@ -287,12 +288,11 @@ export class Signalling {
    *
    * @param {string} sdp
    * @param {string} portraitId
-   * @param {AbortSignal} signal
    * @param {(error: CallError) => void} onError
    */
-  call(sdp, portraitId, signal, onError) {
+  call(sdp, portraitId, onError) {
     const url = new URL(this.callsUrl);
     url.searchParams.set("portrait", portraitId);
-    return postOffer(this.api, url, sdp, signal, onError);
+    return postOffer(this.api, url, sdp, onError);
   }
 }

@@ -33,7 +33,7 @@ export class WatchLink {
    */
   async open(api, url, audible) {
     await audible;
-    await this.#link.open((offer, signal, onGone) => postOffer(api, url, offer, signal, onGone));
+    await this.#link.open((offer, onGone) => postOffer(api, url, offer, onGone));
   }
 
   close() {

@@ -83,6 +83,12 @@ const WORDS = {
     title: "The connection dropped",
     help: "Your portrait is waiting here.",
   },
+  "no-way": {
+    title: "No way through the network was found",
+    help:
+      "The server answers, but sound and picture do not arrive: they need UDP to this server, or " +
+      "a TURN server (README, “Behind NAT and firewalls”).",
+  },
   "browser-exhausted": {
     title: "The browser makes no more connections",
     help: "Reload the page if this does not pass.",
@@ -107,7 +113,7 @@ const WORDS = {
   },
   "key-too-narrow": {
     title: "This key does not allow that",
-    help: "Open this page in a new tab, with a key that does.",
+    help: "Who runs this server can make another: likeness keys add.",
   },
   "no-keys": {
     title: "This server serves only its own machine",
@@ -165,13 +171,15 @@ const TOLD_BY_DETAIL = [
   "server-failed",
   "offer-refused",
   "key-refused",
-  "key-too-narrow",
   "no-keys",
   "recording-gone",
   "speech-refused",
   "speech-failed",
   "server-says",
 ];
+
+/** @type {readonly import("./call_error.js").ErrorKind[]} whose way out the server cannot tell */
+const TOLD_WITH_HELP = ["key-too-narrow"];
 
 /** @param {string} text */
 function asSentence(text) {
@@ -187,8 +195,9 @@ function asSentence(text) {
  */
 export function describe(error) {
   const { title, help } = WORDS[error.kind];
-  const detail = TOLD_BY_DETAIL.includes(error.kind) ? asSentence(error.detail) : "";
-  return { title, text: detail || help };
+  const detail = asSentence(error.detail);
+  if (TOLD_WITH_HELP.includes(error.kind)) return { title, text: `${detail} ${help}`.trim() };
+  return { title, text: (TOLD_BY_DETAIL.includes(error.kind) && detail) || help };
 }
 
 /**

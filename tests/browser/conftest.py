@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, Request, Route
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect
 
 from benchmarks.record import measure_baseline
 from server.consent import WORDS
@@ -15,6 +15,7 @@ from tests.browser.launch import chromium_hearing
 from tests.browser.serving import Served, serve
 
 CLIENT = Path(__file__).resolve().parents[2] / "client_web"
+_PAGE_SERVER = Path(__file__).with_name("page_server.js")
 # Nothing listens there: every request is answered by a test. localhost counts as secure.
 ORIGIN = "http://localhost:9"
 # Of the benchmarks' fixed piece of work, on one core; 20 to 22 ms where the README's figures were
@@ -124,6 +125,30 @@ def served_page(page: Page) -> Page:
     page.goto(ORIGIN)
     page.wait_for_selector("#start:enabled")
     return page
+
+
+@pytest.fixture
+def idle_call(page: Page) -> Page:
+    """The page, before its first call."""
+    page.add_init_script(path=_PAGE_SERVER)
+    serve_page(page)
+    page.goto(ORIGIN)
+    page.wait_for_selector("#start:enabled")
+    return page
+
+
+@pytest.fixture
+def call(idle_call: Page) -> Page:
+    """The page in a call that is live."""
+    idle_call.click("#start")
+    expect_live(idle_call)
+    return idle_call
+
+
+def expect_live(page: Page) -> None:
+    expect(page.locator("body")).to_have_attribute("data-call", "live")
+    page.wait_for_selector("#frame.moving")
+    page.wait_for_function("likenessServer.calls.at(-1).channel?.readyState === 'open'")
 
 
 def add_portrait(page: Page, file: FilePayload) -> None:

@@ -1,12 +1,13 @@
 /*
  * Runs in the page before its own scripts: a server of calls that lives in the page itself. It
  * answers offers with a picture that moves, keeps what the page says on the control channel, and
- * says what a test wants. `likenessServer.calls` are its calls, `.clients` the page's connections.
+ * says what a test wants. `likenessServer.calls` are its calls, `.clients` the page's connections,
+ * `.forgotten` the portraits that it knows no longer.
  */
 (() => {
   const RealPeerConnection = window.RTCPeerConnection;
   const realFetch = window.fetch.bind(window);
-  const server = { calls: [], clients: [], isAway: false };
+  const server = { calls: [], clients: [], forgotten: [], isAway: false };
   window.likenessServer = server;
 
   window.RTCPeerConnection = class extends RealPeerConnection {
@@ -48,12 +49,21 @@
     return Object.defineProperty(response, "url", { value: String(url) });
   }
 
+  function unknownPortrait() {
+    const headers = { "Content-Type": "application/problem+json" };
+    const body = JSON.stringify({ type: "urn:likeness:problem:unknown-portrait", detail: "" });
+    return new Response(body, { status: 404, headers });
+  }
+
   window.fetch = async (url, options = {}) => {
     if (!new URL(url, document.baseURI).pathname.startsWith("/v1/calls")) {
       return realFetch(url, options);
     }
     if (server.isAway) throw new TypeError("away, as the test wants");
-    if (options.method === "POST") return answer(url, options.body);
+    if (options.method === "POST") {
+      const isForgotten = server.forgotten.includes(new URL(url).searchParams.get("portrait"));
+      return isForgotten ? unknownPortrait() : answer(url, options.body);
+    }
     // A new ICE session is promised, and does not come.
     if (new Headers(options.headers).get("If-Match") === "*") return new Promise(() => undefined);
     return new Response(null, { status: options.method === "PATCH" ? 204 : 200 });

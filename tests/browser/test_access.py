@@ -147,6 +147,26 @@ def test_403_is_told_in_words_and_asks_for_no_key(
     expect(served_page.locator("body")).to_have_attribute("data-call", "idle")
 
 
+def test_another_key_takes_the_place_of_one_that_allows_too_little(
+    page: Page, guard: Guard
+) -> None:
+    narrow = f"Bearer {KEY}"
+    page.goto(f"{ORIGIN}/#key={KEY}")
+    page.wait_for_selector("#start:enabled")
+    detail = "it has not the scope publish"
+    page.route("**/v1/calls*", lambda route: problem(route, 403, "insufficient-scope", detail))
+    page.click("#start")
+    expect_notice(page, "This key does not allow that", "It has not the scope publish. Who runs")
+    page.get_by_role("button", name="Use another key").click()
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("Enter your key.")
+    guard.key = "lk_wide"
+    enter(page, "lk_wide")
+    expect(page.locator("#start")).to_be_focused()
+    assert stored(page) == "lk_wide"
+    assert {sent for _, sent in guard.seen} == {narrow, "Bearer lk_wide"}
+
+
 def test_429_waits_as_long_as_it_is_told(served_page: Page) -> None:
     served_page.route(
         "**/v1/calls*",

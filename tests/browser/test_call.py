@@ -1,19 +1,17 @@
 """A call on the page, with a server that lives in the page itself."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ORIGIN, serve_page
+from tests.browser.conftest import expect_live
 from tests.browser.test_modules import run
 from tests.browser.test_page import expect_notice
 
 pytestmark = pytest.mark.browser
 
-SERVER = Path(__file__).with_name("page_server.js")
 _NO_MORE_CONNECTIONS = """
 window.Real = RTCPeerConnection;
 window.RTCPeerConnection = class {
@@ -22,30 +20,6 @@ window.RTCPeerConnection = class {
   }
 };
 """
-
-
-@pytest.fixture
-def idle_call(page: Page) -> Page:
-    """The page, before its first call."""
-    page.add_init_script(path=SERVER)
-    serve_page(page)
-    page.goto(ORIGIN)
-    page.wait_for_selector("#start:enabled")
-    return page
-
-
-@pytest.fixture
-def call(idle_call: Page) -> Page:
-    """The page in a call that is live."""
-    idle_call.click("#start")
-    expect_live(idle_call)
-    return idle_call
-
-
-def expect_live(page: Page) -> None:
-    expect(page.locator("body")).to_have_attribute("data-call", "live")
-    page.wait_for_selector("#frame.moving")
-    page.wait_for_function("likenessServer.calls.at(-1).channel?.readyState === 'open'")
 
 
 def say(page: Page, **message: Any) -> None:
