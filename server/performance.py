@@ -29,8 +29,6 @@ from streaming.speech import PACKET_MS, SpeechPacket, SpeechQueue
 logger = logging.getLogger(__name__)
 
 _SILENCE = np.zeros((VOICE_CHUNK_SAMPLES, 1), np.int16)
-# Of the event loop: after it, packets are not made up for. What is less late is still played.
-_MAX_BEHIND_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -97,6 +95,10 @@ class Performance:
         self.last_used_s = self._due_s = clock()
         self._services = services
         self._clock = clock
+        # Of the event loop: after it, packets are not made up for. What is less late is played
+        # still. The clock takes the first packet for one in time, so those that are made up for
+        # come early: by less than what it would not place any more.
+        self._max_behind_s = (services.stream.clock.resync_ms - PACKET_MS) / 1000
         self._queue = SpeechQueue(services.config.performance.max_speech_s * 1000)
         self._spoken: deque[_Spoken] = deque()
         self._source: Source | None = None
@@ -211,7 +213,7 @@ class Performance:
 
     def _speak_packet(self) -> None:
         now = self._clock()
-        if now - self._due_s > _MAX_BEHIND_S:
+        if now - self._due_s > self._max_behind_s:
             # The event loop stood still: what is said now belongs to now, whatever its pts.
             self._due_s = now
             if not self._listening:
@@ -230,7 +232,7 @@ class Performance:
             stream.push_audio(_SILENCE, pts, VOICE_RATE, now)
             return
         position = stream.push_audio(packet.pcm[:, None], pts, VOICE_RATE, now)
-        assert position is not None, "`_speak_packet` keeps the pts with the clock"
+        assert position is not None, "`_max_behind_s` keeps the pts with the clock"
         if packet.is_first:
             self._spoken.append(_Spoken(packet.utterance, position))
         if packet.is_last and self._spoken and self._spoken[-1].id == packet.utterance:

@@ -53,6 +53,12 @@ class World:
             due = self.performance.media.stream.pop_due(self.now + 1e-6)
             self.voice += [chunk.pcm[:, 0] for chunk in due.voice]
 
+    def stand_still(self, stall_s: float) -> None:
+        """Let the event loop come so late, and do then what it does when it comes."""
+        self.now += stall_s
+        while self.performance._due_s <= self.now:
+            self.performance._speak_packet()
+
     def say(self, utterance: str, seconds: float, *, end: bool = True) -> None:
         self.performance.begin_utterance(utterance, RATE)
         self.performance.say(np.full(round(seconds * RATE), 8000, np.int16))
@@ -211,3 +217,32 @@ def test_what_is_interrupted_as_soon_as_it_is_heard_has_begun(world: World) -> N
     ((began, ended, _, _), (_, over, position_ms, interrupted)) = world.told()
     assert (began, ended, over, interrupted) == ("a", False, True, True)
     assert position_ms > 0
+
+
+STALLS_S = [0.1, 0.17, 0.19, 0.21, 0.225, 0.249, 0.3, 1.0]
+
+
+@pytest.mark.parametrize("stall_s", STALLS_S)
+def test_speech_is_heard_though_the_event_loop_stood_still_before_the_first_packet(
+    stall_s: float,
+) -> None:
+    world = World()
+    world.say("a", 1.0)
+    world.stand_still(stall_s)
+    world.run(2.0)
+    assert world.told() == [("a", False, 0, False), ("a", True, 1000, False)]
+
+
+@pytest.mark.parametrize("stall_s", STALLS_S)
+def test_speech_is_heard_though_the_event_loop_stood_still_as_a_publisher_left(
+    world: World, stall_s: float
+) -> None:
+    world.performance._listening = True
+    world.say("a", 1.0)
+    world.run(1.0)
+    # As at the end of `listen`.
+    world.performance._listening = False
+    world.performance.media.stream.change_source()
+    world.stand_still(stall_s)
+    world.run(2.0)
+    assert world.told() == [("a", False, 0, False), ("a", True, 1000, False)]
