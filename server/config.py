@@ -79,7 +79,8 @@ class CallConfig:
     ``playout_delay_ms`` from the arrival of a sound to its leaving, together with its picture; it
     must cover hop, lookahead and computing. ``microphone_packet_ms`` is what browsers are asked to
     send: sound waits until a packet is full.
-    A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, and
+    A call ends after ``idle_timeout_s`` without any sound above silence and without any wish, as
+    does what an avatar is given to say when it is paused for so long; and a call ends
     after ``no_microphone_timeout_s`` once the browser has ended its microphone track; so does a
     publisher's connection through which nothing comes, after 30 s at the latest.
     ``udp_ports``: the lowest and the highest for media, of which a connection takes one for each

@@ -6,8 +6,6 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from http import HTTPStatus
 
 import numpy as np
@@ -16,11 +14,10 @@ from numpy.typing import NDArray
 from server.listeners import Event, Listeners
 from server.performance import Performance, Source, SpeechEvent
 from server.problems import Problem
-from server.tts import SpeechError, Spoken, unspeakable
+from server.speech import Batch, Sentence, Speech, State
+from server.tts import SpeechError, unspeakable
 
 logger = logging.getLogger(__name__)
-
-Sound = Callable[[], Spoken]
 
 # So much sound is made before its turn: enough for a slow speech server, little to throw away.
 _AHEAD_MS = 15_000
@@ -31,74 +28,29 @@ _BROKEN = SpeechError(
 )
 
 
-class State(StrEnum):
-    """Of a sentence: not yet sound, sound that waits, being heard."""
-
-    WAITING = "waiting"
-    READY = "ready"
-    SPEAKING = "speaking"
-
-
-@dataclass(frozen=True)
-class Speech:
-    """One sentence to say: ``sound`` makes (Hz, (samples,)) pieces of it, see Synthesizer.speak.
-
-    ``text`` None: a recording, whose sound of ``recorded_ms`` is in memory already. ``pause_ms`` of
-    silence follow.
-    """
-
-    text: str | None
-    sound: Sound
-    pause_ms: int = 0
-    recorded_ms: float = 0.0
-
-
-@dataclass(eq=False)
-class Batch:
-    """What was asked for at once, by the key ``owner``.
-
-    ``first`` is done when its first sound is there, or an error.
-    """
-
-    owner: str | None
-    first: asyncio.Future[SpeechError | None] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-    def settle(self, error: SpeechError | None = None) -> None:
-        """Tell how the first sentence came out; what comes later changes nothing."""
-        if not self.first.done():
-            self.first.set_result(error)
-
-
-@dataclass(eq=False)
-class Sentence:
-    """A sentence in the queue."""
-
-    id: str
-    speech: Speech
-    batch: Batch
-    state: State = State.WAITING
-
-
 class Presenter:
     """The queue of one avatar. It has the avatar's voice while there is anything in it.
 
-    Tells ``listeners`` the events queued, started, ended, failed and paused. Used on the event
-    loop; the task that makes the sound is its own: end it with ``stop``.
+    Tells ``listeners`` the events queued, started, ended, failed, paused and stopped. Used on the
+    event loop; the task that makes the sound is its own: end it with ``stop``. It ends by itself
+    when it is paused for ``max_pause_s``: it keeps the performance, and others, from their places.
     """
 
-    def __init__(self, name: str, max_sentences: int, max_speech_ms: float) -> None:
+    def __init__(
+        self, name: str, max_sentences: int, max_speech_ms: float, max_pause_s: float
+    ) -> None:
         self.name = name
         self.listeners = Listeners()
         self.sentences: deque[Sentence] = deque()
         self._max_sentences = max_sentences
         self._max_speech_ms = max_speech_ms
+        self._max_pause_s = max_pause_s
         self._ahead_ms = min(_AHEAD_MS, max_speech_ms)
         self._performance: Performance | None = None
         self._voice: Source | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._forgotten: asyncio.TimerHandle | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -155,6 +107,12 @@ class Presenter:
                 f"the avatar {self.name!r} has nothing to say: there is nothing to pause",
             )
         self._performance.pause(paused)
+        if self._forgotten is not None:
+            self._forgotten.cancel()
+            self._forgotten = None
+        if paused:
+            loop = asyncio.get_running_loop()
+            self._forgotten = loop.call_later(self._max_pause_s, self._stop_forgotten)
         self.listeners.tell(Event("paused", {"paused": paused}))
 
     def stop(self) -> None:
@@ -162,6 +120,12 @@ class Presenter:
         if self._task is not None:
             self._task.cancel()
             self._finish(self._task)
+
+    def _stop_forgotten(self) -> None:
+        detail = f"the avatar was paused for {self._max_pause_s:g} s: say again what is left"
+        logger.info("a paused queue is stopped", extra={"avatar": self.name, "reason": detail})
+        self.listeners.tell(Event("stopped", {"code": "idle", "detail": detail}))
+        self.stop()
 
     def _check_room(self, speeches: Sequence[Speech]) -> None:
         if len(self.sentences) + len(speeches) > self._max_sentences:

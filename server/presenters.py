@@ -5,10 +5,11 @@ from functools import partial
 from http import HTTPStatus
 
 from server.performances import Performances
-from server.presenter import Presenter, Sentence, Speech
+from server.presenter import Presenter
 from server.problems import Problem
 from server.sentences import split
 from server.services import Services
+from server.speech import Sentence, Speech
 from server.tts import Synthesizer
 
 
@@ -26,14 +27,8 @@ class Presenters:
 
     async def get(self, name: str) -> Presenter:
         """The presenter of the avatar ``name``, live or not. Raises Problem 404."""
-        await self._services.avatars.get(name)
-        if name not in self._presenters:
-            self._forget_idle()
-            config = self._services.config
-            self._presenters[name] = Presenter(
-                name, config.speech.max_sentences, config.performance.max_speech_s * 1000
-            )
-        return self._presenters[name]
+        await self._services.avatars.check_known(name)
+        return self._of(name)
 
     async def say(self, name: str, speeches: list[Speech], owner: str | None) -> list[Sentence]:
         """Queue ``speeches`` of the key ``owner``, and let the avatar be live for it.
@@ -42,9 +37,11 @@ class Presenters:
         Problem: 404 no such avatar, 409 it speaks for somebody else, 422, 502 or 503 SpeechError,
         503 the queue, or the server, is full.
         """
-        presenter = await self.get(name)
-        # Last of what waits: a performance that nobody uses may end at any time.
+        await self.get(name)
+        # Last of what waits: a performance that nobody uses may end at any time, and a presenter be
+        # forgotten, which nobody could stop then.
         async with self._performances.opened(name, owner) as performance:
+            presenter = self._of(name)
             is_first = presenter.is_idle
             sentences = presenter.say(performance, speeches, owner)
             if is_first and (error := await sentences[0].batch.first) is not None:
@@ -99,6 +96,18 @@ class Presenters:
             self._warming.cancel()
             await asyncio.wait([self._warming])
         await self.synthesizer.aclose()
+
+    def _of(self, name: str) -> Presenter:
+        if name not in self._presenters:
+            self._forget_idle()
+            config = self._services.config
+            self._presenters[name] = Presenter(
+                name,
+                config.speech.max_sentences,
+                config.performance.max_speech_s * 1000,
+                config.call.idle_timeout_s,
+            )
+        return self._presenters[name]
 
     def _forget_idle(self) -> None:
         for name, presenter in tuple(self._presenters.items()):

@@ -14,9 +14,10 @@ from server.access import Access
 from server.body import JSON, described_json, media_type, read_json
 from server.keys import Scope
 from server.listeners import MAX_LISTENERS, MEDIA_TYPE, Event, EventResponse
-from server.presenter import Presenter, Sentence, Speech
+from server.presenter import Presenter
 from server.presenters import Presenters
 from server.services import Services
+from server.speech import Sentence, Speech
 from server.speech_file import DEMUXERS, SpeechFiles
 from server.tts import Spoken
 from streaming.rates import VOICE_RATE, samples_to_ms
@@ -178,7 +179,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         """Hear as server-sent events how the queue is said.
 
         First `queue`, as GET say shows it; then `queued` (id, text), `started` (id, text), `ended`
-        (id, position_ms, interrupted), `failed` (id, code, detail), `paused` (paused).
+        (id, position_ms, interrupted), `failed` (id, code, detail), `paused` (paused), and `stopped`
+        (code, detail) before all of it is interrupted, since it was paused for too long.
         """
         presenter = await presenters.get(name)
         presenters.expect_speech()
