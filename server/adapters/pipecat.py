@@ -26,18 +26,22 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from server.adapters.client import AvatarClient, AvatarError
+from server.adapters.last_words import LastWords
+from server.voice_messages import PlaybackFinished
 
 
 class LikenessVideoService(FrameProcessor):
     """Takes the synthesised speech out of the pipeline, and puts the avatar's sound and picture in.
 
-    It connects ``client`` when the pipeline starts and closes it when that ends. An interruption
-    silences the avatar. A server that refuses or goes is told as an error of the pipeline.
+    It connects ``client`` when the pipeline starts, and closes it when that is cancelled, or ends:
+    then after the last words were heard. An interruption silences the avatar. A server that refuses
+    or goes is told as an error of the pipeline.
     """
 
     def __init__(self, client: AvatarClient) -> None:
         super().__init__()
         self._client = client
+        self._words = LastWords(client.sample_rate)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """See FrameProcessor. Raises ValueError for speech that is not at the client's rate."""
@@ -47,14 +51,20 @@ class LikenessVideoService(FrameProcessor):
         elif isinstance(frame, TTSStartedFrame):
             pass  # the transport tells from the avatar's sound when it speaks
         elif isinstance(frame, TTSStoppedFrame):
-            await self._client.end()
+            await self._end()
         elif isinstance(frame, StartFrame):
             await self.push_frame(frame, direction)
             await self._connect()
         else:
             if isinstance(frame, InterruptionFrame):
+                self._words.clear()
                 await self._client.clear()
-            if isinstance(frame, EndFrame | CancelFrame):
+            elif isinstance(frame, EndFrame):
+                await self._end()
+                await self._words.wait()
+                await self._client.aclose()
+            elif isinstance(frame, CancelFrame):
+                self._words.clear()
                 await self._client.aclose()
             await self.push_frame(frame, direction)
 
@@ -73,12 +83,20 @@ class LikenessVideoService(FrameProcessor):
                 f"found speech at {found[0]} Hz with {found[1]} channels, expected"
                 f" {self._client.sample_rate} Hz and 1: make the AvatarClient with its rate"
             )
+        self._words.say(frame.audio)
         await self._client.say(frame.audio)
+
+    async def _end(self) -> None:
+        if self._words.is_open:
+            self._words.end()
+            await self._client.end()
 
     async def _show(self) -> None:
         try:
             async for received in self._client:
-                if isinstance(received, VideoFrame):
+                if isinstance(received, PlaybackFinished):
+                    self._words.finish(received.utterance)
+                elif isinstance(received, VideoFrame):
                     size = (received.width, received.height)
                     rgb = received.to_ndarray(format="rgb24").tobytes()
                     await self.push_frame(OutputImageRawFrame(rgb, size, "RGB"))
@@ -89,4 +107,5 @@ class LikenessVideoService(FrameProcessor):
                         SpeechOutputAudioRawFrame(mono, received.sample_rate, num_channels=1)
                     )
         except AvatarError as error:
+            self._words.clear()
             await self.push_error(str(error), error, fatal=True)
