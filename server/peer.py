@@ -194,8 +194,9 @@ class Peer:
 
     async def close(self) -> None:
         """End the connection."""
+        # Before those that wait for their turn to restart it: each takes seconds.
+        self._closed = True
         async with self._restarting:
-            self._closed = True
             if self._restart is not None:
                 await self._restart.close()
         await self.connection.close()

@@ -179,8 +179,8 @@ def router(presenters: Presenters, services: Services, guard: Access) -> APIRout
         """Hear as server-sent events how the queue is said.
 
         First `queue`, as GET say shows it; then `queued` (id, text), `started` (id, text), `ended`
-        (id, position_ms, interrupted), `failed` (id, code, detail), `paused` (paused), and `stopped`
-        (code, detail) before all of it is interrupted, since it was paused for too long.
+        (id, position_ms, interrupted), `failed` (id, code, detail), `paused` (paused), `stopped`
+        (code, detail) before all of it is interrupted that was paused for too long.
         """
         presenter = await presenters.get(name)
         presenters.expect_speech()

@@ -1,6 +1,7 @@
 """A connection goes on over other addresses (RFC 9725 section 4.3.3), media and all."""
 
 import asyncio
+from typing import Any
 
 import aioice
 import httpx
@@ -250,6 +251,32 @@ async def test_a_call_that_ends_cannot_be_restarted(serve: Serve) -> None:
         with pytest.raises(Problem, match="expected it to be connected"):
             await peer.restart_ice(fragment)
         await closing
+
+
+async def test_the_end_waits_for_no_restart_that_has_not_begun(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as running, Caller(running.http) as caller:
+        await caller.connect()
+        peer = running.server.calls.peer(caller.location.rpartition("/")[2])
+        gather, begun, gate = ice_restart.IceRestart.gather, asyncio.Queue[None](), asyncio.Event()
+
+        async def slow(restart: ice_restart.IceRestart) -> Any:
+            begun.put_nowait(None)
+            await gate.wait()
+            return await gather(restart)
+
+        monkeypatch.setattr(ice_restart.IceRestart, "gather", slow)
+        fragments = [trickle.parse(ANEW.replace("anew", f"anew{i}").encode()) for i in range(3)]
+        restarts = [asyncio.create_task(peer.restart_ice(fragment)) for fragment in fragments]
+        await begun.get()
+        closing = asyncio.create_task(peer.close())
+        await asyncio.sleep(0)  # it has begun
+        gate.set()
+        await closing
+        assert begun.empty()
+        _, *refused = await asyncio.gather(*restarts, return_exceptions=True)
+        assert [getattr(error, "code", None) for error in refused] == ["not-connected"] * 2
 
 
 async def test_there_is_no_connection_to_restart_yet(serve: Serve) -> None:
