@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from model.avatar import COEFFICIENTS, Avatar, Controls, HopRequest
 from model.motion.space import INNER_LIP_PAIRS, MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from model.train.face_signals import smooth
+from model.train.motion_space import SMOOTHED
 
 WEIGHTS = Path("model/weights")
 # Opening, in face widths, below which lips touch.
@@ -67,6 +69,15 @@ def _hops(avatar: Avatar, take: Take) -> NDArray[np.float32]:
     count = -(-(take.frames + avatar.lookahead_frames) // avatar.hop_frames)
     sound = take.sound[avatar.sound_lead_ms * SAMPLE_RATE // 1000 :][: count * hop_samples]
     return np.pad(sound, (0, count * hop_samples - len(sound))).reshape(count, hop_samples)
+
+
+def as_tracked(motion: NDArray[np.float32], space: MotionSpace) -> NDArray[np.float32]:
+    """The model's motion (L, M), smoothed as the tracker smooths people's: jumps compare then."""
+    smoothed = motion.copy()
+    for part, kernel in SMOOTHED.items():
+        own: slice = getattr(space, part)
+        smoothed[:, own] = smooth(motion[:, own].astype(np.float64), kernel)
+    return smoothed
 
 
 def opening(motion: NDArray[np.float32], space: MotionSpace) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import WEIGHTS, Take, animate, load_model
+from benchmarks.quality.animate import WEIGHTS, Take, animate, as_tracked, load_model
 from benchmarks.record import Figure, measure_baseline, report
 from model.motion.space import MotionSpace
 from model.train.held_out import SEEN_IN_TRAINING
@@ -199,7 +199,8 @@ def compare_talkers(
     clips = talkers(args.data, args.runs, args.split)
     takes = takes_of(clips, args.sessions)
     figures = figures_of("real", [clip.motion for clip in clips], space)
-    figures += figures_of("model", animate(avatar, takes), space)
+    made = [as_tracked(own, space) for own in animate(avatar, takes)]
+    figures += figures_of("model", made, space)
     report(
         question,
         figures,

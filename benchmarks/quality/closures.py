@@ -3,10 +3,10 @@
 `python -m benchmarks.quality.closures DATA RUNS`. Phones come from forced alignment of the GRID
 `val` clips, where the real person's lips are measured by the same rules, and from synthetic voices.
 The lips meet at a p, b or m if they touch at some time from 40 ms before it to 40 ms after it;
-"strict" is within 40 ms of its middle. Lips that hardly part would pass that: so it is also asked
-whether they touch in the middle of open vowels of at least 80 ms (they must not) and of sounds that
-the tongue makes, how much wider they are at vowels, and whether the model's peak at each vowel
-follows the person's. In parentheses: the number of phones.
+"strict" is within 40 ms of its middle, for all phones alike. Lips that hardly part would pass that:
+so it is also asked whether they touch in the middle of open vowels of at least 80 ms (they must
+not) and at sounds that the tongue makes, how much wider they are at vowels, and whether the model's
+peak at each vowel follows the person's. In parentheses: the number of phones.
 
 Real lips need not meet at a Spanish b between vowels, which our phones do not tell apart.
 """
@@ -75,12 +75,14 @@ def figures_of(spoken: Sequence[Spoken], group: str, who: str) -> list[Figure]:
     name = f"{group}, {who}" if REAL in spoken[0].mouths else group
     near = windows(spoken, who, bilabials, Mouth.whole)
     strict = windows(spoken, who, bilabials, Mouth.middle)
-    other = windows(spoken, who, by_the_tongue, Mouth.middle)
+    other = windows(spoken, who, by_the_tongue, Mouth.whole)
+    other_strict = windows(spoken, who, by_the_tongue, Mouth.middle)
     held = windows(spoken, who, long_open_vowels, Mouth.middle)
     figures = [
         *share(f"{name}: p b m closed", near),
         *share(f"{name}: p b m closed, strict", strict),
         *share(f"{name}: t d n s k g closed", other),
+        *share(f"{name}: t d n s k g closed, strict", other_strict),
         *share(f"{name}: open vowels closed", held),
     ]
     gaps = tuple(float(100 * one.min()) for one in near if one is not None)

@@ -4,9 +4,10 @@
 that are not GRID's, who look at what they are asked to; the model hears the same clips, each in
 `--sessions` sessions.
 Positions and jumps are of the irises, in widths of the eye, to the right and down, in frames whose
-lids are open; a jump is a change by more than 2 % from one frame to the next. Against the head is
-by how much eyes turn over four frames without a jump, for each radian that the head turns: aside
-for turning, down for nodding. The real people's numbers contain what the tracker adds.
+lids are open; a jump is a change by more than 2 % from one frame to the next. The model's motion is
+smoothed as the tracker smooths people's, whose numbers contain what it adds, too. Against the head
+is by how much eyes turn over four frames without a jump, for each radian that the head turns: aside
+for turning, down for nodding.
 """
 
 from collections.abc import Sequence

@@ -3,8 +3,8 @@
 `python -m benchmarks.quality.head DATA RUNS`. The people are those of the `val` clips that are not
 GRID's, whose heads are still by instruction; the model hears the same clips. Speed is that of the
 head's rotation, which trembling raises, too: "smooth" is the speed of the rotation's moving average
-over 0.36 s. Jerk is the size of the rotation's third difference. The real people's numbers contain
-what the tracker adds.
+over 0.36 s. Jerk is the size of the rotation's third difference. The model's motion is smoothed as
+the tracker smooths people's; theirs contains what the tracker adds, too.
 
 Two seeds on one sound: lips should agree (the sound says where they are), heads need not.
 """
@@ -14,7 +14,15 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.animate import Take, animate, correlation, known, load_model, opening
+from benchmarks.quality.animate import (
+    Take,
+    animate,
+    as_tracked,
+    correlation,
+    known,
+    load_model,
+    opening,
+)
 from benchmarks.quality.clips import arguments, counts, talkers
 from benchmarks.record import Figure, if_any, measure_baseline, report
 from model.motion.space import NUM_HEAD, MotionSpace
@@ -81,7 +89,7 @@ def main() -> None:
         for setting in SETTINGS
         for clip in clips
     ]
-    heads = [rotation(motion, space) for motion in animate(avatar, takes)]
+    heads = [rotation(as_tracked(motion, space), space) for motion in animate(avatar, takes)]
     mean_speeds = []
     for i, setting in enumerate(SETTINGS):
         chosen = heads[i * len(clips) : (i + 1) * len(clips)]

@@ -53,11 +53,14 @@ def main() -> None:
     with torch.inference_mode():
         mouth, warps, locators = warped_minute(painter)
         memory = painter.begin(mouth)
+        shown = locators[:, 0].numpy()
+        weights = np.repeat(shown[..., None], 3, axis=-1)
         sharp, colors = [], []
         for _ in tqdm(range(args.minutes), unit="min"):
             painted = to_bytes(warps + painter.changes(warps, locators, memory))
-            sharp.append(sharpness(painted))
-            colors.append(painted.astype(float).mean(axis=(0, 1, 2)))
+            # Of what is painted: the rest is the warp, the same in every minute.
+            sharp.append(sharpness(painted, shown))
+            colors.append(np.average(painted.astype(float), axis=(0, 1, 2), weights=weights))
     ratios = tuple(value / sharp[0] for value in sharp)
     shades = tuple(float(np.abs(color / colors[0] - 1).max()) for color in colors)
     print(

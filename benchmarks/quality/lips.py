@@ -5,8 +5,10 @@
 its inner-lip opening is compared with the real person's: correlation, at which shift it is highest
 (positive: the model is late), the error against a mouth that keeps the person's mean opening, and
 in which share of the frames with the person's lips closed the model's are: in the same frame, and
-in it or one beside it, which is 40 ms early or late. People never seen are told together and apart:
-those of GRID, who say its commands, and those who speak freely; (clips, people) beside their names.
+in it or one beside it, which is 40 ms early or late; "by chance" is in which share of all frames
+they are so, which a mouth that hardly opens raises as well. People never seen are told together and
+apart: those of GRID, who say its commands, and those who speak freely; (clips, people) beside their
+names.
 """
 
 from collections.abc import Sequence
@@ -39,10 +41,12 @@ class ClipScore:
 
     clip: Clip
     correlation: float
-    shift_frames: int
+    shift_frames: float
     error_ratio: float
     closures_met: float
     closures_nearly_met: float
+    closures_by_chance: float
+    closures_nearly_by_chance: float
     activity_ratio: float
 
 
@@ -51,15 +55,18 @@ def score(clip: Clip, real: NDArray[np.float64], made: NDArray[np.float64]) -> C
     real, made, _ = on_sound_time(real, made, clip.lead_frames)
     shifts = range(-MAX_SHIFT_FRAMES, MAX_SHIFT_FRAMES + 1)
     at = [correlation(*shifted(real, made, shift)) for shift in shifts]
-    closed = np.flatnonzero(real < CONTACT)
-    near = [made[max(i - NEAR_FRAMES, 0) : i + NEAR_FRAMES + 1].min() < CONTACT for i in closed]
+    closed = real < CONTACT
+    met = made < CONTACT
+    nearly_met = np.convolve(met, np.ones(2 * NEAR_FRAMES + 1), "same") > 0
     return ClipScore(
         clip=clip,
         correlation=at[MAX_SHIFT_FRAMES],
-        shift_frames=shifts[int(np.argmax(at))],
+        shift_frames=float("nan") if np.isnan(at).any() else shifts[int(np.argmax(at))],
         error_ratio=ratio(np.abs(real - made), np.abs(real - real.mean())),
-        closures_met=float((made[closed] < CONTACT).mean()) if near else float("nan"),
-        closures_nearly_met=float(np.mean(near)) if near else float("nan"),
+        closures_met=float(met[closed].mean()) if closed.any() else float("nan"),
+        closures_nearly_met=float(nearly_met[closed].mean()) if closed.any() else float("nan"),
+        closures_by_chance=float(met.mean()),
+        closures_nearly_by_chance=float(nearly_met.mean()),
         activity_ratio=ratio(np.abs(np.diff(made)), np.abs(np.diff(real))),
     )
 
@@ -104,10 +111,12 @@ def figures_of(name: str, scores: Sequence[ClipScore]) -> list[Figure]:
     clips = [own.clip for own in scores]
     rows: tuple[tuple[str, str, list[float]], ...] = (
         ("correlation of opening", "", [own.correlation for own in scores]),
-        ("shift", "frames", [float(own.shift_frames) for own in scores]),
+        ("shift", "frames", [own.shift_frames for own in scores]),
         ("error / constant mouth", "", [own.error_ratio for own in scores]),
         ("closed frames met", "", [own.closures_met for own in scores]),
+        ("by chance", "", [own.closures_by_chance for own in scores]),
         ("closed frames met, ±1 frame", "", [own.closures_nearly_met for own in scores]),
+        ("by chance, ±1 frame", "", [own.closures_nearly_by_chance for own in scores]),
         ("movement / real", "", [own.activity_ratio for own in scores]),
     )
     figures: list[Figure] = []
@@ -128,9 +137,10 @@ def main() -> None:
     groups = grouped(score_clips(avatar, space, clips))
     for own in groups["people never seen or heard"]:
         print(
-            f"{own.clip.clip_id[:50]:50} r {own.correlation:.2f} shift {own.shift_frames:+d}"
+            f"{own.clip.clip_id[:50]:50} r {own.correlation:.2f} shift {own.shift_frames:+.0f}"
             f" error {own.error_ratio:.2f} closed {own.closures_met:.2f}, nearly"
-            f" {own.closures_nearly_met:.2f} movement {own.activity_ratio:.2f}"
+            f" {own.closures_nearly_met:.2f} (by chance {own.closures_by_chance:.2f},"
+            f" {own.closures_nearly_by_chance:.2f}) movement {own.activity_ratio:.2f}"
         )
     report(
         "quality_lips: do the lips move with the words?",

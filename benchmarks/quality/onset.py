@@ -2,9 +2,8 @@
 
 `python -m benchmarks.quality.onset [--filmed DATA RUNS]`. The words and silences of
 `benchmarks.live_skew`, each of which begins with a plosive of the lips, heard without server and
-browser. The mouth opens where its opening first passes a quarter of the word's peak, as there. With
-`--filmed`, GRID speaker 1 is measured, too, where his sentences begin with "bin": his sound starts
-where it first passes a quarter of that word's peak.
+browser. Mouth and sound start where they first pass a quarter of the word's peak, as there. With
+`--filmed`, GRID speaker 1 is measured by the same rules, where his sentences begin with "bin".
 """
 
 import argparse
@@ -24,36 +23,18 @@ from model.motion.space import MotionSpace
 from model.rates import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from model.train.motion_data import usable_clips
 from tests.browser.bursts import SAMPLE_RATE as BURST_RATE
-from tests.browser.bursts import Burst, speech_bursts
+from tests.browser.bursts import speech_bursts
 
 WORDS = 72
 ONSET_SHARE = 0.25
 # A mouth that opens less than this, in face widths, is not seen to open.
 LEAST_PEAK = 0.02
-# Frames before a word that tell how shut the mouth was; frames after it before it must be shut.
-BEFORE, AFTER = (20, 6), 12
+# Frames before a word from which on the mouth is looked at: filmed silences before the first word are
+# short. Frames after a word before the mouth must be shut.
+BEFORE, AFTER = 6, 12
 FILMED_WORD = "bin"
 _RMS_SAMPLES = 40
 _MARGIN_S = 0.15
-# A filmed silence before the first word is short.
-_FILMED_BEFORE = 6
-
-
-def onset_ms(gaps: NDArray[np.float64], word: Burst) -> float | None:
-    """From the sound's start to the mouth's, ms; None if it does not open."""
-    first, last = int(word.start_s * FPS), int(word.end_s * FPS)
-    own = gaps[first - BEFORE[1] : last + 3]
-    shut = float(np.median(gaps[first - BEFORE[0] : first - BEFORE[1]]))
-    peak = float(own.max())
-    if peak - shut < LEAST_PEAK:
-        return None
-    threshold = shut + ONSET_SHARE * (peak - shut)
-    at = int(np.argmax(own > threshold))
-    place = float(at)
-    if at > 0:
-        place += float((threshold - own[at]) / (own[at] - own[at - 1]))
-    # A frame shows the middle of its 40 ms.
-    return 1000 * ((first - BEFORE[1] + place + 0.5) / FPS - word.start_s)
 
 
 def sound_starts(sound: NDArray[np.float32], start_s: float, end_s: float) -> float:
@@ -66,6 +47,24 @@ def sound_starts(sound: NDArray[np.float32], start_s: float, end_s: float) -> fl
     return (first + at * _RMS_SAMPLES) / SAMPLE_RATE
 
 
+def onset_ms(
+    sound: NDArray[np.float32],
+    gaps: NDArray[np.float64],
+    first: int,
+    word: tuple[float, float],
+) -> float | None:
+    """From sound to mouth in a word (start_s, end_s), ms; None if the mouth does not open.
+
+    sound: (samples,) at 16 kHz. gaps: (L,) opening from frame `first` on.
+    """
+    starts_s = sound_starts(sound, *word)
+    begin = max(int(starts_s * FPS) - first - BEFORE, 0)
+    own = gaps[begin : int(word[1] * FPS) - first + 2]
+    at = opens_at(own, BEFORE) if len(own) > BEFORE else None
+    # A frame shows the middle of its 40 ms.
+    return None if at is None else 1000 * ((begin + at + first + 0.5) / FPS - starts_s)
+
+
 def filmed_onsets_ms(data: Path, runs: Path, space: MotionSpace) -> list[float]:
     """From sound to mouth, ms, wherever GRID speaker 1 begins a sentence with "bin"."""
     words = first_words(data / "grid_s1_words.json")
@@ -74,15 +73,11 @@ def filmed_onsets_ms(data: Path, runs: Path, space: MotionSpace) -> list[float]:
     rows = [row for row in rows if row["id"] in words]
     onsets = []
     for clip in read_clips(rows, data, runs, f'begin with "{FILMED_WORD}"'):
-        start_s, end_s = words[clip.clip_id]
         gaps = opening(clip.motion, space)
         gaps, _, first = on_sound_time(gaps, gaps, clip.lead_frames)
-        starts_s = sound_starts(clip.sound, start_s, end_s)
-        place = int(starts_s * FPS) - first
-        own = gaps[max(place - _FILMED_BEFORE, 0) : int(end_s * FPS) - first + 2]
-        if len(own) > _FILMED_BEFORE and (at := opens_at(own, _FILMED_BEFORE)) is not None:
-            frame = max(place - _FILMED_BEFORE, 0) + at + first
-            onsets.append(1000 * ((frame + 0.5) / FPS - starts_s))
+        onset = onset_ms(clip.sound, gaps, first, words[clip.clip_id])
+        if onset is not None:
+            onsets.append(onset)
     return onsets
 
 
@@ -126,11 +121,11 @@ def main() -> None:
     take = Take(samples, len(samples) // SAMPLES_PER_FRAME)
     (motion,) = animate(avatar, [take], MAX_STEPS)
     gaps = np.asarray(opening(motion, space), np.float64)
-    found = [onset_ms(gaps, word) for word in words]
+    found = [onset_ms(samples, gaps, 0, (word.start_s, word.end_s)) for word in words]
     onsets = [onset for onset in found if onset is not None]
     shut: list[float] = []
     for word, after in pairwise(words):
-        silence = gaps[int(word.end_s * FPS) + AFTER : int(after.start_s * FPS) - BEFORE[1]]
+        silence = gaps[int(word.end_s * FPS) + AFTER : int(after.start_s * FPS) - BEFORE]
         shut.append(float((silence < CONTACT).mean()))
     conclusions = [
         f"{WORDS - len(onsets)} of {WORDS} mouths did not open; shut in"

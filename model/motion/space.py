@@ -32,7 +32,7 @@ class MotionSpace:
 
     template: (478, 3) the mean neutral face, in face space (see `model.identity.pose`).
     mouth_basis, brow_basis: (K, 478, 3) displacement of one standard deviation of each coefficient.
-    scale: (12,) standard deviation of lids, gaze and head, in the units of `FaceMotion`.
+    scale: (10,) standard deviation of lids, gaze and head, in the units of `FaceMotion`.
     neutral_gain: (K_mouth + K_brow, 1434) the Wiener filter that reads the expression off one face.
     """
 

@@ -32,6 +32,8 @@ NUM_MOUTH = 20
 NUM_BROW = 4
 # The grid speaks with one face for most of the minutes: no speaker may own the basis.
 MAX_FRAMES_PER_SPEAKER = 4000
+# Along time: what the tracker adds from frame to frame is larger than what these parts do.
+SMOOTHED = {"brows": (1, 2, 1), "gaze": (1, 2, 1), "head": (1, 2, 3, 2, 1)}
 LIP_EMPHASIS = 4.0
 LIPS = sorted(
     {i for pair in INNER_LIP_PAIRS for i in pair}
@@ -180,10 +182,10 @@ def encode_clip(
     return np.concatenate(
         [
             encode(mouth, mouth_basis, regions.emphasis),
-            smooth(encode(brows, brow_basis, regions.emphasis), (1, 2, 1)),
+            smooth(encode(brows, brow_basis, regions.emphasis), SMOOTHED["brows"]),
             lid_closure(clip.faces, people.openings[clip.speaker]),
-            smooth(gaze - np.median(gaze, 0), (1, 2, 1)),
-            smooth(head_motion(clip.poses), (1, 2, 3, 2, 1)),
+            smooth(gaze - np.median(gaze, 0), SMOOTHED["gaze"]),
+            smooth(head_motion(clip.poses), SMOOTHED["head"]),
         ],
         axis=1,
     )
@@ -192,7 +194,7 @@ def encode_clip(
 def fit_scale(
     people: People, encoded: dict[str, NDArray[np.float64]], first: int
 ) -> NDArray[np.float64]:
-    """Scale (12,) of lids, gaze and head, columns `first` on: of talkers that are not GRID's."""
+    """Scale (10,) of lids, gaze and head, columns `first` on: of talkers that are not GRID's."""
     talkers = np.concatenate(
         [
             encoded[clip.clip_id][clip.valid, first:]

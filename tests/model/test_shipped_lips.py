@@ -75,7 +75,8 @@ def test_the_mouth_opens_with_the_words() -> None:
     heard = np.asarray(resample_poly(spoken, SAMPLE_RATE, BURST_RATE), np.float32)
     frames = len(heard) // SAMPLES_PER_FRAME
     (motion,) = animate(avatar, [Take(heard, frames, SEED)])
-    onsets = [onset_ms(opening(motion, space), word) for word in words]
+    gaps = opening(motion, space)
+    onsets = [onset_ms(heard, gaps, 0, (word.start_s, word.end_s)) for word in words]
     opened = [late_ms for late_ms in onsets if late_ms is not None]
     assert len(opened) == len(words)
     assert abs(np.median(opened)) < FRAME_MS / 2
