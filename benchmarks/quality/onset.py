@@ -29,7 +29,7 @@ WORDS = 72
 ONSET_SHARE = 0.25
 # A mouth that opens less than this, in face widths, is not seen to open.
 LEAST_PEAK = 0.02
-# Frames before a word from which on the mouth is looked at: filmed silences before the first word are
+# Frames before a word from which on the mouth is looked at: filmed silences before a first word are
 # short. Frames after a word before the mouth must be shut.
 BEFORE, AFTER = 6, 12
 FILMED_WORD = "bin"
