@@ -108,6 +108,9 @@ class Metrics:
         self.recordings_failed = self._counter(
             "recordings_failed", "Recordings that ended before they were stopped"
         )
+        self.recordings_stuck = self._counter(
+            "recordings_stuck", "Times a recording was not waited for any longer: its disk hangs"
+        )
         self.recordings_unsigned = Counter(
             "likeness_recordings_unsigned",
             "Recordings without content credentials: webm has no place for them; or failed",

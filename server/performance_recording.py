@@ -9,7 +9,7 @@ from server.broadcast import Rendition, Seat
 from server.performance import Performance
 from server.problems import Problem
 from server.record_again import RecordAgain
-from server.recorder import Recorder
+from server.recorder import Recorder, stands_still
 from server.recordings import Recordings
 from server.sdp import VideoCodec
 
@@ -68,7 +68,10 @@ class PerformanceRecordings:
         """
         running = self._running.get(performance.name)
         recorder = running.recorder if running else self.begin_now(performance, owner)
-        await recorder.opened.wait()
+        if not await recorder.wait(recorder.opened):
+            self._give_way(performance.name, recorder)
+            recorder.stop()
+            raise stands_still()
         if recorder.problem is not None:
             raise recorder.problem
         return recorder
@@ -106,11 +109,14 @@ class PerformanceRecordings:
         return recorder
 
     async def stop(self, performance: Performance) -> Recorder:
-        """Stop it and wait until all is written; raises Problem 404 when there is none."""
+        """Stop it and wait until all is written, unless its disk stands still.
+
+        Raises Problem 404 when there is none.
+        """
         recorder = self.get(performance)
         self._give_way(performance.name, recorder)
         recorder.stop()
-        await recorder.ended.wait()
+        await recorder.wait(recorder.ended)
         return recorder
 
     def _give_way(self, name: str, recorder: Recorder) -> bool:

@@ -24,6 +24,8 @@ from streaming.rates import VIDEO_CLOCK_RATE, VOICE_RATE
 logger = logging.getLogger(__name__)
 
 _SYNC_PERIOD_S = 1.0
+# A disk may take so long for what is left to write; then nobody waits for it any more.
+_WAIT_S = 10.0
 # The code of the problem that ends a recording of ``max_ms``: nothing is wrong with it.
 TOO_LONG = "recording-too-long"
 
@@ -150,6 +152,20 @@ class Recorder:
         """Write what is there, then end."""
         self._queue.close()
 
+    async def wait(self, event: asyncio.Event) -> bool:
+        """Wait until it is ``opened`` or ``ended``; False, and counted, when its disk hangs."""
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                await event.wait()
+        except TimeoutError:
+            self._metrics.recordings_stuck.inc()
+            logger.warning(
+                "a recording is not waited for any longer: its disk stands still",
+                extra={"recording": self.id, "waited_s": _WAIT_S},
+            )
+            return False
+        return True
+
     def _put(self, packet: Packet) -> None:
         if not self._queue.put(packet):
             self._metrics.unrecorded_packets.inc()
@@ -166,13 +182,18 @@ class Recorder:
             logger.exception("a recording failed", extra={"recording": self.id})
             problem = _failed(f"{type(error).__name__}: {error}")
         self._queue.close()
-        self._loop.call_soon_threadsafe(self._end, problem)
+        self._tell(self._end, problem)
+
+    def _tell(self, call: Callable[..., None], *values: object) -> None:
+        # The loop is closed when nobody has waited for this disk.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *values)
 
     def _record(self) -> None:
         is_whole = False
         try:
             with self._open_file() as file:
-                self._loop.call_soon_threadsafe(self.opened.set)
+                self._tell(self.opened.set)
                 media = MediaFile(file, self.codec, self._size_px)
                 try:
                     self._write_all(media, file)
@@ -215,6 +236,11 @@ class Recorder:
             logger.warning("recording ended: %s", problem.detail, extra=extra)
         for listener in tuple(self.on_end):
             listener()
+
+
+def stands_still() -> Problem:
+    """What is told when a recording cannot even be begun in time."""
+    return _failed("the disk does not answer")
 
 
 def _describe(error: OSError | av.FFmpegError) -> Problem:

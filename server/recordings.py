@@ -165,12 +165,11 @@ class Recordings:
                 self._signer.sign(media, is_left_over=True)
 
     async def aclose(self) -> None:
-        """End all recordings, wait until they are written, and a little for their signatures."""
+        """End all recordings, wait a while until they are written, and for their signatures."""
         running = list(self._running.values())
         for recorder in running:
             recorder.stop()
-        for recorder in running:
-            await recorder.ended.wait()
+        await asyncio.gather(*(recorder.wait(recorder.ended) for recorder in running))
         await self._signer.aclose()
 
     @property

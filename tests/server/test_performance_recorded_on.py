@@ -1,8 +1,10 @@
 """Where everything is recorded, a performance is, also after a recording that ended by itself."""
 
+import asyncio
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
-from typing import cast
+from typing import IO, cast
 
 import pytest
 
@@ -13,6 +15,7 @@ from server.metrics import Metrics
 from server.performance import Performance
 from server.performance_recording import PerformanceRecordings
 from server.problems import Problem
+from server.recording_file import RecordingFile
 from tests.server.fakes import SIZE_PX
 from tests.server.media import Source
 from tests.server.test_recordings import H264, end, feed, files, recordings_in
@@ -91,3 +94,33 @@ async def test_who_began_one_meanwhile_has_it(
     close(subject)
     assert await end(own) is None
     assert subject.on_end == set()
+
+
+@pytest.mark.parametrize("what", ["begin", "stop", "aclose"])
+async def test_nobody_waits_for_ever_for_a_disk_that_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    goes_on = Event()
+    monkeypatch.setattr("server.recorder._WAIT_S", 0.01)
+    opened = RecordingFile.open
+
+    def open_late(file: RecordingFile) -> IO[bytes]:
+        assert goes_on.wait(20)
+        return opened(file)
+
+    monkeypatch.setattr(RecordingFile, "open", open_late)
+    subject, folder = performance(), recordings_in(tmp_path)
+    recordings = PerformanceRecordings(folder)
+    async with asyncio.timeout(20):
+        if what == "begin":
+            with pytest.raises(Problem, match="does not answer"):
+                await recordings.begin(subject, None)
+        else:
+            recorder = recordings.begin_now(subject)
+            await (recordings.stop(subject) if what == "stop" else folder.aclose())
+            assert not recorder.ended.is_set()
+    assert folder._metrics.recordings_stuck._value.get() == 1
+    (recorder,) = folder._running.values()
+    goes_on.set()
+    await end(recorder)
+    assert files(tmp_path) == []

@@ -1,5 +1,6 @@
 """One recording on a disk that is slow or full, and what is left of it when the power fails."""
 
+import asyncio
 import errno
 import io
 import itertools
@@ -84,6 +85,43 @@ async def test_a_slow_disk_holds_up_nobody_and_is_counted(tmp_path: Path) -> Non
     path = tmp_path / "cut.mp4"
     path.write_bytes(disk.kept)
     assert decoded(path)[0] >= 25
+
+
+async def test_a_disk_that_stands_still_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.recorder._WAIT_S", 0.01)
+    disk = Disk(room=10_000_000)
+    disk.gate.clear()
+    recorder = recorder_on(disk)
+    feed(recorder, Source(H264), 30)
+    recorder.stop()
+    assert not await recorder.wait(recorder.ended)
+    assert recorder._metrics.recordings_stuck._value.get() == 1
+    (warned,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warned.__dict__["recording"] == "test"
+    monkeypatch.setattr("server.recorder._WAIT_S", 20)
+    disk.gate.set()
+    assert await recorder.wait(recorder.ended)
+
+
+def test_a_disk_that_goes_on_after_the_server_hurts_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed: list[object] = []
+    monkeypatch.setattr("threading.excepthook", failed.append)
+    disk = Disk(room=10_000_000)
+    disk.gate.clear()
+
+    async def serve() -> Recorder:
+        recorder = recorder_on(disk)
+        recorder.stop()
+        return recorder
+
+    recorder = asyncio.run(serve())
+    disk.gate.set()
+    recorder._thread.join(20)
+    assert failed == []
 
 
 @pytest.mark.parametrize(("step_s", "times"), [(0.0, 0), (0.6, 15), (1.1, 30)])
