@@ -59,7 +59,7 @@ export class LipSync {
     const skew_ms = skewOf(now);
     if (skew_ms !== null) this.#readings_ms.push(skew_ms);
     if (this.#readings_ms.length === READINGS) {
-      const median_ms = this.#readings_ms.toSorted((a, b) => a - b)[READINGS >> 1];
+      const median_ms = [...this.#readings_ms].sort((a, b) => a - b)[READINGS >> 1];
       const size_ms = Math.abs(median_ms);
       if (size_ms > TOLERANCE_MS && size_ms < LEFT_BY_BROWSERS_MS) {
         this.#correct(median_ms > 0 ? "audio" : "video", size_ms, now);

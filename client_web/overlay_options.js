@@ -8,6 +8,7 @@
  * @property {Background} background
  * @property {number | null} size_px of the picture's side on the page; null: as large as fits
  * @property {boolean} muted
+ * @property {boolean} debug the page says why it is empty
  */
 
 const CHROMA_GREEN = "#00ff00";
@@ -25,8 +26,17 @@ export function readOptions(address, complain) {
     avatar: decodeURIComponent(url.pathname.split("/").at(-1) ?? ""),
     background: readBackground(asked.get("background") ?? "transparent", url, complain),
     size_px: readSize(asked.get("size"), complain),
-    muted: asked.has("muted") && !["0", "false"].includes(asked.get("muted") ?? ""),
+    muted: isOn(asked, "muted"),
+    debug: isOn(asked, "debug"),
   };
+}
+
+/**
+ * @param {URLSearchParams} asked
+ * @param {string} name
+ */
+function isOn(asked, name) {
+  return asked.has(name) && !["0", "false"].includes(asked.get(name) ?? "");
 }
 
 /**
@@ -40,15 +50,29 @@ function readBackground(text, page, complain) {
   if (text === "chroma") return { kind: "color", color: CHROMA_GREEN };
   const hex = text.match(HEX_COLOR);
   if (hex) return { kind: "color", color: `#${hex[1]}` };
-  if (/[/.]/.test(text) && URL.canParse(text, page)) {
-    const url = new URL(text, page);
-    if (url.origin === page.origin) return { kind: "picture", url: url.href };
-  }
+  const url = /[/.]/.test(text) ? parse(text, page) : null;
+  if (url && url.origin === page.origin) return { kind: "picture", url: url.href };
   complain(
     `found background=${text}, expected transparent, chroma, blur, rrggbb or a picture's address` +
       " on this server",
   );
   return { kind: "transparent" };
+}
+
+/**
+ * URL.parse and URL.canParse are younger than the Chromium of OBS 30.
+ *
+ * @param {string} text
+ * @param {URL} page
+ * @returns {URL | null}
+ */
+function parse(text, page) {
+  try {
+    return new URL(text, page);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return null;
+  }
 }
 
 /**

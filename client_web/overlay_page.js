@@ -5,6 +5,8 @@ import { Api } from "./api.js";
 import { paintBlurred, paintPage } from "./overlay_background.js";
 import { unpackOnto } from "./overlay_canvas.js";
 import { readOptions } from "./overlay_options.js";
+import { watchPictures } from "./overlay_pictures.js";
+import { Reason } from "./overlay_reason.js";
 import { OverlayWatch } from "./overlay_watch.js";
 
 /** A picture stays when the next is late; a face that is frozen for longer is worse than none. */
@@ -15,7 +17,9 @@ class LastingKey extends AccessKey {
   forget() {}
 }
 
-const options = readOptions(location.href, (complaint) => console.warn(complaint));
+const reason = new Reason(/** @type {HTMLElement} */ (document.getElementById("reason")));
+const options = readOptions(location.href, (complaint) => reason.complain(complaint));
+if (options.debug) reason.show();
 const root = new URL("..", location.href);
 const key = new LastingKey();
 key.takeFromAddress();
@@ -27,7 +31,6 @@ const unpacker = unpackOnto(person);
 let still = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} begins anew with every picture */
 let hiding;
-let said = "";
 
 if (options.size_px) person.style.setProperty("--size", `${options.size_px}px`);
 paintPage(options.background, document.body);
@@ -35,20 +38,18 @@ paintPage(options.background, document.body);
 const video = document.createElement("video");
 video.playsInline = true;
 video.muted = options.muted;
-video.requestVideoFrameCallback(onFrame);
+watchPictures(video, onPicture);
 
 const endpoint = new URL(`whep/${encodeURIComponent(options.avatar)}?alpha=packed`, root);
 new OverlayWatch(endpoint, api, {
   onStream: play,
   onConnected: () => {
     document.body.dataset.state = "live";
-    said = "";
+    reason.pass();
   },
   onLost: (error) => {
     document.body.dataset.state = "waiting";
-    // Once, however long it lasts.
-    if (error.message !== said) console.warn(`the overlay waits: ${error.message}`);
-    said = error.message;
+    reason.wait(error);
   },
   onExhausted: () => {
     if (key.survivesReload) location.reload();
@@ -74,8 +75,7 @@ async function play(stream) {
   }
 }
 
-function onFrame() {
-  video.requestVideoFrameCallback(onFrame);
+function onPicture() {
   // Chromium may announce the first picture before it can be drawn: that draws nothing.
   if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
   unpacker.draw(video);
@@ -94,9 +94,9 @@ async function fetchStill() {
   try {
     const response = await api.fetch(url);
     if (response.ok) still = await createImageBitmap(await response.blob());
-    else console.warn(`no background to blur: HTTP ${response.status}`);
+    else console.error(`no background to blur: HTTP ${response.status}`);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    console.warn(`no background to blur: ${error.message}`);
+    console.error(`no background to blur: ${error.message}`);
   }
 }

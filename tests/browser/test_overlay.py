@@ -1,7 +1,6 @@
 """The overlay, on the real server: the person alone, over nothing or what its address asks for."""
 
 import io
-import json
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,11 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import CLIENT, ORIGIN, serve_page
 from tests.browser.serving import Served, serve
-from tests.browser.test_modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -37,20 +34,6 @@ HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
     if (isFirst) delete this.readyState;
   });
 };
-"""
-# Instead of the module that watches a server: a picture of somebody, twice as high as wide.
-_SOMEBODY = """
-export class OverlayWatch {
-  constructor(endpoint, api, { onStream }) {
-    this.onStream = onStream;
-  }
-  start() {
-    const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 128 });
-    const pen = canvas.getContext("2d");
-    setInterval(() => window.isFrozen || pen.fillRect(0, 0, 64, 128), 40);
-    this.onStream(canvas.captureStream());
-  }
-}
 """
 
 
@@ -191,129 +174,3 @@ def test_it_waits_for_the_avatar_and_comes_back_after_a_restart(
         with serve(*arguments) as again:
             go_live(again.url)
             check_person_over(shown(page), lambda pixel: pixel[3] == 0)
-
-
-# Until the page is loaded again.
-_NO_CONNECTIONS = """
-if (performance.getEntriesByType("navigation")[0].type !== "reload") {
-  window.RTCPeerConnection = class {
-    constructor() {
-      throw new DOMException("Cannot create so many PeerConnections", "UnknownError");
-    }
-  };
-}
-"""
-OPTIONS = """
-const { readOptions } = await load('overlay_options');
-const complaints = [];
-const options = readOptions(`http://here.example/overlay/${argument}`, (c) => complaints.push(c));
-return { ...options, complaints };
-"""
-
-
-@pytest.mark.parametrize(
-    ("query", "background"),
-    [
-        ("a", {"kind": "transparent"}),
-        ("a?background=chroma", {"kind": "color", "color": "#00ff00"}),
-        ("a?background=%23a1b2c3", {"kind": "color", "color": "#a1b2c3"}),
-        ("a?background=a1b2c3", {"kind": "color", "color": "#a1b2c3"}),
-        ("a?background=blur", {"kind": "blur"}),
-        ("a?background=/p/x.jpg", {"kind": "picture", "url": "http://here.example/p/x.jpg"}),
-    ],
-)
-def test_the_address_names_the_background(
-    idle_page: Page, query: str, background: dict[str, str]
-) -> None:
-    options = run(idle_page, OPTIONS, query)
-    assert options["background"] == background
-    assert options["complaints"] == []
-
-
-@pytest.mark.parametrize(
-    "query", ["a?background=http://there.example/x.jpg", "a?background=pink", "a?size=huge"]
-)
-def test_what_the_address_cannot_mean_is_told_and_left(idle_page: Page, query: str) -> None:
-    options = run(idle_page, OPTIONS, query)
-    assert options["background"] == {"kind": "transparent"}
-    assert options["size_px"] is None
-    (complaint,) = options["complaints"]
-    assert "expected" in complaint
-
-
-def test_the_address_names_avatar_size_and_silence(idle_page: Page) -> None:
-    options = run(idle_page, OPTIONS, "two%20words?size=480&muted")
-    assert (options["avatar"], options["size_px"], options["muted"]) == ("two words", 480, True)
-    assert run(idle_page, OPTIONS, "a?muted=0")["muted"] is False
-
-
-def serve_overlay(page: Page) -> None:
-    serve_page(page)
-    html = (CLIENT / "overlay.html").read_bytes()
-    page.route(f"{ORIGIN}/overlay/*", lambda r: r.fulfill(body=html, content_type="text/html"))
-
-
-def test_a_face_that_freezes_is_hidden_until_it_moves(page: Page) -> None:
-    serve_overlay(page)
-    page.route(
-        "**/overlay_watch.js",
-        lambda route: route.fulfill(body=_SOMEBODY, content_type="text/javascript"),
-    )
-    page.goto(f"{ORIGIN}/overlay/ann")
-    page.wait_for_selector("body[data-shown=true]", timeout=10_000)
-    page.evaluate("window.isFrozen = true")
-    page.wait_for_selector("body[data-shown=false]", timeout=10_000)
-    page.evaluate("window.isFrozen = false")
-    page.wait_for_selector("body[data-shown=true]", timeout=10_000)
-
-
-def test_a_browser_that_makes_no_more_connections_loads_the_page_again(page: Page) -> None:
-    serve_overlay(page)
-    page.add_init_script(_NO_CONNECTIONS)
-    with page.expect_request("**/whep/ann*", timeout=20_000) as asked:
-        page.goto(f"{ORIGIN}/overlay/ann?muted#key=lk_one")
-    assert asked.value.headers["authorization"] == "Bearer lk_one"
-    assert page.url == f"{ORIGIN}/overlay/ann?muted"
-
-
-def test_the_background_to_blur_is_had_of_avatars_that_are_kept(
-    page: Page, portrait: bytes
-) -> None:
-    serve_overlay(page)
-    page.route(
-        "**/overlay_watch.js",
-        lambda route: route.fulfill(body=_SOMEBODY, content_type="text/javascript"),
-    )
-    keys: list[str | None] = []
-
-    def still(route: Route) -> None:
-        keys.append(route.request.headers.get("authorization"))
-        route.fulfill(body=portrait, content_type="image/jpeg")
-
-    page.route("**/v1/avatars/ann/still.jpg", still)
-    page.goto(f"{ORIGIN}/overlay/ann?background=blur#key=lk_one")
-    page.wait_for_selector("#backdrop:not([hidden])", timeout=10_000)
-    assert keys == ["Bearer lk_one"]
-
-
-def test_it_asks_again_with_its_key_whatever_it_is_told(page: Page) -> None:
-    serve_overlay(page)
-    keys: list[str | None] = []
-    answers = iter((("invalid-key", 401), ("unknown-portrait", 404), ("not-live", 409)))
-
-    def refuse(route: Route) -> None:
-        keys.append(route.request.headers.get("authorization"))
-        assert route.request.url.endswith("/whep/astronaut?alpha=packed")
-        code, status = next(answers, ("starting", 503))
-        route.fulfill(
-            status=status,
-            body=json.dumps({"type": f"urn:likeness:problem:{code}", "detail": code}),
-            content_type="application/problem+json",
-            headers={"WWW-Authenticate": "Bearer", "Retry-After": "0"},
-        )
-
-    page.route(f"{ORIGIN}/whep/**", refuse)
-    with page.expect_console_message(lambda message: "waits: starting" in message.text):
-        page.goto(f"{ORIGIN}/overlay/astronaut#key=lk_one")
-    assert keys[:4] == ["Bearer lk_one"] * 4
-    assert "lk_one" not in page.url
