@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,7 @@ import httpx
 from server.script import Line, ScriptError, read
 
 DEFAULT_SERVER = "http://localhost:8080"
+_KEY_VARIABLE = "LIKENESS_KEY"
 # So few wait on the server that stopping, or pausing, leaves little behind.
 _AHEAD = 3
 _TIMEOUT_S = 60.0
@@ -37,7 +39,11 @@ def add_options(present: argparse.ArgumentParser) -> None:
         "--server", default=DEFAULT_SERVER, metavar="URL", help=f"a running one ({DEFAULT_SERVER})"
     )
     present.add_argument("--avatar", metavar="NAME", help="who says it (the server's first)")
-    present.add_argument("--key", help="a key with the scope publish, for another machine's server")
+    present.add_argument(
+        "--key",
+        help="a key with the scope publish, for another machine's server; better in"
+        f" ${_KEY_VARIABLE}: other users of this machine see command lines",
+    )
     present.add_argument("--voice", metavar="NAME", help="of the voices that the server has")
     present.add_argument(
         "--certificate", type=Path, metavar="CERT.pem", help="trust this one, if it is self-signed"
@@ -55,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
         raise PresentError(
             f"--server {options.server}: expected http:// or https:// before the name"
         )
-    headers = {} if options.key is None else {"Authorization": f"Bearer {options.key}"}
+    key = options.key or os.environ.get(_KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     async def run() -> None:
         async with httpx.AsyncClient(

@@ -126,3 +126,32 @@ def test_the_command_says_what_it_cannot_use(
         == command_line.BAD_INPUT
     )
     assert "cannot be reached" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("named", "given", "sent"),
+    [
+        ("", [], None),
+        ("lk_kept", [], "Bearer lk_kept"),
+        ("lk_kept", ["--key", "lk_given"], "Bearer lk_given"),
+        ("", ["--key", "lk_given"], "Bearer lk_given"),
+    ],
+)
+def test_the_key_need_not_be_on_the_command_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+    given: list[str],
+    sent: str | None,
+) -> None:
+    found: list[str | None] = []
+
+    async def note(http: httpx.AsyncClient, *_: object) -> None:
+        found.append(http.headers.get("Authorization"))
+
+    script = tmp_path / "script.md"
+    script.write_text("Hello.")
+    monkeypatch.setenv("LIKENESS_KEY", named)
+    monkeypatch.setattr("server.present.present", note)
+    assert cli.main(["present", str(script), *given]) == 0
+    assert found == [sent]
