@@ -86,6 +86,17 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
     return _response(HTTPStatus.UNPROCESSABLE_ENTITY, "urn:likeness:problem:invalid-request", found)
 
 
+async def _on_fault(_request: Request, _error: Exception) -> Response:
+    # What it says may be no business of who asks. Starlette raises it again: the log has it.
+    return problem_response(
+        Problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "internal-error",
+            "the server failed at this request: its log tells why",
+        )
+    )
+
+
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Tell the interface's description that a route may answer with these."""
     return {
@@ -107,3 +118,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(Exception, _on_fault)
