@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from model.rates import FRAME_MS
 from server import (
@@ -48,6 +48,7 @@ from server.inference import InferenceThread
 from server.key_file import KeyFile
 from server.metrics import Metrics
 from server.outgoing_config import PublishConfig
+from server.page import Page
 from server.performance_recording import PerformanceRecordings
 from server.performances import Performances
 from server.portraits import Portrait, PortraitFile, Portraits
@@ -78,7 +79,7 @@ class Server:
     may change while it runs; ``synthesizer`` speaks texts instead of the one that ``config`` asks
     for. When the model cannot run on this machine, ``failure`` holds why and ``stop`` is called,
     which must end the process. Raises ConfigError when the configured delay is too short for the
-    model.
+    model, or one avatar is to be published to two servers.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Server:
             avatar, files, config.portraits, config.video.size_px, trust=config.trust
         )
         portraits.keep(default)
+        _check_published(config, portraits.default_id)
         metrics = Metrics()
         recordings = Recordings(config, metrics)
         self.services = Services(
@@ -168,20 +170,20 @@ class Server:
         )
         self.app.include_router(consent.router(guard))
         self.app.include_router(health.router(self.services, self.admission, guard))
-        self.app.mount("/", StaticFiles(directory=CLIENT_WEB, html=True), name="page")
+        self.app.mount("/", Page(directory=CLIENT_WEB, html=True), name="page")
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(self._warm_up())
-        warming.add_done_callback(self._stop_if_failed)
+        starting = asyncio.create_task(self._start())
         try:
             yield
         finally:
-            warming.cancel()
-            await asyncio.wait([warming])
+            starting.cancel()
+            await asyncio.wait([starting])
             self.admission.max_sessions = None
-            await self.pushes.aclose()
+            # Callers first: a push takes its time where the server that it tells is gone.
             await self.calls.aclose()
+            await self.pushes.aclose()
             await self.presenters.aclose()
             await self.performances.aclose()
             await self.publishers.aclose()
@@ -190,14 +192,21 @@ class Server:
             await self.services.inference.aclose()
             self.services.portraits.close()
 
-    async def _warm_up(self) -> None:
-        await warm_up(self.services, self.admission, self._default)
+    async def _start(self) -> None:
+        try:
+            await warm_up(self.services, self.admission, self._default)
+        except Exception as error:
+            # It will never take a call: whoever watches the process can see that.
+            self.failure = error
+            logger.critical("the model cannot run on this machine", exc_info=error)
+            self._stop()
+            return
         self.ready.set()
+        # Calls are taken from here on: the default portrait is there.
         for target in self.services.config.publish:
-            await self._send_on(target)
-        # Calls are taken meanwhile: the default portrait is there.
-        await prepare_portraits(self.services.portraits)
-        await self.services.recordings.sign_left_overs()
+            await _attempt("publishing", partial(self._send_on, target))
+        await _attempt("preparing portraits", partial(prepare_portraits, self.services.portraits))
+        await _attempt("signing what was left over", self.services.recordings.sign_left_overs)
 
     async def _send_on(self, target: PublishConfig) -> None:
         avatar = target.avatar or self.services.portraits.default_id
@@ -206,13 +215,24 @@ class Server:
         except Problem as problem:
             logger.error("cannot be published: %s", problem.detail, extra={"avatar": avatar})
 
-    def _stop_if_failed(self, warming: asyncio.Task[None]) -> None:
-        """End a server that will never take a call: whoever watches the process can see that."""
-        if warming.cancelled() or warming.exception() is None:
-            return
-        self.failure = warming.exception()
-        logger.critical("the model cannot run on this machine", exc_info=self.failure)
-        self._stop()
+
+async def _attempt(what: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do what a server can be without: it has calls already, which must not end by it."""
+    try:
+        await work()
+    except Exception:
+        logger.exception("%s failed: the server goes on without", what)
+
+
+def _check_published(config: Config, default: str) -> None:
+    """Raise ConfigError where one avatar is named as the default one, and by its name."""
+    avatars = [target.avatar or default for target in config.publish]
+    for avatar in avatars:
+        if avatars.count(avatar) > 1:
+            raise ConfigError(
+                f"publish: an avatar is sent to one server, found two for {avatar!r}, which is the"
+                " default one: name another, or leave one out"
+            )
 
 
 def _synthesizer(config: SpeechConfig) -> Synthesizer:

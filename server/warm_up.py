@@ -5,7 +5,6 @@ import logging
 from server.admission import Admission
 from server.capacity import Capacity, measure
 from server.portraits import Portrait, Portraits
-from server.problems import Problem
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -40,6 +39,6 @@ async def prepare_portraits(portraits: Portraits) -> None:
     for file in portraits.files:
         try:
             await portraits.get(file.id)
-        except Problem as problem:
+        except Exception:
             # The others can be shown: whoever chooses this one is told the same.
-            logger.error("a portrait cannot be used", extra={"portrait": file.id}, exc_info=problem)
+            logger.exception("a portrait cannot be used", extra={"portrait": file.id})

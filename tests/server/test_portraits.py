@@ -155,6 +155,21 @@ async def test_files_are_prepared_ahead_even_if_one_of_them_is_gone(
     assert avatar.identified == 1
 
 
+async def test_files_are_prepared_ahead_whatever_is_raised_at_one_of_them(
+    store: Portraits,
+    avatar: SlowAvatar,
+    portrait_files: list[PortraitFile],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # A face without a shade, at which the fake fails.
+    portrait_files[0].path.write_bytes(b"FACE")
+    await prepare_portraits(store)
+    assert "IndexError" in caplog.text
+    identified = avatar.identified
+    await store.get("second")
+    assert avatar.identified == identified
+
+
 async def test_an_upload_holds_its_place_while_it_is_sent(serve: Serve) -> None:
     sending, go_on = asyncio.Event(), asyncio.Event()
     whole = httpx.Request("POST", "http://localhost", **form())
