@@ -60,6 +60,9 @@ class Metrics:
         self.late_audio_ms = self._counter(
             "late_audio_ms", "Microphone sound dropped because it came after its time"
         )
+        self.early_audio_ms = self._counter(
+            "early_audio_ms", "Microphone sound dropped because it came before its time"
+        )
         self.skipped_hops = self._counter("skipped_hops", "Hops too old to be worth computing")
         self.skipped_voice_ms = self._counter(
             "skipped_voice_ms", "Voice not sent because the event loop came too late"
@@ -124,8 +127,10 @@ class Metrics:
         self.push_failures = self._counter(
             "push_failures", "Times an avatar could not be sent to a WHIP server, or was lost"
         )
-        self.sessions = self._gauge("sessions", "Calls now admitted")
-        self.max_sessions = self._gauge("max_sessions", "Calls that may run at once")
+        self.sessions = self._gauge("sessions", "Calls and performances now admitted")
+        self.max_sessions = self._gauge(
+            "max_sessions", "Calls and performances that may run at once"
+        )
         self.ready = self._gauge("ready", "1 when calls are taken")
 
     def exposition(self) -> bytes:

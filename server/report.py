@@ -25,6 +25,7 @@ _COUNTERS = {
     "concealed_ms": "concealed_audio_ms",
     "silent_concealed_ms": "silent_concealed_audio_ms",
     "late_audio_ms": "late_audio_ms",
+    "early_audio_ms": "early_audio_ms",
     "skipped_voice_ms": "skipped_voice_ms",
     "quality_changes": "quality_changes",
     "clock_steps": "clock_steps",

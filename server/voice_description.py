@@ -59,6 +59,6 @@ It closes with 1001 when the avatar is ended, 1008 for what is not of this proto
 than {config.performance.max_speech_s:g} s of speech or {max_utterances} utterances wait, 1009 for a
 frame that is too large, 1011 for a fault of its own, 1013 when no place is free or you do not read,
 4401 and 4403 for keys, 4404 when there is no such avatar, 4408 after
-{config.call.idle_timeout_s:g} s without a message, 4409 when another speaks through it, and 4429
-for more sockets from one address than {limits.calls_burst} at once and
-{limits.calls_per_minute:g} a minute."""
+{config.call.idle_timeout_s:g} s without a message, 4409 when another speaks through it, 4422
+when its picture cannot be used any more, and 4429 for more sockets from one address than
+{limits.calls_burst} at once and {limits.calls_per_minute:g} a minute."""

@@ -14,6 +14,7 @@ server closes, it sends ``Error``; the close code tells programs why:
 4404  there is no such avatar
 4408  nothing was sent for too long
 4409  another speaks through this avatar
+4422  the avatar's picture cannot be used any more
 4429  too many sockets were opened from this address
 ====  =============================================================================
 """

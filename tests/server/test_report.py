@@ -46,6 +46,7 @@ COUNTED = {
     "concealed_audio_ms": 7,
     "silent_concealed_audio_ms": 8,
     "late_audio_ms": 9,
+    "early_audio_ms": 10,
     "skipped_voice_ms": 11,
     "clock_steps": 15,
     "clock_resyncs": 16,
