@@ -21,10 +21,14 @@ _CODEC = VideoCodec.H264
 
 @dataclass(frozen=True)
 class _Running:
-    """``owner``: the key that began it; None: this machine without one, or the server itself."""
+    """``owner``: the key that began it; None: this machine without one, or the server itself.
+
+    ``leave`` gives its seat back.
+    """
 
     recorder: Recorder
     owner: str | None
+    leave: Callable[[], None]
 
 
 class PerformanceRecordings:
@@ -90,7 +94,6 @@ class PerformanceRecordings:
         again = RecordAgain(self._recordings, begin_again)
 
         def forget() -> None:
-            performance.broadcast.leave_seat(seat)
             performance.on_end.discard(end)
             # Not after one that was stopped: that has given way then.
             if self._give_way(performance.name, recorder):
@@ -104,7 +107,9 @@ class PerformanceRecordings:
 
         recorder.on_end.add(forget)
         performance.on_end.add(end)
-        self._running[performance.name] = _Running(recorder, owner)
+        self._running[performance.name] = _Running(
+            recorder, owner, lambda: performance.broadcast.leave_seat(seat)
+        )
         performance.broadcast.take_seat(seat)
         return recorder
 
@@ -127,5 +132,7 @@ class PerformanceRecordings:
         running = self._running.get(name)
         if running is None or running.recorder is not recorder:
             return False
+        # Now, not when all is written: a disk may stand still.
         del self._running[name]
+        running.leave()
         return True

@@ -120,6 +120,7 @@ async def test_nobody_waits_for_ever_for_a_disk_that_stands_still(
             await (recordings.stop(subject) if what == "stop" else folder.aclose())
             assert not recorder.ended.is_set()
     assert folder._metrics.recordings_stuck._value.get() == 1
+    assert len(subject.broadcast._seats) == (what == "aclose")
     (recorder,) = folder._running.values()
     goes_on.set()
     await end(recorder)
