@@ -282,7 +282,7 @@ class Avatar:
         return replace(face, deltas=face.deltas - motion[:, _ASIDE, None, None] * identity.kept)
 
     def warm_up(self) -> None:
-        """Run every stage once, so that the first real hop takes no longer than the others."""
+        """Animate once by each number of steps: the first hop then takes no longer than others."""
         silence = np.zeros(self.hop_frames * SAMPLES_PER_FRAME, np.float32)
         for num_steps in (1, self.max_steps):
             self.animate([HopRequest(self.open(0), silence, Controls(), num_steps)])

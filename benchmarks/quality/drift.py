@@ -1,10 +1,10 @@
 """Does the motion drift, or latch, in an hour of talking? Every minute against the first.
 
 `python -m benchmarks.quality.drift [--minutes 60]`, at least 3. The same minute of speech is heard
-over and over by one session, whose only memory is its own motion. Of every minute: how far the lips
-open on average and how much that varies, how often they touch, how far the head and the brows are
-from rest, and the longest time that the lips, or the lids, do not move at all. The sound being the
-same, what differs between minutes is chance or drift: a line is fitted to all minutes.
+over and over by one session, which remembers what it heard and how it moved. Of every minute: how
+far the lips open on average and how much that varies, how often they touch, how far the head and
+the brows are from rest, and the longest time that the lips, or the lids, do not move at all. The
+sound being the same, what differs between minutes is chance or drift: a line is fitted to them.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Drawing the mouth: two sheets of lip over the teeth, the tongue and the dark.
 
-`_interior` is the place for a learned painter of mouths: everything around it stays as it is.
+What is between the lips may be painted over (`model.frames.painter`).
 """
 
 import numpy as np

@@ -82,7 +82,7 @@ class MouthPainter:
         from then on.
         """
         if not wanted and state.gain == 0:
-            state.memory = None
+            state.identity = state.memory = None
             return
         if state.memory is None or state.identity is not identity:
             state.identity, state.memory = identity, self.begin(self.mouth_of(identity))

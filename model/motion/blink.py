@@ -1,10 +1,11 @@
 """When eyes blink, and how: lids fall fast, and rise ever slower.
 
 Blinks are driven, not sampled by the denoiser: their rate would be whatever its training clips had.
-A renewal process says when: Bentivoglio et al. 1997, "Analysis of blink rate patterns in normal
-subjects", 17 a minute at rest. The curve is that of the filmed people of the `train` split: shut
-within 80 ms of its beginning, half open 80 ms after that, and then, as in VanderWerf et al. 2003,
-"Eyelid movements", open by less and less. No two last alike, and not all shut the eye.
+A renewal process says when, 15 times a minute: Bentivoglio et al. 1997, "Analysis of blink rate
+patterns in normal subjects", found 17 at rest. The curve is that of the filmed people of the
+`train` split: shut within 80 ms of its beginning, half open 80 ms after that, and then, as in
+VanderWerf et al. 2003, "Eyelid movements", open by less and less. No two last alike, and not all
+shut the eye.
 """
 
 import math

@@ -66,27 +66,27 @@ def _synthetic(
     yield from _until(
         hibari_s,
         lambda: hibari.speak(sentences.next(), rng.uniform(0.8, 1.3), int(rng.integers(2**31))),
-        Recording(_EMPTY, None, "hibari-tts", "Apache-2.0", "train"),
+        Recording(_EMPTY, None, "hibari-tts", "train"),
         rng,
     )
     kokoro = KokoroVoices()
     yield from _until(
         kokoro_s,
         lambda: kokoro.speak(sentences.next(), kokoro.mixed(rng), rng.uniform(0.8, 1.3)),
-        Recording(_EMPTY, None, "kokoro", "Apache-2.0", "train"),
+        Recording(_EMPTY, None, "kokoro", "train"),
         rng,
     )
     yield from _until(
         kokoro_s / 12,
         lambda: kokoro.speak(sentences.next(), kokoro.held_out(), rng.uniform(0.8, 1.3)),
-        Recording(_EMPTY, None, "kokoro", "Apache-2.0", "val"),
+        Recording(_EMPTY, None, "kokoro", "val"),
         rng,
     )
     joe = JoeVoice()
     yield from _until(
         joe_s,
         lambda: Utterance(joe.speak(sentences.next(), rng.uniform(0.8, 1.3)), None),
-        Recording(_EMPTY, None, "piper-joe", "CC0", "train"),
+        Recording(_EMPTY, None, "piper-joe", "train"),
         rng,
     )
     for voice in FLITE_VOICES:
@@ -96,7 +96,7 @@ def _synthetic(
             lambda voice=voice: speak_flite(  # type: ignore[misc]
                 sentences.next(), voice, rng.uniform(0.8, 1.4), rng.uniform(85, 200)
             ),
-            Recording(_EMPTY, None, f"flite-{voice}", "CMU (BSD-like)", split),
+            Recording(_EMPTY, None, f"flite-{voice}", split),
             rng,
         )
     espeak = EspeakVoice()
@@ -110,7 +110,7 @@ def _synthetic(
                 shuffled(text, rng), language + rng.choice(variants),
                 int(rng.integers(110, 210)), int(rng.integers(20, 80)), int(rng.integers(20, 80)),
             ),
-            Recording(_EMPTY, None, f"espeak-{language}", "synthetic speech of espeak-ng", split),
+            Recording(_EMPTY, None, f"espeak-{language}", split),
             rng,
         )  # fmt: skip
 

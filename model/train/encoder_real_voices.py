@@ -27,27 +27,26 @@ def real_voices(data_dir: Path) -> Iterator[Recording]:
                 continue
             samples = decode_audio(data_dir / "clips" / f"{row['id']}.mp4")
             spans = aligner.align(samples, row["id"]) if row["source"].startswith("grid") else None
-            yield from _pieces(samples, spans, row["source"], row["licence"], row["split"])
+            yield from _pieces(samples, spans, row["source"], row["split"])
     with (data_dir / "speech.csv").open(encoding="utf-8") as table:
         # Some files are named in several rows.
-        licences = {row["file"]: row["licence"] for row in csv.DictReader(table)}
-    for file, licence in licences.items():
+        files = dict.fromkeys(row["file"] for row in csv.DictReader(table))
+    for file in files:
         split = "val" if file.startswith(VAL_SPEECH_PREFIXES) else "train"
         samples = decode_audio(data_dir / "speech" / file)
-        yield from _pieces(samples, None, "speech", licence, split)
+        yield from _pieces(samples, None, "speech", split)
     for path in sorted((data_dir / "mocap").glob("*.flac")):
-        yield from _pieces(decode_audio(path), None, "facegood", "MIT (FACEGOOD)", "train")
+        yield from _pieces(decode_audio(path), None, "facegood", "train")
 
 
 def _pieces(
     samples: NDArray[np.float32],
     spans: list[PhoneSpan] | None,
     source: str,
-    licence: str,
     split: str,
 ) -> Iterator[Recording]:
     """Equal pieces of at most MAX_PIECE_S; the teacher's attention is quadratic in length."""
     count = int(np.ceil(len(samples) / (MAX_PIECE_S * SAMPLE_RATE)))
     for piece in np.array_split(samples, count):
         if len(piece) > SAMPLE_RATE:
-            yield Recording(piece, spans if count == 1 else None, source, licence, split)
+            yield Recording(piece, spans if count == 1 else None, source, split)

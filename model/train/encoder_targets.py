@@ -125,7 +125,7 @@ class Judge:
         )
 
     def _speech(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.uint8]:
-        """1 where silero-vad hears speech, 0 half a second away from any, else UNKNOWN."""
+        """1 where silero-vad hears speech, 0 from 0.2 s away from any on, else UNKNOWN."""
         speech = np.zeros(frames, np.uint8)
         stamps = get_speech_timestamps(
             torch.from_numpy(samples), self._vad, min_silence_duration_ms=300

@@ -76,18 +76,6 @@ class FrameLessons:
         batch = FrameBatch.of(reference, warps, truths, (locators + 1) / 2)
         return disturb(batch, torch.Generator().manual_seed(int(rng.integers(2**31))))
 
-    def every(self) -> list[FrameBatch]:
-        """All lessons as they are, one batch per portrait."""
-        return [
-            FrameBatch.of(
-                to_pictures(own["reference"][None]).expand(len(own["warps"]), -1, -1, -1),
-                to_pictures(own["warps"]),
-                to_pictures(own["truths"]),
-                (to_pictures(own["locators"]) + 1) / 2,
-            )
-            for own in self._lessons
-        ]
-
 
 def disturb(batch: FrameBatch, random: torch.Generator) -> FrameBatch:
     """Change colours, place and side of each lesson, alike in all of its pictures."""

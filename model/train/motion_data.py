@@ -209,7 +209,7 @@ class WindowSampler:
         self._idle = idle_features
         self._mouth = space.mouth
         self._past = num_motion_frames
-        frames = np.array([len(r.motion) for r in recordings], float)
+        self._lengths = frames = np.array([len(r.motion) for r in recordings], float)
         speakers = np.array([r.speaker for r in recordings])
         grid, spoken = speakers == "grid-s1", speakers == SPOKEN
         weights = np.zeros(len(recordings))
@@ -222,11 +222,20 @@ class WindowSampler:
         self._weights = weights / weights.sum()
 
     def draw(self, batch_size: int, new_frames: int) -> Batch:
-        """Draw windows of `num_motion_frames` + `new_frames` frames."""
+        """Draw windows of `num_motion_frames` + `new_frames` frames, of recordings that have them.
+
+        Raises ValueError if none is long enough.
+        """
         length = self._past + new_frames
+        weights = self._weights * (self._lengths > new_frames)
+        if not weights.any():
+            raise ValueError(
+                f"the longest recording has {self._lengths.max():.0f} frames, expected more than"
+                f" {new_frames}: add longer ones, or ask for fewer new frames"
+            )
         rows = [
             self._window(self._recordings[i], length)
-            for i in self._rng.choice(len(self._recordings), batch_size, p=self._weights)
+            for i in self._rng.choice(len(self._recordings), batch_size, p=weights / weights.sum())
         ]
         motion, features, speed = (np.stack(column) for column in zip(*rows, strict=True))
         return Batch(

@@ -23,7 +23,6 @@ class Recording:
     samples: NDArray[np.float32]
     spans: list[PhoneSpan] | None
     source: str
-    licence: str
     split: str
 
 

@@ -28,7 +28,7 @@ def test_only_the_asked_split_is_read(tmp_path: Path) -> None:
     write(tmp_path / "b.0.npz", "val")
     write(tmp_path / "b.1.npz", "val")
     assert len(FrameLessons(tmp_path, "train")) == 1
-    assert len(FrameLessons(tmp_path, "val").every()) == 2
+    assert len(FrameLessons(tmp_path, "val")) == 2
 
 
 def test_without_lessons_it_says_what_to_do(tmp_path: Path) -> None:

@@ -56,6 +56,15 @@ def test_sound_and_motion_of_a_window_are_of_the_same_frames(space: MotionSpace)
     torch.testing.assert_close(head, batch.features[talking][..., 0])
 
 
+def test_windows_are_of_recordings_that_are_long_enough(space: MotionSpace) -> None:
+    short, long = recording("short", 1, length=30), recording("long", 1001, length=50)
+    batch = sampler([short, long], space).draw(200, new_frames=48)
+    talking = batch.features[:, -1, 0] > 0
+    assert (batch.features[talking][:, -1, 0] > 1000).all()
+    with pytest.raises(ValueError, match="longest recording has 30 frames, expected more than 48"):
+        sampler([short], space).draw(1, new_frames=48)
+
+
 def test_windows_reach_before_the_start_with_zeros(space: MotionSpace) -> None:
     batch = sampler([recording("grid-s1", 1)], space).draw(500, new_frames=2)
     first = batch.motion[..., space.head.start]
