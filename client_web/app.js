@@ -12,6 +12,7 @@ import { Notice } from "./notice.js";
 import { PortraitImages } from "./portrait_images.js";
 import { PortraitPicker } from "./portrait_picker.js";
 import { RecordButton } from "./record_button.js";
+import { SaveButtons } from "./save_buttons.js";
 import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
@@ -101,15 +102,17 @@ class App {
     },
   );
 
-  #record = new RecordButton(
-    { record: find("record", HTMLButtonElement), saves: find("saves", HTMLElement) },
+  #saves = new SaveButtons(
+    find("saves", HTMLElement),
     this.#base,
     this.#entrance.api,
-    {
-      onWish: (message) => this.#call.send(message),
-      onError: (error) => this.#notice.tell(error),
-    },
+    (error) => this.#notice.tell(error),
   );
+  #record = new RecordButton(find("record", HTMLButtonElement), {
+    onWish: (message) => this.#call.send(message),
+    onEnded: (id) => this.#saves.offer(id),
+    onError: (error) => this.#notice.tell(error),
+  });
 
   async run() {
     // Firefox lets it be what it was before a reload.
@@ -134,7 +137,13 @@ class App {
 
     this.#entrance.start();
     this.#sayStatus();
-    await Promise.all([this.#microphone.listDevices(), this.#picker.load()]);
+    await Promise.all([this.#microphone.listDevices(), this.#load()]);
+  }
+
+  /** Asks for what the server has. */
+  async #load() {
+    await this.#picker.load();
+    if (!this.#entrance.asks) await this.#saves.offerEarlier();
   }
 
   // Call ----------------------------------------------------------------------------------------
@@ -278,7 +287,7 @@ class App {
   async #onKey() {
     this.#notice.hide();
     this.#sayStatus();
-    await this.#picker.load();
+    await this.#load();
     // The field that had it is hidden.
     if (document.activeElement === document.body) this.#start.focus();
   }
