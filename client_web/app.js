@@ -127,6 +127,8 @@ class App {
     window.addEventListener("keydown", (event) => {
       const { key, ctrlKey, metaKey, altKey, repeat } = event;
       if (takesText(event.target) || ctrlKey || metaKey || altKey || repeat) return;
+      // What is pressed then is an answer.
+      if (document.querySelector("dialog[open]")) return;
       if (key.toLowerCase() === "m") this.#toggleMute();
     });
     window.addEventListener("online", () => this.#call.retryNow());

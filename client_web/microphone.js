@@ -120,11 +120,11 @@ export class Microphone {
     for (const change of ["mute", "unmute"]) {
       track.addEventListener(change, () => this.onSilenced());
     }
-    const meter = this.#meter(stream);
+    const meter = this.#tryMeter(stream);
     // The one before is closed: a call has no sound until it is given this one.
     if (replaces) return track;
     // What is heard here is sent back, and has to be played as it comes.
-    await untilRunning(meter);
+    if (meter) await untilRunning(meter);
     if (this.#stream !== stream) return null;
     if (!stream.active) {
       this.close();
@@ -157,13 +157,31 @@ export class Microphone {
 
   #release() {
     if (this.#stream) stopTracks(this.#stream);
-    this.#source?.disconnect();
     this.#stream = null;
+    this.#closeMeter();
+  }
+
+  #closeMeter() {
+    this.#source?.disconnect();
     this.#source = null;
     this.#analyser = null;
     // A context that is kept would hold the audio device, and on phones its indicator, open.
     this.#context?.close();
     this.#context = null;
+  }
+
+  /**
+   * @param {MediaStream} stream
+   * @returns {AudioContext | null} null: this browser measures nothing, and it is used all the same
+   */
+  #tryMeter(stream) {
+    try {
+      return this.#meter(stream);
+    } catch (error) {
+      console.warn("the microphone's level is not shown: the browser does not measure it", error);
+      this.#closeMeter();
+      return null;
+    }
   }
 
   /**

@@ -95,6 +95,7 @@ const MEANINGS = {
   "damaged-avatar": { kind: "portrait-gone", retry: false },
   "unusable-portrait": { kind: "portrait-refused", retry: false },
   "not-live": { kind: "not-live", retry: false },
+  "voice-taken": { kind: "voice-taken", retry: false },
   "too-many-viewers": { kind: "server-full", retry: true },
   "unknown-call": { kind: "connection-lost", retry: true },
   "other-ice-session": { kind: "connection-lost", retry: true },

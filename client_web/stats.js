@@ -102,6 +102,8 @@ export class StatsMonitor {
   #pace = new Pace();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
+  /** Counts what ended, so that a report that comes late is not shown. */
+  #stops = 0;
 
   /**
    * @param {() => Promise<RTCStatsReport> | null} getStats
@@ -119,6 +121,7 @@ export class StatsMonitor {
 
   stop() {
     clearInterval(this.#timer);
+    this.#stops += 1;
     this.#before = {};
     this.#server = null;
     this.#pace.clear();
@@ -141,8 +144,9 @@ export class StatsMonitor {
   }
 
   async #measure() {
+    const stops = this.#stops;
     const report = await this.getStats();
-    if (!report) return;
+    if (!report || stops !== this.#stops) return;
     const now = pickStats(report.values());
     this.onFigures(figures(now, this.#before, this.#server));
     this.#before = now;

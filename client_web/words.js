@@ -13,23 +13,25 @@ const WORDS = {
   },
   "microphone-refused": {
     title: "The microphone is blocked",
-    help: "Allow it for this page, with the icon beside the address, then press Start again.",
+    help:
+      "Allow it for this page, with the icon beside the address, and for the browser in the privacy " +
+      "settings of the system. Then try again.",
   },
   "microphone-missing": {
     title: "No microphone found",
-    help: "Plug one in, or switch it on, then press Start again.",
+    help: "Plug one in, or switch it on, then try again.",
   },
   "microphone-busy": {
     title: "The microphone is in use",
-    help: "Another program holds it. Close that program, then press Start again.",
+    help: "Another program holds it. Close that program, then try again.",
   },
   "microphone-failed": {
     title: "The microphone stopped",
-    help: "Choose another microphone, or plug this one in again and press Start.",
+    help: "Choose another microphone, or plug this one in again, then try again.",
   },
   "microphone-replaced": {
     title: "Your microphone is gone",
-    help: "The call goes on with the default one.",
+    help: "You are heard through the default one now.",
   },
   "server-full": {
     title: "Every place is taken",
@@ -49,7 +51,7 @@ const WORDS = {
   },
   "server-failed": {
     title: "The server had a problem",
-    help: "Press Start to try again.",
+    help: "Try again in a moment.",
   },
   "offer-refused": {
     title: "The server refused the call",
@@ -97,7 +99,7 @@ const WORDS = {
     title: "The call was ended",
     help:
       "There was no connection for ten minutes, so the microphone was closed. " +
-      "Press Start to begin again.",
+      "Press the button to begin again.",
   },
   "call-ended": {
     title: "The call has ended",

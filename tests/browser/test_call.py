@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import expect_live
+from tests.browser.test_avatars import ME
 from tests.browser.test_modules import run
 from tests.browser.test_page import expect_notice
 
@@ -249,3 +250,12 @@ def test_m_mutes_but_not_in_a_field(call: Page) -> None:
     call.keyboard.press("M")
     expect(call.locator("#mute")).to_have_attribute("aria-pressed", "false")
     expect(call.locator("#mute")).to_have_attribute("title", re.compile("M$"))
+
+
+def test_m_is_a_letter_while_a_question_is_asked(call: Page) -> None:
+    call.set_input_files("#portrait-file", files=[ME])
+    expect(call.locator("#consent-check")).to_be_focused()
+    call.keyboard.press("m")
+    call.click("#consent-cancel")
+    call.keyboard.press("m")
+    expect(call.locator("#mute")).to_have_attribute("aria-pressed", "true")

@@ -124,6 +124,39 @@ def test_figures_are_taken_over_the_last_second(idle_page: Page) -> None:
     assert found["latency_ms"] == pytest.approx(270)
 
 
+def test_figures_that_come_after_the_call_are_not_shown(idle_page: Page) -> None:
+    shown = run(
+        idle_page,
+        """const { StatsMonitor } = await load('stats');
+           const real = setInterval;
+           let measure;
+           window.setInterval = (run) => { measure = run; };
+           let shown = 0;
+           const reports = [];
+           const getStats = () => new Promise((resolve) => reports.push(resolve));
+           const stats = new StatsMonitor(getStats, () => { shown += 1; });
+           const answer = async (index) => {
+             reports[index](new Map());
+             await new Promise((resolve) => setTimeout(resolve));
+             return shown;
+           };
+           stats.start();
+           measure();
+           const found = [await answer(0)];
+           measure();
+           stats.stop();
+           found.push(await answer(1));
+           stats.start();
+           measure();
+           stats.start();
+           found.push(await answer(2));
+           window.setInterval = real;
+           stats.stop();
+           return found""",
+    )
+    assert shown == [1, 1, 1]
+
+
 def test_figures_that_no_one_measured_are_not_invented(idle_page: Page) -> None:
     found = run(idle_page, "const { figures } = await load('stats'); return figures({}, {}, null)")
     assert set(found.values()) == {None}

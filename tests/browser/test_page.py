@@ -81,6 +81,7 @@ def test_a_refused_portrait_says_why_and_leaves_the_old_one(served_page: Page) -
     ("name", "title", "help_text"),
     [
         ("NotAllowedError", "The microphone is blocked", "Allow it for this page"),
+        ("NotAllowedError", "The microphone is blocked", "privacy settings of the system"),
         ("NotFoundError", "No microphone found", "Plug one in"),
         ("NotReadableError", "The microphone is in use", "Close that program"),
     ],

@@ -111,3 +111,32 @@ def test_nobody_waits_for_sound_where_there_is_no_output(idle_page: Page) -> Non
             return found""",
     )
     assert offers == 1
+
+
+def test_a_microphone_needs_no_level_meter(idle_page: Page) -> None:
+    opened = run(
+        idle_page,
+        f"""{_SLOW_OUTPUT}
+            const {{ Microphone }} = await load('microphone');
+            const world = new Real();
+            const {{ getUserMedia }} = navigator.mediaDevices;
+            navigator.mediaDevices.getUserMedia = async () =>
+              world.createMediaStreamDestination().stream;
+            const microphone = new Microphone({{ onEnded() {{}}, onSilenced() {{}} }});
+            const found = [];
+            AudioContext = class {{ constructor() {{ throw new Error('by the test'); }} }};
+            found.push((await microphone.open('', {{}})).readyState, microphone.level());
+            microphone.close();
+            AudioContext = class extends Real {{
+              constructor() {{ super(); opened.push(this); }}
+              createMediaStreamSource() {{ throw new DOMException('by the test'); }}
+            }};
+            found.push((await microphone.open('', {{}})).readyState, microphone.level());
+            microphone.close();
+            found.push(opened[0].state);
+            await world.close();
+            Object.assign(navigator.mediaDevices, {{ getUserMedia }});
+            putBack();
+            return found""",
+    )
+    assert opened == ["live", 0, "live", 0, "closed"]
