@@ -140,7 +140,7 @@ def router(calls: Calls, services: Services, guard: Access) -> APIRouter:
         openapi_extra=OFFER,
         responses={
             201: described("The SDP answer"),
-            **problems.refusals(400, 404, 413, 415, 422, 503),
+            **problems.refusals(400, 404, 408, 413, 415, 422, 503),
             **rate_limit.refusals(limits.calls_per_minute, limits.calls_burst),
         },
     )

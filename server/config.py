@@ -6,9 +6,10 @@ Each table of the file is one dataclass here, and each key one of its fields.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from server import web_address
 from server.outgoing_config import PublishConfig, PushConfig, RecordingConfig
 from server.turn import IceServer
 
@@ -157,7 +158,14 @@ class SpeechConfig:
     recording at most ``max_recording_bytes`` and ``max_recording_s``.
     """
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] | None = None
+    url: (
+        Annotated[
+            str,
+            Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$"),
+            AfterValidator(web_address.check),
+        ]
+        | None
+    ) = None
     model: Annotated[str, Field(min_length=1)] = "tts-1"
     voice: Annotated[str, Field(min_length=1)] = "alloy"
     api_key: Annotated[

@@ -170,6 +170,8 @@ class _Presentation:
             self._waiting[sentence["id"]] = number
 
     def _take(self, kind: str, data: dict[str, Any]) -> None:
+        if kind == "stopped" and self._waiting:
+            raise PresentError(f"nothing more is said: {data['detail']}")
         number = self._waiting.get(data.get("id", ""))
         if number is None:
             return

@@ -48,7 +48,7 @@ def router(pushes: Pushes, guard: Access) -> APIRouter:
     @routes.put(
         path,
         openapi_extra=described_json(Target),
-        responses=problems.refusals(400, 404, 413, 415, 422),
+        responses=problems.refusals(400, 404, 408, 413, 415, 422),
     )
     async def begin(request: Request, name: str) -> Published:
         """Send the avatar there; it goes live by this. Another server, if any, is left."""

@@ -60,7 +60,7 @@ def router(
             406: described("No codec in common: an SDP offer instead, to be answered by PATCH"),
             409: problems.come_back("The avatar is not live"),
             503: problems.come_back("As many watch it as may"),
-            **problems.refusals(400, 404, 413, 415, 422),
+            **problems.refusals(400, 404, 408, 413, 415, 422),
             **rate_limit.refusals(limits.calls_per_minute, limits.calls_burst),
         },
     )

@@ -54,7 +54,7 @@ def router(
             201: described("The SDP answer"),
             409: {"description": "Somebody else speaks through this avatar"},
             503: problems.come_back("No place is free"),
-            **problems.refusals(400, 404, 413, 415, 422),
+            **problems.refusals(400, 404, 408, 413, 415, 422),
             **rate_limit.refusals(limits.calls_per_minute, limits.calls_burst),
         },
     )

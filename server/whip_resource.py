@@ -128,7 +128,7 @@ def add_resource_routes(
                 "description": "ICE is restarted: our new credentials and candidates",
                 "headers": {"ETag": _header("Names the new ICE session")},
             },
-            **problems.refusals(400, 404, 412, 413, 415, 422, 428, 503),
+            **problems.refusals(400, 404, 408, 412, 413, 415, 422, 428, 503),
             409: {"description": "No connection is there to restart, or no answer is expected"},
         },
     )

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 import traceback
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def write(folder: Path, text: str) -> Path:
 
 def test_defaults() -> None:
     assert load(None, Flags()) == Config()
+
+
+def test_the_settings_that_the_readme_shows_are_the_defaults(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(# Lines that begin.*?)```", readme, re.DOTALL)
+    path = tmp_path / "likeness.toml"
+    path.write_text(shown)
+    assert load(path, Flags()) == Config()
 
 
 def test_file_then_flags(tmp_path: Path) -> None:
@@ -83,6 +92,7 @@ def test_flags_of_https(tmp_path: Path) -> None:
         ("[call]\nudp_ports = [50000]", "call.udp_ports.1: .*required"),
         ("[call]\nmax_sessions = 0", "call.max_sessions = 0: .*greater than or equal to 1"),
         ("[[ice_servers]]\nurl = 'http://x'", "ice_servers.0.url = 'http://x'"),
+        ("[speech]\nurl = 'http://x:abc/v1'", "speech.url = 'http://x:abc/v1'"),
         ("[[ice_servers]]\nurl = 'stuns:x'", "ice_servers.0.url = 'stuns:x'"),
         ("[[ice_servers]]\nurl = 'turn:[::1]'", "ice_servers.0.url = 'turn:"),
         ("[[ice_servers]]\nurl = 'turns:x?transport=udp'", "ice_servers.0.url = 'turns:x"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,10 +12,11 @@ import httpx
 import pytest
 
 from server import cli, command_line
+from server.config import CallConfig
 from server.present import PresentError, _read_script, present
 from server.script import Line
 from server.tts import SpeechError
-from tests.server.conftest import Running, Serve
+from tests.server.conftest import CONFIG, Running, Serve
 from tests.server.listening import online
 from tests.server.saying import queue, with_speech
 
@@ -32,9 +34,12 @@ class Presented:
 
 
 @contextlib.asynccontextmanager
-async def presented(serve: Serve, max_sentences: int = 100) -> AsyncIterator[Presented]:
+async def presented(
+    serve: Serve, max_sentences: int = 100, call: CallConfig = CONFIG.call
+) -> AsyncIterator[Presented]:
+    config = dataclasses.replace(with_speech(max_sentences=max_sentences), call=call)
     async with (
-        serve(with_speech(max_sentences=max_sentences)) as running,
+        serve(config) as running,
         online(running.server.app) as url,
         httpx.AsyncClient(base_url=url) as http,
     ):
@@ -80,6 +85,16 @@ async def test_who_is_stopped_by_another_says_so(serve: Serve) -> None:
         await at.running.voice.busy.wait()
         await at.running.http.delete("/v1/avatars/first/say")
         with pytest.raises(PresentError, match="somebody else stopped"):
+            await presenting
+
+
+async def test_who_is_stopped_by_a_pause_without_end_says_so(serve: Serve) -> None:
+    async with presented(serve, call=dataclasses.replace(CONFIG.call, idle_timeout_s=1)) as at:
+        at.running.voice.tone_ms = 20_000
+        presenting = asyncio.create_task(at.run("first"))
+        await at.running.voice.busy.wait()
+        await at.running.http.put("/v1/avatars/first/say/pause", json={"paused": True})
+        with pytest.raises(PresentError, match="the avatar was paused for 1 s"):
             await presenting
 
 

@@ -89,7 +89,7 @@ NOT_DESCRIBED: list[Row] = [
 ]
 ROWS = GUARDED + NOT_DESCRIBED
 OPEN = ["/overlay/{name}", "/healthz", "/readyz"]
-PAGES = ["/", "/app.js", "/style.css", "/openapi.json"]
+PAGES = ["/", "/app.js", "/style/theme.css", "/openapi.json"]
 
 
 @pytest.fixture(autouse=True)
