@@ -2,12 +2,12 @@
 
 import { Call, CallState } from "./call.js";
 import { CallError } from "./call_error.js";
+import { CallMicrophone } from "./call_microphone.js";
 import { Controls } from "./controls.js";
 import { Entrance } from "./entrance.js";
 import { FiguresPanel } from "./figures_panel.js";
 import { find } from "./find.js";
 import { GalleryApi } from "./gallery_api.js";
-import { MicrophonePanel } from "./microphone_panel.js";
 import { Notice } from "./notice.js";
 import { PortraitImages } from "./portrait_images.js";
 import { PortraitPicker } from "./portrait_picker.js";
@@ -17,8 +17,7 @@ import { Signalling } from "./signalling.js";
 import { Stage } from "./stage.js";
 import { StatsMonitor } from "./stats.js";
 import { StatusLine } from "./status_line.js";
-import { takesText } from "./typing.js";
-import { describe, describeKept } from "./words.js";
+import { describe } from "./words.js";
 
 /** @typedef {{ id: string, title: string }} ChosenPortrait */
 
@@ -26,10 +25,8 @@ class App {
   #base = document.baseURI;
   /** @type {ChosenPortrait | null} */
   #portrait = null;
-  #opening = false;
 
   #start = find("start", HTMLButtonElement);
-  #mute = find("mute", HTMLButtonElement);
   #sound = find("sound", HTMLButtonElement);
 
   #status = new StatusLine({
@@ -41,21 +38,6 @@ class App {
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
     { onAsk: () => this.#sayStatus(), onKey: () => this.#onKey() },
   );
-  #microphone = new MicrophonePanel(
-    {
-      devices: find("microphone", HTMLSelectElement),
-      echoCancellation: find("echo-cancellation", HTMLInputElement),
-      noiseSuppression: find("noise-suppression", HTMLInputElement),
-      autoGainControl: find("auto-gain", HTMLInputElement),
-      level: find("level", HTMLMeterElement),
-    },
-    {
-      onChange: () => this.#onMicrophoneChange(),
-      onEnded: () => this.#onMicrophoneEnded(),
-      onSilenced: () => this.#sayStatus(),
-      onLevel: (level) => this.#stage.setVoiceLevel(level),
-    },
-  );
   #call = new Call(new Signalling(this.#base, this.#entrance.api), {
     onState: (state, reason, retryIn_ms) => this.#onCallState(state, reason, retryIn_ms),
     onInterrupted: () => this.#sayStatus(),
@@ -63,6 +45,10 @@ class App {
     onPortraitGone: (id) => this.#onForgottenPortrait(id),
     onStream: (stream) => this.#stage.showStream(stream),
     onMessage: (message) => this.#onMessage(message),
+  });
+  #microphone = new CallMicrophone(this.#call, this.#notice, {
+    onChange: () => this.#sayStatus(),
+    onLevel: (level) => this.#stage.setVoiceLevel(level),
   });
   #stage = new Stage(
     {
@@ -121,16 +107,8 @@ class App {
       // A double-click is one wish.
       if (event.detail <= 1) this.#toggleCall();
     });
-    this.#mute.addEventListener("click", () => this.#toggleMute());
     this.#sound.addEventListener("click", () => this.#toggleSound());
     find("settings", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-    window.addEventListener("keydown", (event) => {
-      const { key, ctrlKey, metaKey, altKey, repeat } = event;
-      if (takesText(event.target) || ctrlKey || metaKey || altKey || repeat) return;
-      // What is pressed then is an answer.
-      if (document.querySelector("dialog[open]")) return;
-      if (key.toLowerCase() === "m") this.#toggleMute();
-    });
     window.addEventListener("online", () => this.#call.retryNow());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.#call.retryNow();
@@ -153,9 +131,8 @@ class App {
   async #toggleCall() {
     if (this.#call.state !== CallState.IDLE) {
       this.#call.stop();
-    } else if (this.#opening) {
+    } else if (this.#microphone.opening) {
       this.#microphone.close();
-      this.#setOpening(false);
     } else if (this.#portrait) {
       await this.#startCall(this.#portrait.id);
     }
@@ -164,24 +141,8 @@ class App {
   /** @param {string} portraitId */
   async #startCall(portraitId) {
     this.#notice.hide();
-    this.#setOpening(true);
-    try {
-      const track = await this.#microphone.open();
-      // Cancelled, and perhaps pressed again: that one opens now.
-      if (!track) return;
-      this.#setOpening(false);
-      this.#call.start(track, portraitId);
-    } catch (error) {
-      this.#setOpening(false);
-      if (!(error instanceof CallError)) throw error;
-      this.#notice.tell(error);
-    }
-  }
-
-  /** @param {boolean} opening */
-  #setOpening(opening) {
-    this.#opening = opening;
-    this.#sayStatus();
+    const track = await this.#microphone.open();
+    if (track) this.#call.start(track, portraitId);
   }
 
   /**
@@ -196,7 +157,7 @@ class App {
       this.#notice.hide();
       this.#stats.start();
       this.#sendControls();
-      this.#sendMuted();
+      this.#microphone.sendMuted();
     } else {
       this.#stats.stop();
       this.#figures.clear();
@@ -235,10 +196,6 @@ class App {
 
   #sendControls() {
     for (const message of this.#controls.messages()) this.#call.send(message);
-  }
-
-  #sendMuted() {
-    this.#call.send({ type: "pause", paused: this.#microphone.muted });
   }
 
   /**
@@ -294,57 +251,20 @@ class App {
     if (document.activeElement === document.body) this.#start.focus();
   }
 
-  // Microphone ----------------------------------------------------------------------------------
-
-  async #onMicrophoneChange() {
-    if (this.#call.state === CallState.IDLE) return;
-    try {
-      const track = await this.#microphone.open();
-      if (track) await this.#call.replaceTrack(track);
-    } catch (error) {
-      if (!(error instanceof CallError)) throw error;
-      this.#microphone.putBack();
-      this.#notice.show(describeKept(error));
-    }
-  }
-
-  /** It goes on with the default one, if there is one. */
-  async #onMicrophoneEnded() {
-    if (this.#call.state === CallState.IDLE) return;
-    try {
-      const track = await this.#microphone.openDefault();
-      if (!track) return;
-      await this.#call.replaceTrack(track);
-      this.#notice.show(describe(new CallError("microphone-replaced")));
-    } catch (error) {
-      if (!(error instanceof CallError)) throw error;
-      this.#call.stop();
-      this.#notice.tell(error);
-      this.#microphone.listDevices();
-    }
-  }
-
   // Buttons -------------------------------------------------------------------------------------
-
-  #toggleMute() {
-    this.#microphone.muted = !this.#microphone.muted;
-    press(this.#mute, this.#microphone.muted);
-    this.#sendMuted();
-    this.#sayStatus();
-  }
 
   #toggleSound() {
     const audible = this.#sound.getAttribute("aria-pressed") !== "true";
-    press(this.#sound, audible);
+    this.#sound.setAttribute("aria-pressed", String(audible));
     this.#stage.setAudible(audible);
   }
 
   #sayStatus() {
     const idle = this.#call.state === CallState.IDLE;
-    const label = this.#opening ? "Cancel" : idle ? "Start" : "Stop";
+    const label = this.#microphone.opening ? "Cancel" : idle ? "Start" : "Stop";
     if (this.#start.textContent !== label) this.#start.textContent = label;
     this.#status.show({
-      opening: this.#opening,
+      opening: this.#microphone.opening,
       asksForKey: this.#entrance.asks,
       call: this.#call.state,
       interrupted: this.#call.interrupted,
@@ -356,14 +276,6 @@ class App {
       chosen: this.#portrait !== null,
     });
   }
-}
-
-/**
- * @param {HTMLButtonElement} button
- * @param {boolean} pressed
- */
-function press(button, pressed) {
-  button.setAttribute("aria-pressed", String(pressed));
 }
 
 await new App().run();

@@ -72,7 +72,7 @@ export class Controls {
     this.strength.disabled = expression === EXPRESSIONS[0];
   }
 
-  /** @param {HTMLInputElement} slider its filled part is drawn by style.css */
+  /** @param {HTMLInputElement} slider its filled part is drawn by settings.css */
   #paint(slider) {
     slider.style.setProperty("--filled", `${slider.valueAsNumber * 100}%`);
   }

@@ -6,7 +6,7 @@
 
 import { CallError } from "./call_error.js";
 
-/** Longer than the fade in style.css, so that the stream is let go only when it is invisible. */
+/** Longer than the fade in stage.css, so that the stream is let go only when it is invisible. */
 const FADE_MS = 700;
 
 export class Stage {

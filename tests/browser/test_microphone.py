@@ -167,7 +167,7 @@ def test_the_default_one_takes_the_place_of_one_that_is_unplugged(calling_page: 
     unplug(calling_page, 0)
     wait_for_state(calling_page, 1, "live")
     release(calling_page, 1)
-    expect_notice(calling_page, "Your microphone is gone", "goes on with the default one")
+    expect_notice(calling_page, "Your microphone is gone", "the default one")
     expect(calling_page.locator("body")).to_have_attribute("data-call", "waiting")
     wait_for_state(calling_page, 0, "ended")
 
