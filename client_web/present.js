@@ -1,19 +1,22 @@
-/** The presenter's page: a text is said by an avatar, which is watched meanwhile. */
+/** The presenter's page: an avatar says a text, or what its user says; it is watched meanwhile. */
 
-import { allow, isAllowed } from "./allow.js";
+import { isAllowed } from "./allow.js";
 import { CallError } from "./call_error.js";
 import { Entrance } from "./entrance.js";
 import { EventStream } from "./event_stream.js";
 import { find } from "./find.js";
 import { GalleryApi } from "./gallery_api.js";
-import { Notice } from "./notice.js";
+import { OwnVoice } from "./own_voice.js";
 import { PortraitImages } from "./portrait_images.js";
 import { PortraitPicker } from "./portrait_picker.js";
+import { PresentNotice } from "./present_notice.js";
+import { PresentView } from "./present_view.js";
 import { SpeechApi } from "./speech_api.js";
 import { SpeechList } from "./speech_list.js";
 import { Stage } from "./stage.js";
 import { Viewer, WatchState } from "./whep.js";
-import { describe, INTERRUPTED } from "./words.js";
+import { PublishState } from "./whip.js";
+import { describe } from "./words.js";
 
 /** A text is said without being watched when no way to watch is found in this time. */
 const WATCH_TIMEOUT_MS = 5_000;
@@ -25,16 +28,15 @@ class Presenter {
   /** @type {Portrait | null} */
   #avatar = null;
   #sending = false;
-  /** What is noticed is why nothing is watched. */
-  #tellsOfWatching = false;
+  /** One's own voice has ended by the choice of another portrait; nothing was wished since. */
+  #wasLeft = false;
 
   #text = find("text", HTMLTextAreaElement);
   #say = find("say", HTMLButtonElement);
   #pause = find("pause", HTMLButtonElement);
   #stop = find("stop", HTMLButtonElement);
-  #sound = find("sound", HTMLButtonElement);
 
-  #notice = new Notice(document, this.#say, () => this.#entrance.ask());
+  #notice = new PresentNotice(document, this.#say, () => this.#entrance.ask());
   #entrance = new Entrance(
     { form: find("key-form", HTMLFormElement), input: find("key", HTMLInputElement) },
     { onAsk: () => this.#show(), onKey: () => this.#onKey() },
@@ -47,7 +49,7 @@ class Presenter {
   );
   #events = new EventStream(this.#api, {
     onEvent: (event) => this.#onEvent(event),
-    onError: (error) => this.#tell(error),
+    onError: (error) => this.#notice.tell(error),
   });
   #viewer = new Viewer(this.#base, this.#api, {
     onStream: (stream) => this.#stage.showStream(stream),
@@ -64,6 +66,15 @@ class Presenter {
     },
     () => this.#onPlaybackBlocked(),
   );
+  #view = new PresentView(this.#stage);
+  #voice = new OwnVoice(this.#base, this.#api, {
+    onWish: () => this.#speakMyself(),
+    onChange: () => this.#show(),
+    onState: (state, reason, retryIn_ms) => this.#onOwnVoice(state, reason, retryIn_ms),
+    onError: (error) => this.#notice.tell(error),
+    onKept: (words) => this.#notice.show(words),
+    onLevel: (level) => this.#stage.setVoiceLevel(level),
+  });
   #images = new PortraitImages(this.#api);
   #picker = new PortraitPicker(
     new GalleryApi(this.#base, this.#api),
@@ -71,14 +82,17 @@ class Presenter {
     {
       settings: null,
       onSelect: (portrait) => this.#onAvatar(portrait),
-      onError: (error) => this.#tell(error),
+      onError: (error) => this.#notice.tell(error),
     },
   );
 
   async run() {
     find("script", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     this.#say.addEventListener("click", () => this.#sayText());
-    this.#text.addEventListener("input", () => this.#show());
+    this.#text.addEventListener("input", () => {
+      this.#wasLeft = false;
+      this.#show();
+    });
     this.#text.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#sayText();
     });
@@ -90,16 +104,14 @@ class Presenter {
     this.#stop.addEventListener("click", () => {
       if (isAllowed(this.#stop)) this.#ask((avatar) => this.#speech.stop(avatar));
     });
-    this.#sound.addEventListener("click", () => {
-      const audible = this.#sound.getAttribute("aria-pressed") !== "true";
-      this.#sound.setAttribute("aria-pressed", String(audible));
-      this.#stage.setAudible(audible);
-    });
-    window.addEventListener("online", () => this.#viewer.retryNow());
+    window.addEventListener("online", () => this.#retryNow());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.#viewer.retryNow();
+      if (!document.hidden) this.#retryNow();
     });
-    window.addEventListener("pagehide", () => this.#viewer.stop());
+    window.addEventListener("pagehide", () => {
+      this.#voice.stop();
+      this.#viewer.stop();
+    });
 
     this.#entrance.start();
     this.#show();
@@ -108,10 +120,16 @@ class Presenter {
 
   // What is asked for ---------------------------------------------------------------------------
 
+  async #speakMyself() {
+    this.#wasLeft = false;
+    await this.#ask((avatar) => this.#voice.start(avatar));
+  }
+
   async #sayText() {
     const text = this.#text.value.trim();
     if (!this.#canSay) return;
     this.#sending = true;
+    this.#wasLeft = false;
     this.#show();
     try {
       await this.#ask((avatar) => this.#sayAs(avatar, text));
@@ -145,7 +163,7 @@ class Presenter {
       await work(this.#avatar.id);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
-      this.#tell(error);
+      this.#notice.tell(error);
     }
   }
 
@@ -153,6 +171,11 @@ class Presenter {
 
   /** @param {Portrait} portrait */
   async #onAvatar(portrait) {
+    // An audience that hears the next one all at once would be as surprised as who speaks.
+    if (this.#voice.active && portrait.id !== this.#avatar?.id) {
+      this.#wasLeft = true;
+      this.#voice.stop();
+    }
     this.#avatar = portrait;
     this.#viewer.stop();
     this.#list.clear();
@@ -180,7 +203,7 @@ class Presenter {
   #onEvent(event) {
     this.#list.take(event);
     if (event.kind === "failed") {
-      this.#tell(new CallError("speech-failed", event.data.detail));
+      this.#notice.tell(new CallError("speech-failed", event.data.detail));
     }
     // Another page, or a program, made it speak.
     if (event.kind === "started" && this.#avatar) this.#viewer.watch(this.#avatar.id);
@@ -196,25 +219,28 @@ class Presenter {
     const dropped = document.body.dataset.call === WatchState.LIVE;
     document.body.dataset.call = state;
     if (state !== WatchState.LIVE) this.#stage.hideStream();
-    if (reason && state === WatchState.IDLE) this.#tell(reason);
-    else if (reason && !dropped) this.#tellWaiting(reason, retryIn_ms);
-    else if (this.#tellsOfWatching && state !== WatchState.CONNECTING) {
-      this.#tellsOfWatching = false;
-      this.#notice.hide();
-    }
+    if (reason && state === WatchState.IDLE) this.#notice.tell(reason);
+    else if (reason && !dropped) this.#notice.tellWaiting(this.#viewer, reason, retryIn_ms);
+    else if (state !== WatchState.CONNECTING) this.#notice.settle(this.#viewer);
     this.#show();
   }
 
+  #retryNow() {
+    this.#voice.retryNow();
+    this.#viewer.retryNow();
+  }
+
   /**
-   * @param {CallError} reason
+   * @param {string} state
+   * @param {CallError | null} reason
    * @param {number} retryIn_ms
    */
-  #tellWaiting(reason, retryIn_ms) {
-    // What was refused is more than what is not seen.
-    if (this.#notice.isOpen && !this.#tellsOfWatching) return;
-    const action = { label: "Try now", run: () => this.#viewer.retryNow() };
-    this.#notice.show(describe(reason), action, retryIn_ms);
-    this.#tellsOfWatching = true;
+  #onOwnVoice(state, reason, retryIn_ms) {
+    if (reason && state === PublishState.IDLE) this.#notice.tell(reason);
+    else if (reason) this.#notice.tellWaiting(this.#voice, reason, retryIn_ms, true);
+    else if (state !== PublishState.CONNECTING) this.#notice.settle(this.#voice);
+    // By it, the avatar is live.
+    if (state === PublishState.LIVE && this.#avatar) this.#viewer.watch(this.#avatar.id);
   }
 
   #onPlaybackBlocked() {
@@ -236,43 +262,28 @@ class Presenter {
 
   // What is shown -------------------------------------------------------------------------------
 
-  /** @param {CallError} error */
-  #tell(error) {
-    this.#notice.tell(error);
-    this.#tellsOfWatching = false;
+  /** @returns {boolean} an avatar is chosen, and free; an upload is one once it is kept */
+  get #isFree() {
+    const { active } = this.#voice;
+    return this.#avatar !== null && !this.#avatar.upload && !this.#sending && !active;
   }
 
-  /** @returns {boolean} only an avatar speaks here: an upload is one once it is kept */
   get #canSay() {
-    const ready = this.#avatar && !this.#avatar.upload && !this.#sending;
-    return Boolean(ready && this.#text.value.trim());
+    return this.#isFree && this.#text.value.trim() !== "";
   }
 
   #show() {
-    const { paused, length } = this.#list;
-    document.body.dataset.speech = paused ? "paused" : length ? "speaking" : "silent";
-    allow(this.#say, this.#canSay);
-    for (const button of [this.#pause, this.#stop]) allow(button, length > 0);
-    this.#pause.setAttribute("aria-pressed", String(paused));
-    const status = find("status", HTMLElement);
-    const text = this.#statusText();
-    // The same words again would be read aloud again.
-    if (status.textContent !== text) status.textContent = text;
-    const live = this.#viewer.interrupted ? "Interrupted" : "Live";
-    find("badge", HTMLElement).textContent = paused ? "Paused" : live;
-  }
-
-  /** @returns {string} */
-  #statusText() {
-    if (this.#entrance.asks) return "Enter your key.";
-    if (!this.#avatar) return "Choose a portrait.";
-    if (this.#avatar.upload) return "Give the portrait a name, and press Keep: then it can speak.";
-    if (this.#sending && this.#viewer.state !== WatchState.LIVE) return "Waking the portrait…";
-    if (this.#viewer.interrupted) return INTERRUPTED;
-    if (this.#list.paused) return "Paused in mid-sentence.";
-    if (this.#list.speaking) return "Speaking.";
-    if (this.#list.length) return "About to speak…";
-    return this.#text.value.trim() ? "Press Say." : "Write something, and press Say.";
+    this.#view.show({
+      asksForKey: this.#entrance.asks,
+      avatar: this.#avatar,
+      sending: this.#sending,
+      canSay: this.#canSay,
+      canSpeak: this.#isFree && this.#list.length === 0,
+      wasLeft: this.#wasLeft,
+      list: this.#list,
+      viewer: this.#viewer,
+      voice: this.#voice,
+    });
   }
 }
 

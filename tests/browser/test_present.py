@@ -216,10 +216,10 @@ def test_every_control_has_a_name_and_is_reached(page: Page, server: Server) -> 
     assert unnamed == []
     reached = set()
     page.evaluate("document.activeElement.blur()")
-    for _ in range(12):
+    for _ in range(14):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.name"))
-    assert {"pause", "say", "stop", "sound", "portrait", "text", "queue"} <= reached
+    assert {"pause", "say", "speak", "stop", "sound", "portrait", "text", "queue"} <= reached
 
 
 def test_a_phone_shows_portrait_and_say_without_scrolling(browser: Browser) -> None:
@@ -235,7 +235,7 @@ def test_a_phone_shows_portrait_and_say_without_scrolling(browser: Browser) -> N
 
 def test_the_pages_lead_to_each_other(page: Page, server: Server) -> None:
     open_page(page)
-    page.click("text=Speak yourself")
+    page.click("text=Speak in private")
     page.click("text=Present a text")
     expect(page).to_have_title("Likeness: present a text")
 

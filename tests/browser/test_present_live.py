@@ -8,7 +8,7 @@ from tests.browser.serving import Served
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # Loudness of what the video element plays, the most of 5 s. The element itself stays audible.
-_LOUDEST = """async () => {
+LOUDEST = """async () => {
   const context = new AudioContext();
   const analyser = context.createAnalyser();
   const video = document.getElementById("live");
@@ -33,7 +33,7 @@ def test_a_text_is_seen_and_heard_and_can_be_stopped(page: Page, small_server: S
     page.wait_for_selector("#frame.moving", timeout=30_000)
     current = page.locator("#queue [aria-current=true]")
     expect(current).to_have_text("There is one sentence, and another.", timeout=20_000)
-    assert page.evaluate(_LOUDEST) > 0.05
+    assert page.evaluate(LOUDEST) > 0.05
     page.click("#pause")
     expect(page.locator("#status")).to_have_text("Paused in mid-sentence.")
     page.click("#stop")
