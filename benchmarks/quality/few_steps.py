@@ -1,11 +1,10 @@
 """Are few steps as good as many? What the denoiser draws, at 1, 2 and 50 denoising steps.
 
 `python -m benchmarks.quality.few_steps DATA RUNS [--steps 1 2 50] [--split train]`. On the clips
-that are not GRID's, each in `--sessions` sessions: how fast the head turns, its jerk, and how
-far the lids are closed where no blink shuts them, means over the sessions: blinks are drawn by a
-process that knows no steps. The last number of steps is what the others
-are compared with: 5 % is too much. Lips come from a regression, in one evaluation whatever the
-steps: if not, it ends with an error.
+that are not GRID's, each in `--sessions` sessions: how fast the head turns, and its jerk, means
+over the sessions; blinks, eyes and brows come of processes that know no steps. The last number of
+steps is what the others are compared with: 5 % is too much. Lips come from a regression, in one
+evaluation whatever the steps: if not, it ends with an error.
 """
 
 from collections.abc import Sequence
@@ -14,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.animate import animate, load_model, opening
-from benchmarks.quality.blinks import lids
 from benchmarks.quality.clips import counts, takes_of, talkers, talkers_arguments
-from benchmarks.quality.gaze import OPEN
 from benchmarks.quality.head import rotation, smooth, speeds
 from benchmarks.record import Figure, measure_baseline, report
 from model.motion.space import MotionSpace
@@ -32,11 +29,9 @@ def measures(motions: Motions, space: MotionSpace) -> dict[str, tuple[float, ...
     """What is compared, for each session."""
     heads = [rotation(motion, space) for motion in motions]
     jerks = [np.linalg.norm(np.diff(own, n=3, axis=0), axis=1) * FPS**3 for own in heads]
-    closures = [lids(motion, space).mean(axis=1) for motion in motions]
     return {
         "smooth speed of the head, rad/s": tuple(float(speeds(smooth(h)).mean()) for h in heads),
         "jerk of the head, rad/s^3": tuple(float(jerk.mean()) for jerk in jerks),
-        "closure of open lids, %": tuple(float(100 * own[own < OPEN].mean()) for own in closures),
     }
 
 

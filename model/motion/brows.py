@@ -22,10 +22,10 @@ from model.motion.renewal import (
 )
 from model.motion.spring import SpringState, follow, initial_spring_state
 
-INTERVALS = Intervals(mean_s=0.7, least_s=0.16, spread=0.8)
+INTERVALS = Intervals(mean_s=0.45, least_s=0.16, spread=0.8)
 # Of the first coefficient of the brows, which is both of them down by 1 % of the face's width.
 _DEVIATION = 0.6
-_STIFFNESS = 20.0
+_STIFFNESS = 26.0
 # How far they go in silence, by eye: the clips have hardly any.
 _LISTENING = 0.3
 

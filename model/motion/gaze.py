@@ -21,11 +21,11 @@ from model.motion.renewal import (
 )
 from model.motion.space import NUM_GAZE
 
-INTERVALS = Intervals(mean_s=0.8, least_s=0.2, spread=0.8)
+INTERVALS = Intervals(mean_s=0.5, least_s=0.2, spread=0.7)
 # In motion coefficients, to the right and down: standard deviations of fixations near the listener,
-# about a degree, and of those elsewhere, about four; how many are elsewhere.
-_NEAR, _ELSEWHERE = np.array([0.5, 0.35]), np.array([1.7, 0.95])
-_ELSEWHERE_SHARE = 0.3
+# about a degree, and of those elsewhere, about five; how many are elsewhere.
+_NEAR, _ELSEWHERE = np.array([0.45, 0.3]), np.array([1.95, 1.05])
+_ELSEWHERE_SHARE = 0.25
 # How far eyes turn for each coefficient of the head's nodding, turning and tilting. With the little
 # that the denoiser does itself, people's 0.26 of an eye's width a radian aside and 0.17 down.
 _AGAINST_HEAD = torch.tensor([[0.0, 0.6, 0.0], [-0.38, 0.0, 0.0]])
